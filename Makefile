@@ -1,0 +1,96 @@
+# Everything a person or a build machine does with this project; `make` alone lists it. Set-up is part of each target.
+
+SECONDS ?= 60
+ONLY ?=
+SUITS := -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' </dev/null >/dev/null 2>&1
+# By running it: a name on the PATH may be a shim of a version manager that leads nowhere.
+PYTHON ?= $(shell for name in python3.12 python3.11 python3 python3.13 python; do $$name $(SUITS) && echo $$name && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+BENCHES := $(filter-out _%,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header --quiet
+
+# What a shell may carry along from elsewhere would send packages, or imports, to another place than .venv. An empty
+# value makes pip take its default even where a pip.conf says otherwise.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONUSERBASE
+export PIP_USER := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_TARGET :=
+export PIP_PREFIX :=
+export PIP_ROOT :=
+export PIP_CONSTRAINT :=
+export PIP_REQUIRE_VIRTUALENV :=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench faults verify lock clean setup
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r target line; do \
+		printf '%-14s %s\n' "$$target" "$$line"; done
+
+demo: setup ## watch events become tiers and rewards on a real Kafka; SECONDS=60 by default
+	@$(BIN)/cx demo --seconds '$(SECONDS)'
+
+test: setup ## run the test suite, on a real Kafka and Redis
+	@$(BIN)/python -m pytest
+
+check: setup ## ruff (rules and format) and mypy strict
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --diff --quiet
+	@$(BIN)/mypy
+
+bench: setup ## run the benchmarks, or one of them with ONLY=name
+ifeq ($(BENCHES),)
+	@echo 'No benchmark here yet: the first comes with the batch lane.'
+else ifneq ($(filter-out $(BENCHES),$(ONLY)),)
+	@echo 'No benchmark is called $(ONLY); there are: $(BENCHES).' >&2; exit 2
+else
+	@set -e; for name in $(or $(ONLY),$(BENCHES)); do $(BIN)/python -m bench.$$name; done
+endif
+
+faults: setup ## break Kafka, Redis and workers on purpose, and count every event
+ifeq ($(wildcard tests/faults/test_*.py),)
+	@echo 'No fault tests here yet: the first come with the batch lane.'
+else
+	@$(BIN)/python -m pytest -m faults tests/faults
+endif
+
+verify: setup ## what needs Node, Chromium, promtool, helm or Java build tools
+ifeq ($(wildcard tests/verify/test_*.py),)
+	@echo 'Nothing here yet that needs tools from outside: the first comes with the console.'
+else
+	@$(BIN)/python -m pytest -m verify tests/verify
+endif
+
+lock: ## renew requirements/*.lock from pyproject.toml; needs uv
+	@command -v uv >/dev/null || { echo 'uv is needed to renew the lock files; install it and try again.' >&2; exit 1; }
+	@$(LOCK) --extra dev --output-file requirements/dev.lock
+	@$(LOCK) --constraint requirements/dev.lock --output-file requirements/base.lock
+
+clean: ## remove .venv and caches; data in .cx stays
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first stamp says which folder the environment was made in: one that was moved, copied or left behind by a removed
+# Python does not run, and is made anew like one of older packages.
+ifneq ($(shell $(BIN)/python -c 'print(open("$(VENV)/packages.stamp").read().strip())' 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV)/packages.stamp
+endif
+
+setup: $(VENV)/project.stamp
+
+$(VENV)/packages.stamp: requirements/dev.lock
+	@{ test -n '$(PYTHON)' && '$(PYTHON)' $(SUITS); } || { echo 'Python 3.11 or newer with venv is needed and was not found; name one: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$('$(PYTHON)' -V) (once, a minute or so)"
+	@rm -rf $(VENV)
+	@'$(PYTHON)' -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock || { \
+		echo 'The packages of requirements/dev.lock could not be installed, see above; is there a network?' >&2; exit 1; }
+	@echo '$(CURDIR)' > $@
+
+# A new top-level package is visible to `cx` only after another editable install.
+$(VENV)/project.stamp: $(VENV)/packages.stamp pyproject.toml $(wildcard */__init__.py)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
