@@ -1,0 +1,83 @@
+"""The decision record: why a tier, a level or a reward is what it is, in every event that tells of one."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.base import Count, Day, EventId, Measure, Moment, Record, Short, Source
+
+Measures = dict[Short, Measure]
+# A condition as people read it, such as `spend >= 10000000`.
+Condition = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Span(Record):
+    """Whole local days of the programme's zone, from `first` to `last`, both counted."""
+
+    first: Day
+    last: Day
+
+
+class Rung(Record):
+    """Thresholds of one rung, by measure and inclusive: to enter it, and to keep it.
+
+    Attributes:
+        at_most: The measures of which less is better, and which the thresholds are not to exceed.
+    """
+
+    name: Short
+    enter: Measures
+    keep: Measures
+    at_most: tuple[Short, ...] = ()
+
+
+class EventRef(Record):
+    """The identity of an event."""
+
+    source: Source
+    id: EventId
+
+
+class Rest(Record):
+    """What counted but whose ids are no longer held: its days, number of events and sum in minor units."""
+
+    first: Day
+    last: Day
+    count: Count
+    amount: Measure
+
+
+class Decision(Record):
+    """From its measures and thresholds the outcome can be recomputed, and its measures from the log.
+
+    Attributes:
+        policy: SHA-256 of the policy in force, in hex.
+        rule: The rule that decided, such as `tier:gold`.
+        window: The days that were measured; None for a rule without a window.
+        measures: Value of each measure that the rule reads; amounts in minor units.
+        ladder: Rungs with their thresholds, lowest first; empty for a rule without a ladder.
+        guards: By name, whether it holds promotion back now.
+        before: Outcome from which the measures led to this one, such as a tier's name; not always the one told last.
+        after: Outcome from now on; None for one that ends.
+        decisive: Events that counted and whose ids are still held, oldest first.
+        rest: The others that counted; None when all are in `decisive`.
+        failed: Conditions that failed, of the next rung.
+        missing: What is missing for the next rung, by measure.
+        next_rung: The rung above; None at the top.
+        next_deadline: When the outcome is next looked at without an event; None for never.
+    """
+
+    policy: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    rule: Annotated[str, Field(min_length=1, max_length=128)]
+    window: Span | None = None
+    measures: Measures = Field(default_factory=dict)
+    ladder: tuple[Rung, ...] = ()
+    guards: dict[Short, bool] = Field(default_factory=dict)
+    before: Short | None = None
+    after: Short | None = None
+    decisive: tuple[EventRef, ...] = ()
+    rest: Rest | None = None
+    failed: tuple[Condition, ...] = ()
+    missing: Measures = Field(default_factory=dict)
+    next_rung: Short | None = None
+    next_deadline: Moment | None = None

@@ -1,0 +1,161 @@
+"""Reads a policy from YAML text; every complaint names line, path and what would be allowed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+import yaml
+from pydantic import ValidationError
+
+from schemas.errors import CxError
+from schemas.policy import Policy
+
+BYTES_MAX = 256 * 1024
+DEPTH_MAX = 20
+
+
+class PolicyError(CxError):
+    """A policy that cannot be used; `complaints` holds one line for each fault."""
+
+    def __init__(self, name: str, complaints: list[str]) -> None:
+        """Keep *complaints*, each already naming its line and path in the file *name*."""
+        super().__init__("\n".join(f"{name}: {complaint}" for complaint in complaints))
+        self.complaints = tuple(complaints)
+
+
+def parse_policy(text: str, name: str = "policy") -> Policy:
+    """Validate the YAML *text* of a policy file called *name*.
+
+    Raises:
+        PolicyError: the text is not YAML, too large, or not a policy; with one line a fault.
+    """
+    if len(text.encode(errors="replace")) > BYTES_MAX:
+        raise PolicyError(name, [f"larger than {BYTES_MAX} bytes"])
+    lines: dict[tuple[str | int, ...], int] = {(): 1}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = _Reader(lines).plain(node, ()) if node is not None else {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise PolicyError(name, [f"line {mark.line + 1 if mark else '?'}: {error.problem}"]) from None
+    except yaml.YAMLError as error:
+        raise PolicyError(name, [f"not YAML: {type(error).__name__}"]) from None
+    except RecursionError:  # the parser's own, before we see a node
+        raise PolicyError(name, [f"nested deeper than {DEPTH_MAX} levels"]) from None
+    except _RefusedError as error:
+        raise PolicyError(name, [str(error)]) from None
+    try:
+        # JSON mode, so that YAML lists may fill tuples while numbers stay strict. YAML reads 2026-01-01 as a date;
+        # policies have none, so the model says what it wants instead.
+        return Policy.model_validate_json(orjson.dumps(data, default=str))
+    except ValidationError as error:
+        raise PolicyError(name, _complaints(error, lines)) from None
+
+
+def policy_hash(policy: Policy) -> str:
+    """Return the SHA-256, in hex, of the validated content."""
+    return hashlib.sha256(policy.model_dump_json().encode()).hexdigest()
+
+
+class _RefusedError(Exception):
+    """YAML that we do not take, although YAML allows it."""
+
+
+class _Reader:
+    """Turns YAML nodes into plain data, noting the line of every path."""
+
+    def __init__(self, lines: dict[tuple[str | int, ...], int]) -> None:
+        self.lines = lines
+        self.scalars = yaml.SafeLoader("")
+        self.seen: set[int] = set()
+
+    def plain(self, node: yaml.Node, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401  # YAML is any
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
+        if len(path) > DEPTH_MAX:
+            message = f"line {line}: nested deeper than {DEPTH_MAX} levels"
+            raise _RefusedError(message)
+        if id(node) in self.seen:
+            # An alias: a few lines of them expand to billions of nodes.
+            message = f"line {line}: anchors and aliases are not used in policies"
+            raise _RefusedError(message)
+        self.seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(child, (*path, index)) for index, child in enumerate(node.value)]
+        try:
+            value = self.scalars.construct_object(node)
+            orjson.dumps(value, default=str)
+        except (ValueError, orjson.JSONEncodeError):
+            # A day that no calendar has, an integer beyond 64 bits, half of a surrogate pair.
+            message = f"line {line}: is no value that can be read"
+            raise _RefusedError(message) from None
+        return value
+
+    def _mapping(self, node: yaml.MappingNode, path: tuple[str | int, ...]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            key = key_node.value
+            if not isinstance(key, str) or key in result:
+                message = f"line {line}: a key stands twice, or is no plain word"
+                raise _RefusedError(message)
+            self.lines[(*path, key)] = line
+            result[key] = self.plain(value_node, (*path, key))
+        return result
+
+
+def _complaints(error: ValidationError, lines: dict[tuple[str | int, ...], int]) -> list[str]:
+    faults = error.errors(include_url=False)
+    # Of a list whose items are all refused pydantic also says that it is too short.
+    return [
+        _complaint(fault, lines)
+        for fault in faults
+        if fault["type"] != "too_short" or not any(_under(fault, other) for other in faults)
+    ]
+
+
+def _under(fault: Any, other: Any) -> bool:  # noqa: ANN401  # pydantic's ErrorDetails
+    return len(other["loc"]) > len(fault["loc"]) and other["loc"][: len(fault["loc"])] == fault["loc"]
+
+
+def _complaint(fault: Any, lines: dict[tuple[str | int, ...], int]) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
+    path: tuple[str | int, ...] = tuple(fault["loc"])
+    known = path
+    while known not in lines:
+        known = known[:-1]
+    if fault["type"] != "missing":
+        path = known  # what pydantic adds to it names the branch of a union, which the file has not
+    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "the policy"
+    allowed = (fault.get("ctx") or {}).get("expected")
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = f"is not a known key; allowed here: {', '.join(_siblings(path[:-1]))}"
+    elif allowed and str(allowed) not in message:
+        message = f"{message}; allowed: {allowed}"
+    return f"line {lines[known]}: {dotted}: {message}"
+
+
+def _siblings(path: tuple[str | int, ...]) -> list[str]:
+    """Name the keys that the model at *path* takes, as its JSON Schema says."""
+    schema: Any = Policy.model_json_schema()
+    definitions = schema["$defs"]
+    here = schema
+    for part in path:
+        options = [here, *here.get("anyOf", ())]
+        here = next(
+            (option for option in options if "$ref" in option or "properties" in option or "items" in option), here
+        )
+        here = _resolved(here, definitions)
+        here = here.get("items", {}) if isinstance(part, int) else here.get("properties", {}).get(part, {})
+        here = _resolved(here, definitions)
+    options = [_resolved(option, definitions) for option in (here, *here.get("anyOf", ()))]
+    return sorted({key for option in options for key in option.get("properties", {})})
+
+
+def _resolved(schema: Any, definitions: Any) -> Any:  # noqa: ANN401  # JSON Schema is any
+    reference = schema.get("$ref")
+    return definitions[reference.rsplit("/", 1)[1]] if reference else schema
