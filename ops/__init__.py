@@ -1,0 +1,1 @@
+"""Operations: metrics, lag, dead letters, preflight, and the embedded Kafka and Redis."""

@@ -1,0 +1,1 @@
+"""Real Apache Kafka and Redis as child processes, without Docker; start at `stack.Stack`."""
