@@ -1,0 +1,1 @@
+"""Which event does what: thin Faust agents around pure folds."""

@@ -1,0 +1,198 @@
+"""The customers' agents: purchases, support, feedback, touchpoints, rewards' events and ticks, folded per customer."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+from aiokafka.partitioner import murmur2
+
+from cx.calendar import HOUR, instant, micros, rfc3339
+from cx.decide import Arrival, advance, decide, shrink
+from cx.intake import NotTakenError, moment_of
+from cx.state import BYTES_MAX, RECENT_BYTES_MAX, Customer, Kept, decode, encode
+from cx.view import profile
+from schemas.dead_letters import dead_letter
+from schemas.envelope import CONTENT_TYPE, STRUCTURED, is_binary
+from schemas.errors import Reason, Unreadable
+from schemas.inputs import CLOCK, parse
+from schemas.topics import DEAD_LETTERS, Lane, Role, lane_topics
+from streams.effects import Effects, Outgoing, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiokafka import ConsumerRecord
+
+    from cx.decide import Decision
+    from cx.rules import Rules
+    from streams.effects import PartitionState
+
+log = logging.getLogger(__name__)
+
+_MILLI = 1_000
+_HEADERS = ((CONTENT_TYPE, STRUCTURED),)
+
+
+class CustomerFold:
+    """Folds records of the customer lane into customers; see `streams.effects.Fold`."""
+
+    clock = CLOCK
+
+    def __init__(self, rules: Rules) -> None:
+        """Decide by *rules*."""
+        self.rules = rules
+        self.policy = rules.hash
+        self.topics = tuple(topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.INPUT))
+
+    def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
+        """Fold records of one partition of one topic: parse each, then decide per customer."""
+        effects = Effects()
+        arrivals: dict[bytes, list[Arrival]] = {}
+        for record in records:
+            try:
+                arrival = self._arrival(record, state)
+            except Unreadable as refusal:
+                effects.outputs.append(_rejected(record, refusal.reason, refusal.loc, refusal.error_type))
+            except NotTakenError as refusal:
+                effects.outputs.append(_rejected(record, refusal.reason, refusal.loc, refusal.reason))
+            else:
+                arrivals.setdefault(record.key, []).append(arrival)
+        for key, own in arrivals.items():
+            self._decide(state, key, own, effects)
+        return effects
+
+    def tick(self, state: PartitionState, limit: int) -> Effects:
+        """Bring up to *limit* customers whose deadline has come up to the partition's tick."""
+        effects = Effects()
+        due = state.due(state.tick, limit)
+        for key in due:
+            try:
+                decision = advance(self._load(state, key), state.tick, self.rules)
+            except Exception:
+                # A rule that fails for one customer must not stop everybody's clock; the next event tries again.
+                log.exception("rule failed on a deadline", extra={"partition": state.number})
+                effects.changed[key] = _postponed(state.encoded(key) or b"", state.tick + HOUR)
+                continue
+            self._keep(state, key, decision, (), effects)
+        effects.more = len(due) == limit
+        return effects
+
+    def reject(self, record: ConsumerRecord[bytes, bytes], reason: str, loc: str) -> Outgoing:
+        """Make a dead letter of a record that the lane refuses."""
+        return _rejected(record, Reason(reason), loc, reason)
+
+    def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
+        """Return instant and end offsets of a tick."""
+        event: Any = parse(CLOCK, record.key, record.value, record.headers)
+        return micros(event.time), dict(event.data.upto or {})
+
+    def make_tick(self, at: int, upto: dict[str, int], partition: int) -> Outgoing:
+        """Return a tick as a CloudEvent; partition and instant identify it."""
+        event = {
+            "specversion": "1.0",
+            "id": str(uuid5(NAMESPACE_URL, f"cxstream/tick/{partition}/{at}")),
+            "source": "cxstream",
+            "type": "clock.ticked",
+            "time": rfc3339(at),
+            "data": {"upto": upto},
+        }
+        return Outgoing(CLOCK, None, orjson.dumps(event), (), partition)
+
+    def view(self, value: bytes, tick: int) -> View:
+        """Return what the read model shows of an encoded customer."""
+        return self._view(decode(value), value, tick)
+
+    def _view(self, customer: Customer, value: bytes, tick: int) -> View:
+        return View(customer.id, customer.version, value, partial(profile, customer, tick, self.rules))
+
+    def _arrival(self, record: ConsumerRecord[bytes, bytes], state: PartitionState) -> Arrival:
+        event = parse(record.topic, record.key, record.value, record.headers)
+        moment = moment_of(event, self.rules)
+        key = record.key
+        if (
+            key not in state.cache
+            and state.encoded(key) is None
+            and _partition_of(key, state.partitions) != record.partition
+        ):
+            # Asked only before a customer's first event: two halves of one customer would be worse than a dead letter.
+            raise Unreadable(Reason.WRONG_PARTITION, "key", "partition")
+        headers = tuple(record.headers) if is_binary(record.headers) else ()
+        kept = Kept(record.topic, record.partition, record.offset, record.value, headers)
+        return Arrival(moment, record.timestamp * _MILLI, kept)
+
+    def _decide(self, state: PartitionState, key: bytes, arrivals: list[Arrival], effects: Effects) -> None:
+        """Decide on all *arrivals* of one customer together; where that fails, on each alone, to find the culprit."""
+        customer = self._load(state, key)
+        try:
+            decision = decide(customer, arrivals, state.tick, self.rules)
+        except Exception as error:  # whatever a rule may raise: it parks an event, never a partition
+            if len(arrivals) == 1:
+                log.exception("rule failed", extra={"partition": state.number, "error": type(error).__name__})
+                effects.outputs.append(_refused(arrivals[0].record, key, Reason.RULE_ERROR, "", arrivals[0].recorded))
+                return
+            decision = None
+        if decision is not None and self._keep(state, key, decision, arrivals, effects):
+            return
+        if len(arrivals) == 1:
+            effects.outputs.append(_refused(arrivals[0].record, key, Reason.STATE_TOO_LARGE, "", arrivals[0].recorded))
+            return
+        for arrival in arrivals:
+            self._decide(state, key, [arrival], effects)
+
+    def _keep(
+        self, state: PartitionState, key: bytes, decision: Decision, arrivals: Sequence[Arrival], effects: Effects
+    ) -> bool:
+        """Add a decision to *effects*; return False, adding nothing, where the customer would grow too large."""
+        at = max((arrival.recorded for arrival in arrivals), default=state.tick)
+        if decision.changed:
+            customer = decision.customer
+            value = encode(customer, self.rules.lateness)
+            if len(value) > RECENT_BYTES_MAX:
+                customer = shrink(customer, self.rules)
+                value = encode(customer, self.rules.lateness)
+                if len(value) > BYTES_MAX:
+                    return False
+            state.cache[key] = customer
+            effects.changed[key] = value
+            effects.views.append(self._view(customer, value, state.tick))
+            effects.outputs += [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS) for o in decision.outputs]
+        effects.outputs += [_refused(r.record, key, r.reason, r.loc, at) for r in decision.refusals]
+        effects.folded += decision.applied
+        return True
+
+    def _load(self, state: PartitionState, key: bytes) -> Customer:
+        customer: Customer | None = state.cache.get(key)
+        if customer is None:
+            value = state.encoded(key)
+            customer = Customer(key.decode()) if value is None else decode(value)
+        return customer
+
+
+def _rejected(record: ConsumerRecord[bytes, bytes], reason: Reason, loc: str, error_type: str) -> Outgoing:
+    letter = dead_letter(record, reason, instant(max(record.timestamp, 0) * _MILLI), loc, error_type)
+    return Outgoing(DEAD_LETTERS, letter.key, letter.value, letter.headers)
+
+
+def _refused(record: Kept, key: bytes, reason: Reason, loc: str, at: int) -> Outgoing:
+    letter = dead_letter(_Record(key, record), reason, instant(at), loc, reason)
+    return Outgoing(DEAD_LETTERS, letter.key, letter.value, letter.headers)
+
+
+class _Record:
+    """A kept record as `schemas.dead_letters` wants to see it."""
+
+    def __init__(self, key: bytes, kept: Kept) -> None:
+        self.key, self.value, self.headers = key, kept.value, kept.headers
+        self.topic, self.partition, self.offset = kept.topic, kept.partition, kept.offset
+
+
+def _postponed(value: bytes, until: int) -> bytes:
+    return until.to_bytes(8) + value[8:]
+
+
+def _partition_of(key: bytes, partitions: int) -> int:
+    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions

@@ -1,0 +1,1 @@
+"""How events flow: settings, topics, the Faust app with its batch lane, state, and the read model."""

@@ -1,0 +1,99 @@
+"""What goes into a fold and what comes out of it: the small interface between an agent and the lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+Header = tuple[str, bytes]
+
+
+class Outgoing(NamedTuple):
+    """A record to publish; without *partition* the key decides, as Java's default partitioner has it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...] = ()
+    partition: int | None = None
+
+
+class View(NamedTuple):
+    """What the read model shows of one key after the commit; `profile` is called only if it is still the newest."""
+
+    key: str
+    version: int
+    state: bytes
+    profile: Callable[[], bytes]
+
+
+class Effects(msgspec.Struct):
+    """What one fold does, all of it or nothing.
+
+    Attributes:
+        outputs: Records to publish, in order; dead letters are among them.
+        changed: New encoded state by key; None forgets the key.
+        views: For the read model, after the commit.
+        folded: Number of records that took effect.
+        more: A tick only: the same tick has more to do, and wants to be called again.
+    """
+
+    outputs: list[Outgoing] = []
+    changed: dict[bytes, bytes | None] = {}
+    views: list[View] = []
+    folded: int = 0
+    more: bool = False
+
+
+class PartitionState(Protocol):
+    """The state of one partition number of a lane, as a fold sees it."""
+
+    number: int
+    partitions: int
+    tick: int  # last applied, in microseconds; 0 before the first
+    cache: MutableMapping[bytes, Any]  # decoded states, bounded: a fold puts here what it decoded
+
+    def encoded(self, key: bytes) -> bytes | None:
+        """Return the encoded state of *key* as of the fold before, or None."""
+
+    def due(self, until: int, limit: int) -> list[bytes]:
+        """Return up to *limit* keys whose next deadline is not after *until*, earliest first."""
+
+
+class Fold(Protocol):
+    """An agent: pure, synchronous, and all that a lane has to know of it.
+
+    A fold never awaits and does no I/O, so that nothing comes between reading and writing a key although several
+    topics share the state.
+    """
+
+    topics: tuple[str, ...]
+    clock: str  # the topic with the ticks
+    policy: str  # hash of what the fold decides by; state made under another is not continued
+
+    def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
+        """Fold records of one partition of one topic, in their order."""
+
+    def tick(self, state: PartitionState, limit: int) -> Effects:
+        """Bring up to *limit* keys whose deadline has come up to `state.tick`."""
+
+    def reject(self, record: ConsumerRecord[bytes, bytes], reason: str, loc: str) -> Outgoing:
+        """Make a dead letter of a record that the lane itself refuses."""
+
+    def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
+        """Return the instant of a tick and what must have been folded before it: end offset by topic.
+
+        Raises:
+            CxError: the record is not a tick.
+        """
+
+    def make_tick(self, at: int, upto: dict[str, int], partition: int) -> Outgoing:
+        """Return a tick to publish, for *partition*."""
+
+    def view(self, value: bytes, tick: int) -> View:
+        """Return what the read model shows of an encoded state."""

@@ -1,0 +1,217 @@
+"""Every private name of Faust and aiokafka that we lean on; a contract test holds this page to the pinned versions.
+
+What is changed, and why (measured in docs/decisions.md):
+- the consumer hands over one message per fetched batch of a partition, not one per record;
+- it reads committed, and waits at most `FETCH_MAX_WAIT_MS` for a fetch (Faust has 1,500 ms written in);
+- the assignor keeps a worker's partition *numbers* the same over all topics of the lane;
+- recovery and commits are the lane's: Faust's own neither fence nor see transactions.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from aiokafka.errors import IllegalStateError
+from aiokafka.producer import sender
+from faust.app import App
+from faust.assignor.partition_assignor import PartitionAssignor
+from faust.tables.manager import TableManager
+from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode import Service
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from aiokafka import AIOKafkaConsumer
+
+    from streams.lane import Lane
+
+log = logging.getLogger(__name__)
+
+FETCH_MAX_WAIT_MS = 20
+POLL_S = 1.0
+POLL_WAITING_S = 0.05  # while the lane waits for positions, or a buffer was full
+BACKOFF_S = 0.002
+
+# After a transaction follows at once another, the broker may still be ending the first; aiokafka then sleeps 20 ms.
+sender.BACKOFF_OVERRIDE = BACKOFF_S
+
+
+class LaneConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that talks to Kafka."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ANN401  # Faust's own type
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        return consumer
+
+    async def positions(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Return the reading positions of the partitions still assigned; they pass control records, records do not."""
+        return cast("dict[TP, int]", await self.call_thread(self._positions, list(tps)))
+
+    async def _positions(self, tps: list[TP]) -> dict[TP, int]:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        return {tp: await consumer.position(tp) for tp in tps if tp in assigned}
+
+
+class LaneConsumer(driver.Consumer):
+    """Hands whole batches to the lane's agents, and ties the lane to the group."""
+
+    _thread: LaneConsumerThread
+
+    @property
+    def lane(self) -> Lane:
+        """The lane of this worker's app."""
+        return cast("LaneApp", self.app).lane
+
+    def _new_consumer_thread(self) -> LaneConsumerThread:
+        return LaneConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's signature
+        """Fetch, and yield one message per partition whose value is the list of its records."""
+        lane = self.lane
+        wanted = lane.wanted_positions()
+        hurry = wanted or self._buffered_partitions
+        records, active = await self._wait_next_records(min(timeout, POLL_WAITING_S if hurry else POLL_S))
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            # Records of before a rebalance: they are read again from the committed offsets by whoever owns them.
+            await self.perform_seek()
+            return
+        for tp, batch in records.items():
+            if active is not None and tp not in active and tp not in self._buffered_partitions:
+                continue
+            if self._is_stale(generation):
+                return
+            lane.handed_over(tp, batch[0].offset, batch[-1].offset + 1)
+            self._read_offset[tp] = None  # else the drain loop takes the jump over the batch for a gap
+            yield tp, _message(tp, batch, generation)
+            self._read_offset[tp] = batch[-1].offset
+        if wanted and not self._is_stale(generation):
+            # Between two fetches, so that all before the position has been handed over.
+            lane.note_positions(await self._thread.positions(wanted))
+
+    def _is_stale(self, generation: int) -> bool:
+        return not self.flow_active or self.app.consumer_generation_id != generation
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stop the flow, then let the lane finish or give up what is in flight."""
+        await super().on_partitions_revoked(revoked)
+        await self.lane.revoke()
+
+    async def commit(self, *_: object, **__: object) -> bool:
+        """Do nothing: offsets are committed with the outputs, by the lane's transactions."""
+        return True
+
+    async def on_stop(self) -> None:
+        """Finish what is in flight while we are still in the group, then leave it."""
+        await self.lane.close()
+        await super().on_stop()
+
+
+class LaneTransport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer = LaneConsumer
+
+
+class LaneAssignor(PartitionAssignor):
+    """Gives a worker the same partition numbers of every topic: one number is one state and one transactional id."""
+
+    @classmethod
+    def _group_co_subscribed(cls, topics: set[str], subscriptions: Mapping[str, Any]) -> Iterable[set[str]]:
+        del subscriptions  # Faust splits by subscribers: a worker with one topic more would share numbers with others
+        return [topics]
+
+
+class LaneRecovery(Recovery):
+    """Replaces Faust's recovery: fence, restore and only then read from the committed offsets."""
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Note the new assignment, and wake the task below."""
+        del revoked, newly_assigned
+        if generation_id == self.app.consumer_generation_id:
+            self._assigned = set(assigned)
+            self._generation_id = generation_id
+            self.completed.clear()
+            self.signal_recovery_start.set()
+
+    def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Do nothing: the consumer tells the lane."""
+
+    @Service.task
+    async def _restart_recovery(self) -> None:
+        while not self.should_stop:
+            if await self.wait_for_stopped(cast("Any", self.signal_recovery_start)):
+                return
+            self.signal_recovery_start.clear()
+            generation = self._generation_id
+            lane = cast("LaneApp", self.app).lane
+            if not await lane.assign(self._assigned, generation):
+                continue  # another rebalance came in between
+            try:
+                await self._resume_streams(generation)
+            except ServiceStopped:
+                return  # asked to stop while partitions were being opened
+            except (RebalanceAgain, IllegalStateError):
+                continue  # the next assignment is on its way
+
+
+class LaneTables(TableManager):
+    """Knows the tables without reading their changelogs: the lane does."""
+
+    @property
+    def recovery(self) -> LaneRecovery:
+        """The recovery service, made on first use."""
+        if self._recovery is None:
+            self._recovery = LaneRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return cast("LaneRecovery", self._recovery)
+
+    async def on_start(self) -> None:
+        """Start without the second that Faust sleeps here."""
+        await self._update_channels()
+        await self.recovery.start()
+
+    async def _update_channels(self) -> None:
+        self._tables_finalized.set()
+        for table in self.values():
+            await table.maybe_start()
+        self._tables_registered.set()
+
+
+class LaneApp(App):
+    """A Faust app whose topics are read by a batch lane; `lane` is set before it starts."""
+
+    lane: Lane
+
+    def _new_transport(self) -> LaneTransport:
+        return LaneTransport(self.conf.broker_consumer, self)
+
+
+def _message(tp: TP, batch: list[Any], generation: int) -> ConsumerMessage:
+    first = batch[0]
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        first.offset,
+        (first.timestamp or 0) / 1000,
+        first.timestamp_type,
+        [],
+        b"",
+        cast("Any", batch),
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation,
+    )

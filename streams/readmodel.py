@@ -1,0 +1,165 @@
+"""The read model in Redis: each customer's profile and encoded state, written after the commit. Imports no Faust.
+
+Keys: `cx:customer:{id}`, a hash of `version`, `profile` (JSON) and `state` (encoded); `cx:position:{partition}`, the
+changelog offset up to which a partition was written, so that what a crash cut off is noticed and repaired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.effects import View
+    from streams.settings import RedisSettings
+
+log = logging.getLogger(__name__)
+
+BATCH_MAX = 500
+BACKLOG_MAX = 20_000
+RETRY_S = 0.5
+
+# An older version never replaces a newer one, whoever comes late: a paused worker, a repair, a retry.
+_WRITE = """
+for i = 1, #KEYS do
+  local at = (i - 1) * 3
+  local known = redis.call('HGET', KEYS[i], 'version')
+  if not known or tonumber(known) < tonumber(ARGV[at + 1]) then
+    redis.call('HSET', KEYS[i], 'version', ARGV[at + 1], 'profile', ARGV[at + 2], 'state', ARGV[at + 3])
+  end
+end
+return #KEYS
+"""
+
+
+def customer_key(customer: str) -> str:
+    """Return the key of a customer's hash."""
+    return f"cx:customer:{customer}"
+
+
+def position_key(app: str, partition: int) -> str:
+    """Return the key of a partition's position."""
+    return f"cx:position:{app}:{partition}"
+
+
+def connect(settings: RedisSettings) -> Redis:
+    """Return a client; nothing is sent yet."""
+    client: Redis = Redis.from_url(settings.url, **settings.client_options())
+    return client
+
+
+class ReadModel:
+    """Writes views to Redis, newest per key, without ever holding the lane up.
+
+    Redis away: views gather, newest per key; past `BACKLOG_MAX` of them a partition is marked dirty, and its views
+    are made again from the state once Redis is back.
+    """
+
+    def __init__(self, client: Redis, app: str) -> None:
+        """Write with *client* for the workers of *app*."""
+        self._client = client
+        self._app = app
+        self._write = client.register_script(_WRITE)
+        self._waiting: dict[str, View] = {}
+        self._positions: dict[int, int] = {}
+        self._dirty: set[int] = set()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+        self._failing = False
+
+    def start(self) -> None:
+        """Begin writing in the background."""
+        self._task = asyncio.create_task(self._run(), name="read-model")
+
+    async def stop(self, deadline_s: float = 1.0) -> None:
+        """Write what waits, for *deadline_s* at most, and close."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), deadline_s)
+        except TimeoutError:
+            log.warning("read model stopped with views unwritten", extra={"views": len(self._waiting)})
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._client.aclose()
+
+    def push(self, partition: int, offset: int | None, views: list[View]) -> None:
+        """Take *views* of a partition, complete up to the changelog *offset* where one is given."""
+        if len(self._waiting) + len(views) > BACKLOG_MAX:
+            self._dirty.add(partition)
+        else:
+            for view in views:
+                self._waiting[view.key] = view
+        if offset is not None and partition not in self._dirty:
+            self._positions[partition] = offset
+        self._idle.clear()
+        self._wake.set()
+
+    async def drained(self) -> None:
+        """Wait until everything taken is written."""
+        await self._idle.wait()
+
+    def take_dirty(self) -> set[int]:
+        """Return, and forget, the partitions whose views must be made again from their state."""
+        if self._failing or not self._dirty:
+            return set()
+        dirty, self._dirty = self._dirty, set()
+        return dirty
+
+    async def position(self, partition: int) -> int:
+        """Return the changelog offset up to which *partition* was written, or -1; also where Redis does not answer."""
+        try:
+            value = await self._client.get(position_key(self._app, partition))
+        except (RedisError, OSError):
+            return -1
+        return int(value) if value is not None else -1
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting or self._positions:
+                try:
+                    await self._write_some()
+                except (RedisError, OSError) as error:
+                    if not self._failing:
+                        log.warning("read model is away", extra={"error": type(error).__name__})
+                    self._failing = True
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    if self._failing:
+                        log.info("read model is back")
+                    self._failing = False
+            self._idle.set()
+
+    async def _write_some(self) -> None:
+        positions, self._positions = self._positions, {}
+        waiting, self._waiting = self._waiting, {}
+        views = list(waiting.values())
+        try:
+            for start in range(0, len(views), BATCH_MAX):
+                batch = views[start : start + BATCH_MAX]
+                arguments: list[Any] = []
+                for view in batch:
+                    arguments += [view.version, view.profile(), view.state]
+                await self._write(keys=[customer_key(view.key) for view in batch], args=arguments)
+            if positions:
+                # Only now: whoever finds the position finds every view before it.
+                await self._client.mset({position_key(self._app, p): offset for p, offset in positions.items()})
+        except BaseException:
+            self._waiting = waiting | self._waiting  # newer views win over those that could not be written
+            self._positions = positions | self._positions
+            raise
+
+
+async def read_customer(client: Redis, customer: str) -> Mapping[bytes, bytes] | None:
+    """Return the hash of one customer (`version`, `profile`, `state`), or None for one never seen."""
+    found = cast("dict[bytes, bytes]", await client.hgetall(customer_key(customer)))
+    return found or None

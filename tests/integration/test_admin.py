@@ -1,0 +1,55 @@
+"""Topics of the contract on a real Kafka: made once, checked against the table, faults in one line."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.new_partitions import NewPartitions
+
+from ops.embedded.stack import Stack
+from streams import admin
+from streams.settings import KafkaSettings, Settings
+
+
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("admin-stack")) as running:
+        yield running
+
+
+async def test_topics_are_made_once_and_then_are_as_they_should_be(own_stack: Stack) -> None:
+    settings = Settings(partitions=3, kafka=KafkaSettings(bootstrap=own_stack.bootstrap))
+    assert "cx.purchases: is missing" in await admin.check(settings)
+    made = await admin.create(settings)
+    assert {"cx.purchases", "cx.clock", "cx-customers-changelog"} <= set(made)
+    assert await admin.create(settings) == []
+    assert await admin.check(settings) == []
+
+    more = Settings(partitions=4, kafka=KafkaSettings(bootstrap=own_stack.bootstrap, replication=2))
+    faults = await admin.check(more)
+    assert "cx.clock: has 3 partitions, should have 4; all topics of the lane customers need the same" in faults
+    assert "cx.clock: replication is 1, settings say 2" in faults
+
+    client = AIOKafkaAdminClient(bootstrap_servers=own_stack.bootstrap)
+    await client.start()
+    await client.create_partitions({"cx.support": NewPartitions(5)})
+    await client.delete_topics(["cx-customers-changelog"])
+    await client.create_topics([NewTopic("other-customers-changelog", 3, 1)])
+    await client.close()
+    expected = [
+        "cx-customers-changelog: is missing",
+        "cx.support: has 5 partitions, should have 3; all topics of the lane customers need the same",
+    ]
+    async with asyncio.timeout(30):  # the broker tells of a change when it has spread
+        while sorted(faults := await admin.check(settings)) != expected:
+            assert set(faults) <= set(expected)
+    other = Settings(app="other", partitions=3, kafka=KafkaSettings(bootstrap=own_stack.bootstrap))
+    assert "other-customers-changelog: cleanup.policy is delete, should be compact" in await admin.check(other)
+
+
+async def test_a_cluster_that_is_not_there_is_one_line() -> None:
+    settings = Settings(kafka=KafkaSettings(bootstrap="127.0.0.1:1"))
+    for call in (admin.create, admin.check):
+        with pytest.raises(admin.TopicsError, match=r"^Kafka at 127\.0\.0\.1:1 .*: KafkaConnectionError$"):
+            await call(settings)

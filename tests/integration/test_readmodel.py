@@ -1,0 +1,113 @@
+"""The read model on a real Redis: newest wins, nothing waits for it, and it is whole again after an absence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from ops.embedded.stack import Stack
+from streams import readmodel
+from streams.effects import View
+from streams.readmodel import ReadModel, connect, customer_key, read_customer
+from streams.settings import RedisSettings
+
+PATIENCE_S = 20.0
+
+
+def view(key: str, version: int) -> View:
+    return View(key, version, f"state-{version}".encode(), f"profile-{version}".encode)
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[Redis]:
+    made = connect(RedisSettings(url=redis_url))
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def model(redis_url: str, unique: str) -> AsyncIterator[ReadModel]:
+    made = ReadModel(connect(RedisSettings(url=redis_url)), unique)
+    made.start()
+    yield made
+    await made.stop()
+
+
+async def drained(model: ReadModel) -> None:
+    await asyncio.wait_for(model.drained(), PATIENCE_S)
+
+
+async def test_a_view_is_written_whole_and_the_position_after_it(model: ReadModel, client: Redis, unique: str) -> None:
+    assert await model.position(3) == -1
+    model.push(3, 41, [view(unique, 1)])
+    await drained(model)
+    assert await read_customer(client, unique) == {b"version": b"1", b"profile": b"profile-1", b"state": b"state-1"}
+    assert await model.position(3) == 41
+
+
+async def test_an_older_version_never_replaces_a_newer_one(model: ReadModel, client: Redis, unique: str) -> None:
+    for version, wins in ((5, 5), (4, 5), (5, 5), (10, 10), (9, 10)):
+        model.push(0, 0, [view(unique, version)])
+        await drained(model)
+        found = await read_customer(client, unique)
+        assert found is not None
+        assert found[b"profile"] == f"profile-{wins}".encode()
+
+
+async def test_a_customer_never_seen_is_nobody(client: Redis, unique: str) -> None:
+    assert await read_customer(client, unique) is None
+
+
+async def test_of_many_versions_that_wait_only_the_newest_is_made_and_written(
+    model: ReadModel, client: Redis, unique: str
+) -> None:
+    made: list[int] = []
+
+    def profile(version: int) -> bytes:
+        made.append(version)
+        return b"{}"
+
+    for version in range(1, 101):
+        model.push(0, version, [View(unique, version, b"", partial(profile, version))])
+    await drained(model)
+    assert made == [100]
+    assert await client.hget(customer_key(unique), "version") == b"100"
+
+
+async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(tmp_path: Path) -> None:
+    with Stack(tmp_path) as stack:
+        model = ReadModel(connect(RedisSettings(url=stack.redis_url, timeout_s=0.5)), "cx")
+        model.start()
+        model.push(0, 1, [view("lan", 1)])
+        await drained(model)
+        await asyncio.to_thread(stack.redis.kill)
+        for version in range(2, 50):
+            model.push(0, version, [view("lan", version), view("mai", version)])
+        assert await model.position(0) == -1
+        await asyncio.to_thread(stack.redis.start)
+        await drained(model)
+        client = connect(RedisSettings(url=stack.redis_url))
+        for name in ("lan", "mai"):
+            found = await read_customer(client, name)
+            assert found is not None
+            assert found[b"version"] == b"49"
+        assert await model.position(0) == 49
+        await client.aclose()
+        await model.stop()
+
+
+async def test_a_backlog_past_its_bound_marks_the_partition_and_tells_no_position(
+    model: ReadModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readmodel, "BACKLOG_MAX", 10)
+    model.push(0, 1, [view(f"many-{number}", 1) for number in range(11)])
+    model.push(1, 2, [])
+    await drained(model)
+    assert (await model.position(0), await model.position(1)) == (-1, 2)
+    assert model.take_dirty() == {0}
+    assert model.take_dirty() == set()
