@@ -1,0 +1,93 @@
+"""The contract with Faust and aiokafka: the private names that the lane leans on are there, and mean what they did."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.producer import sender
+from faust.app import App
+from faust.assignor.partition_assignor import PartitionAssignor
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
+from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams import hooks
+from streams.hooks import LaneAssignor, LaneConsumer, LaneRecovery, LaneTables, LaneTransport
+
+PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+
+
+@pytest.mark.parametrize(("package", "pinned"), PINNED.items())
+def test_the_versions_are_those_that_were_read(package: str, pinned: str) -> None:
+    assert version(package) == pinned, "read streams/hooks.py against the new version before changing this"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"),
+    [
+        (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
+        (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
+        (driver.Consumer, "_new_consumer_thread", ["self"]),
+        (Consumer, "getmany", ["self", "timeout"]),
+        (Consumer, "_wait_next_records", ["self", "timeout"]),
+        (Consumer, "perform_seek", ["self"]),
+        (Consumer, "on_partitions_revoked", ["self", "revoked"]),
+        (Consumer, "commit", ["self", "topics", "start_new_transaction"]),
+        (PartitionAssignor, "_group_co_subscribed", ["topics", "subscriptions"]),
+        (Recovery, "on_rebalance", ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
+        (Recovery, "_resume_streams", ["self", "generation_id"]),
+        (TableManager, "_update_channels", ["self"]),
+        (App, "_new_transport", ["self"]),
+    ],
+)
+def test_what_is_overridden_or_called_has_the_shape_that_was_read(
+    owner: type, name: str, parameters: list[str]
+) -> None:
+    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_the_overrides_are_in_place() -> None:
+    assert LaneTransport.Consumer is LaneConsumer
+    assert LaneConsumer.commit is not Consumer.commit
+    assert LaneTables._update_channels is not TableManager._update_channels  # noqa: SLF001
+    assert "_restart_recovery" in vars(LaneRecovery)
+    assert "_restart_recovery" in vars(Recovery)
+
+
+def test_the_consumer_takes_isolation_and_wait_from_the_attributes_that_are_set() -> None:
+    source = inspect.getsource(AIOKafkaConsumer.start)
+    assert "isolation_level=self._isolation_level" in source
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source
+
+
+def test_the_pause_between_transactions_is_short() -> None:
+    assert sender.BACKOFF_OVERRIDE == hooks.BACKOFF_S
+    assert "BACKOFF_OVERRIDE" in inspect.getsource(sender.AddPartitionsToTxnHandler)
+
+
+def test_drained_messages_are_dropped_by_read_offset_which_the_lane_clears() -> None:
+    source = inspect.getsource(Consumer._drain_messages)  # noqa: SLF001
+    assert "r_offset is None or offset >= r_offset" in source
+
+
+def test_topics_of_a_lane_stay_together_whoever_subscribes_to_them() -> None:
+    subscriptions = {"old": ["a", "b"], "new": ["a", "b", "c"]}
+    groups = list(LaneAssignor._group_co_subscribed({"a", "b", "c"}, subscriptions))  # noqa: SLF001
+    assert groups == [{"a", "b", "c"}]
+    # Faust's own would split them, and give one number to two workers.
+    assert len(list(PartitionAssignor._group_co_subscribed({"a", "b", "c"}, subscriptions))) == 2  # noqa: SLF001
+
+
+def test_a_batch_is_one_message_with_the_first_offset() -> None:
+    class Record:
+        offset, timestamp, timestamp_type = 41, 1_500, 0
+
+    message = hooks._message(TP("a", 3), [Record(), Record()], generation=7)  # noqa: SLF001
+    assert (message.offset, message.timestamp, message.generation_id, message.partition) == (41, 1.5, 7, 3)
+    assert message.value is not None
+    assert len(message.value) == 2
