@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Score = Annotated[int, Field(ge=0, le=100)]
@@ -31,6 +33,11 @@ def _known_zone(name: str) -> str:
         message = "is not a time zone of the IANA database, such as Asia/Ho_Chi_Minh"
         raise ValueError(message) from None
     return name
+
+
+def _fault(message: str, *at: str | int) -> PydanticCustomError:
+    """Return an error about the part *at* below the one that is being checked, so that its line can be named."""
+    return PydanticCustomError("does_not_fit", "{message}", {"message": message, "at": at})
 
 
 class Part(BaseModel):
@@ -93,17 +100,17 @@ class TiersPolicy(Part):
     def _ladder_rises(self) -> Self:
         if self.ladder[0].enter.as_dict():
             message = "the first rung is everybody's: it takes no thresholds"
-            raise ValueError(message)
+            raise _fault(message, "ladder", 0, "enter")
         names = [rung.name for rung in self.ladder]
         if len(set(names)) != len(names):
             message = "each rung needs a name of its own"
-            raise ValueError(message)
-        for lower, upper in zip(self.ladder, self.ladder[1:], strict=False):
+            raise _fault(message, "ladder")
+        for place, (lower, upper) in enumerate(pairwise(self.ladder), 1):
             below, above = lower.enter.as_dict(), upper.enter.as_dict()
             eased = any(above.get(measure, 0) < least for measure, least in below.items())
             if eased or not any(least > below.get(measure, 0) for measure, least in above.items()):
                 message = f"rung {upper.name} must ask for more than rung {lower.name}"
-                raise ValueError(message)
+                raise _fault(message, "ladder", place)
         return self
 
 
@@ -167,7 +174,7 @@ class Condition(Part):
     def _keeping_is_easier(self) -> Self:
         if self.keep is not None and (self.keep < self.reach if self.at_most else self.keep > self.reach):
             message = "keeping a level cannot be harder than reaching it"
-            raise ValueError(message)
+            raise _fault(message, "keep")
         return self
 
 
@@ -181,7 +188,7 @@ class LevelPolicy(Part):
     def _each_measure_once(self) -> Self:
         if len({condition.measure for condition in self.all}) != len(self.all):
             message = f"level {self.level} asks for the same measure twice"
-            raise ValueError(message)
+            raise _fault(message, "all")
         return self
 
 
@@ -268,15 +275,15 @@ class Policy(Part):
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         tiers = {rung.name for rung in self.tiers.ladder}
-        for rule in self.rewards:
+        for place, rule in enumerate(self.rewards):
             if rule.when.tier_reached not in tiers:
-                message = f"reward {rule.id} names a tier that the ladder has not: allowed are {sorted(tiers)}"
-                raise ValueError(message)
+                message = f"is no tier of the ladder; allowed: {', '.join(sorted(tiers))}"
+                raise _fault(message, "rewards", place, "when", "tier_reached")
         if len({rule.id for rule in self.rewards}) != len(self.rewards):
             message = "each reward needs an id of its own"
-            raise ValueError(message)
+            raise _fault(message, "rewards")
         levels = [rule.level for rule in self.levels]
         if levels != list(range(2, 2 + len(levels))):
             message = "levels are listed from 2 upwards, none left out"
-            raise ValueError(message)
+            raise _fault(message, "levels")
         return self

@@ -123,14 +123,15 @@ def _under(fault: Any, other: Any) -> bool:  # noqa: ANN401  # pydantic's ErrorD
 
 
 def _complaint(fault: Any, lines: dict[tuple[str | int, ...], int]) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
-    path: tuple[str | int, ...] = tuple(fault["loc"])
+    context = fault.get("ctx") or {}
+    path: tuple[str | int, ...] = (*fault["loc"], *context.get("at", ()))
     known = path
     while known not in lines:
         known = known[:-1]
     if fault["type"] != "missing":
         path = known  # what pydantic adds to it names the branch of a union, which the file has not
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "the policy"
-    allowed = (fault.get("ctx") or {}).get("expected")
+    allowed = context.get("expected")
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         message = f"is not a known key; allowed here: {', '.join(_siblings(path[:-1]))}"

@@ -147,7 +147,12 @@ def test_a_decision_is_written_with_all_its_parts() -> None:
     decision = json.loads(encode(OUTPUTS[0]))["data"]["decision"]
     assert decision.keys() == Decision.model_fields.keys()
     assert decision["window"] == {"first": "2024-03-02", "last": "2025-03-01"}
-    assert decision["ladder"][1] == {"name": "gold", "enter": {"spend": 10_000_000}, "keep": {"spend": 8_000_000}}
+    assert decision["ladder"][1] == {
+        "name": "gold",
+        "enter": {"spend": 10_000_000},
+        "keep": {"spend": 8_000_000},
+        "at_most": [],
+    }
     assert decision["rest"] == {"first": "2024-05-01", "last": "2024-06-01", "count": 2, "amount": 4_000_000}
 
 

@@ -1,0 +1,63 @@
+"""Local days of the programme's time zone: the unit of every window and period."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_QUARTER = 15 * MINUTE  # no zone in use changes its offset at a finer grain
+_CACHE_MAX = 1 << 18
+
+
+def micros(at: datetime) -> int:
+    """Return an aware datetime as microseconds since 1970 in UTC."""
+    delta = at - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+
+
+def instant(at: int) -> datetime:
+    """Return microseconds since 1970 as an aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def rfc3339(at: int) -> str:
+    """Write an instant as contracts want it: UTC, `Z`, no more digits than needed."""
+    text = instant(at).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+class Calendar:
+    """Tells the local day of an instant; a day is a proleptic ordinal, as of `date.toordinal`."""
+
+    __slots__ = ("_days", "zone")
+
+    def __init__(self, zone: str) -> None:
+        """Take an IANA zone name that `schemas.policy` has checked."""
+        self.zone = ZoneInfo(zone)
+        self._days: dict[int, int] = {}
+
+    def day(self, at: int) -> int:
+        """Return the local day in which the instant *at*, in microseconds, falls."""
+        quarter = at // _QUARTER
+        day = self._days.get(quarter)
+        if day is None:
+            if len(self._days) >= _CACHE_MAX:
+                self._days.clear()
+            day = instant(quarter * _QUARTER).astimezone(self.zone).toordinal()
+            self._days[quarter] = day
+        return day
+
+    def start(self, day: int) -> int:
+        """Return the first instant of a local *day*; where midnight is skipped, the first instant after the gap."""
+        midnight = datetime.combine(date.fromordinal(day), datetime.min.time(), tzinfo=self.zone)
+        return micros(midnight.astimezone(UTC))
+
+    def year(self, at: int) -> int:
+        """Return the local year of an instant."""
+        return date.fromordinal(self.day(at)).year

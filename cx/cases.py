@@ -1,0 +1,118 @@
+"""Support cases: their clocks, whether they were solved for good, and which of them hold promotion back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cx import scores
+from cx.calendar import DAY
+from cx.state import Case
+
+if TYPE_CHECKING:
+    from cx.moments import CaseEscalated, CaseOpened, CaseReopened, CaseResolved, CaseResponded, FeedbackGiven
+    from cx.rules import Rules
+    from cx.state import Head
+
+KEPT_DAYS = 90  # after its last sign of life a solved case is forgotten
+_DETRACTOR_MAX = {"nps": 6, "csat": 2, "ces": 2, "review": 2}
+
+
+def opened(head: Head, moment: CaseOpened, rules: Rules) -> None:
+    """Begin a case; a known case id changes nothing."""
+    _forget(head, moment.at)
+    if moment.case in head.cases:
+        return
+    head.cases[moment.case] = Case(
+        opened=moment.at,
+        due=moment.at + rules.sla[moment.priority],
+        topic=moment.topic,
+        channel=moment.channel,
+        touched=moment.at,
+        detractor=_last_nps_detracts(head),
+    )
+    scores.signal(head, "case-opened", moment.at, rules)
+
+
+def responded(head: Head, moment: CaseResponded | CaseResolved, rules: Rules) -> None:
+    """Stop the clock of the first answer; a solution without an answer before counts as one."""
+    case = head.cases[moment.case]
+    if case.answered is not None:
+        return
+    in_time = moment.at <= case.due
+    _count(head, "answered")
+    if in_time:
+        _count(head, "answered_in_time")
+    head.cases[moment.case] = msgspec.structs.replace(case, answered=moment.at, touched=moment.at)
+    scores.signal(head, "case-answered" if in_time else "case-answered-late", moment.at, rules)
+
+
+def escalated(head: Head, moment: CaseEscalated, rules: Rules) -> None:
+    """Note that the case went to a higher desk; its clock stays as promised."""
+    head.cases[moment.case] = msgspec.structs.replace(head.cases[moment.case], touched=moment.at)
+    scores.signal(head, "case-escalated", moment.at, rules)
+
+
+def resolved(head: Head, moment: CaseResolved, rules: Rules) -> None:
+    """Close a case; closing it again changes nothing."""
+    if not head.cases[moment.case].open:
+        return
+    responded(head, moment, rules)
+    case = head.cases[moment.case]
+    if not case.reopened:
+        _count(head, "resolved")
+    head.cases[moment.case] = msgspec.structs.replace(case, resolved=moment.at, touched=moment.at)
+    scores.signal(head, "case-resolved", moment.at, rules)
+
+
+def reopened(head: Head, moment: CaseReopened, rules: Rules) -> None:
+    """Open a solved case again; an open one stays as it is."""
+    case = head.cases[moment.case]
+    if case.open:
+        return
+    if not case.reopened:
+        _count(head, "came_back")
+    head.cases[moment.case] = msgspec.structs.replace(
+        case, resolved=None, touched=moment.at, reopened=case.reopened + 1
+    )
+    scores.signal(head, "case-reopened", moment.at, rules)
+
+
+def judged(head: Head, moment: FeedbackGiven) -> None:
+    """Mark the cases that a bad feedback is about: the one it names, else all that are open."""
+    if not detracts(moment):
+        return
+    for name in [moment.case] if moment.case else list(head.cases):
+        case = head.cases.get(name)
+        if case is not None and case.open:
+            head.cases[name] = msgspec.structs.replace(case, detractor=True)
+
+
+def detracts(moment: FeedbackGiven) -> bool:
+    """Tell whether a feedback is that of a detractor; a complaint always is."""
+    return moment.score is None or moment.score <= _DETRACTOR_MAX[moment.instrument]
+
+
+def open_count(head: Head, *, detractors: bool = False) -> int:
+    """Return how many cases are open, or how many of a detractor."""
+    count = 0
+    for case in head.cases.values():
+        if case.resolved is None and (case.detractor or not detractors):
+            count += 1
+    return count
+
+
+def _last_nps_detracts(head: Head) -> bool:
+    answers = head.feedback.get("nps", ())
+    return len(answers) > 0 and answers[0][0] <= _DETRACTOR_MAX["nps"]
+
+
+def _forget(head: Head, at: int) -> None:
+    for name, case in list(head.cases.items()):
+        if not case.open and case.touched < at - KEPT_DAYS * DAY:
+            del head.cases[name]
+
+
+def _count(head: Head, name: str) -> None:
+    head.counts[name] = head.counts.get(name, 0) + 1

@@ -1,0 +1,301 @@
+"""The decision: what a customer becomes when events arrive or time passes, and what the outside is told of it."""
+
+from __future__ import annotations
+
+import copy
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cx import orders, timeline
+from cx.moments import REFERRING, AnyMoment, Cancelled, Key, Purchased, Refunded, name_of
+from cx.outputs import Output, tell
+from cx.state import Customer, Kept, decode_head, encode_head
+from schemas.errors import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from cx.rules import Rules
+    from cx.state import Head
+
+# Moments go to the base in groups: decoding and encoding it for each would cost more than keeping them.
+SETTLE_MIN = 16
+SETTLE_SHARE = 4
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A moment as it came, with the record's timestamp in microseconds and the record itself."""
+
+    moment: AnyMoment
+    recorded: int
+    record: Kept = Kept()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A record for the dead letters."""
+
+    record: Kept
+    reason: Reason
+    loc: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What becomes of a customer; `changed` is False when nothing has to be written."""
+
+    customer: Customer
+    changed: bool
+    outputs: tuple[Output, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    applied: int = 0
+    duplicates: int = 0
+
+
+def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Rules) -> Decision:
+    """Say what *arrivals*, in the order in which they came, and the clock make of *customer*; change nothing.
+
+    Args:
+        customer: As it is; `Customer(id)` for one never seen.
+        arrivals: Events of this customer only.
+        tick: The partition's last applied tick, in microseconds; 0 before the first.
+        rules: The policy in force.
+
+    Returns:
+        The new customer, outputs under ids that a replay repeats, and what goes to dead letters.
+
+    Source: docs/sources.md, domain sections 2 and 4.
+    """
+    verdict = _judge(customer, arrivals, tick, rules)
+    taken = [arrival.moment for arrival in verdict.taken]
+    if not taken and customer.next_deadline(rules.lateness) > tick:
+        return Decision(customer, changed=False, refusals=tuple(verdict.refusals), duplicates=verdict.duplicates)
+    twin = _folded(customer, verdict, sorted(taken, key=_order), rules)
+    now = max(tick, customer.head.reached, twin.head.reached)
+    timeline.meet_deadlines(twin.head, now, rules)
+    refusals = (*verdict.refusals, *_give_up(twin, tick, now, rules))
+    _settle(twin, _ripe(twin, tick - rules.lateness, rules), rules)
+    outputs = tell(twin, twin.told, taken[-1].id if taken else "", rules)
+    return Decision(
+        twin,
+        changed=True,
+        outputs=tuple(outputs),
+        refusals=refusals,
+        applied=len(taken),
+        duplicates=verdict.duplicates,
+    )
+
+
+def advance(customer: Customer, tick: int, rules: Rules) -> Decision:
+    """Say what the clock alone makes of *customer* at *tick*, in microseconds."""
+    return decide(customer, (), tick, rules)
+
+
+def shrink(customer: Customer, rules: Rules) -> Customer:
+    """Return *customer* with the older half of its recent moments in the base, for one that has grown too large.
+
+    What is older than these is `too-late` for this customer from now on.
+    """
+    twin = copy.copy(customer)
+    twin.kept = customer.kept.copy()
+    _settle(twin, (len(twin.recent) + 1) // 2, rules)
+    return twin
+
+
+class _Verdict(msgspec.Struct):
+    """What the arrivals are, before anything is folded."""
+
+    taken: list[Arrival] = []
+    bought: dict[str, Purchased] = {}  # what of it are orders
+    dropped: set[tuple[str, str]] = set()  # moments that an earlier twin of the same order replaces
+    refusals: list[Refusal] = []
+    duplicates: int = 0
+
+
+def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Rules) -> _Verdict:
+    verdict = _Verdict()
+    known = {moment.id: moment for moment in customer.recent} if arrivals else {}
+    for arrival in arrivals:
+        moment = arrival.moment
+        same = known.get(moment.id)
+        if same is not None and same.source != moment.source:  # two sources number alike, which is rare
+            same = _found(moment.identity, customer, verdict)
+        if moment.at > arrival.recorded + rules.future:
+            verdict.refusals.append(_refusal(arrival, Reason.FUTURE, "time"))
+        elif moment.at < max(arrival.recorded, tick) - rules.lateness or moment.at < customer.floor:
+            verdict.refusals.append(_refusal(arrival, Reason.TOO_LATE, "time"))
+        elif same is not None and same == moment:
+            verdict.duplicates += 1
+        elif same is not None:
+            verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ID, "id"))
+        elif not isinstance(moment, Purchased) or _is_new(customer, moment, arrival, verdict, rules):
+            known[moment.id] = moment
+            verdict.taken.append(arrival)
+    return verdict
+
+
+def _found(identity: tuple[str, str], customer: Customer, verdict: _Verdict) -> AnyMoment | None:
+    moments = (*customer.recent, *(arrival.moment for arrival in verdict.taken))
+    return next((moment for moment in moments if moment.identity == identity), None)
+
+
+def _is_new(customer: Customer, moment: Purchased, arrival: Arrival, verdict: _Verdict, rules: Rules) -> bool:
+    """Tell whether a purchase is to be folded; the same order again is a repeat, or a conflict where it differs.
+
+    Of two equal ones the earlier in the total order stays, so that the order of arrival makes no difference.
+    """
+    key = orders.order_key(moment.source, moment.order)
+    twin = verdict.bought.get(key)
+    order = customer.head.open_orders.get(key)
+    if twin is not None:
+        at, id_, digest = twin.at, twin.id, orders.digest(twin)
+    elif order is not None and abs(moment.at - order.at) < rules.refund_horizon:
+        at, id_, digest = order.at, order.id, order.digest
+    else:
+        verdict.bought[key] = moment
+        return True
+    if digest != orders.digest(moment):
+        verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ORDER, "data.order_id"))
+        return False
+    verdict.duplicates += 1
+    if (moment.at, moment.id) >= (at, id_) or at < customer.floor:
+        return False
+    verdict.dropped.add((moment.source, id_))
+    verdict.taken = [other for other in verdict.taken if other.moment is not twin]
+    verdict.bought[key] = moment
+    return True
+
+
+def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rules: Rules) -> Customer:
+    """Return the customer with *moments*, sorted, folded in: at the end where they are newest, else from the base."""
+    recent = customer.recent
+    if verdict.dropped:
+        recent = tuple(moment for moment in recent if moment.identity not in verdict.dropped)
+    if not verdict.dropped and _continues(customer, moments):
+        recent += tuple(moments)
+        head = customer.head.copy()
+        timeline.fold(head, moments, rules)
+    else:
+        recent = tuple(sorted((*recent, *moments), key=_order))
+        head = decode_head(customer.base)
+        timeline.fold(head, recent, rules)
+    kept = customer.kept.copy()
+    for arrival in verdict.taken:
+        if isinstance(arrival.moment, REFERRING):
+            kept[name_of(arrival.moment)] = arrival.record
+    return Customer(
+        id=customer.id,
+        version=customer.version + 1,
+        policy=rules.hash,
+        floor=customer.floor,
+        settled=customer.settled,
+        base=customer.base,
+        recent=recent,
+        head=head,
+        told=customer.told.copy(),
+        kept=kept,
+    )
+
+
+def _continues(customer: Customer, moments: list[AnyMoment]) -> bool:
+    """Tell whether sorted *moments* come after all that the head has seen, deadlines included."""
+    if not moments:
+        return True
+    first = moments[0]
+    if first.at < customer.head.reached:
+        return False
+    return not customer.recent or customer.recent[-1].key < first.key
+
+
+def _give_up(customer: Customer, tick: int, now: int, rules: Rules) -> list[Refusal]:
+    """Take out the moments that have waited in vain until *tick*, and return them as refusals.
+
+    Only the clock says so: a newer event may have come before what they wait for. The rest is folded again up to *now*,
+    as if they had never been there: whether a late event folds it again must make no difference.
+    """
+    edge = tick - rules.lateness
+    head = customer.head
+    if not head.waiting and not head.refused:
+        return []
+    hopeless: dict[str, Reason] = {name_of(m): reason for reason, m in _waiting(head) if m.at <= edge}
+    hopeless |= {name: reason for name, (at, reason) in head.refused.items() if at <= edge}
+    if not hopeless:
+        return []
+    recent = tuple(moment for moment in customer.recent if name_of(moment) not in hopeless)
+    base = decode_head(customer.base)
+    in_base = len(hopeless) - (len(customer.recent) - len(recent))
+    if in_base:  # only for a customer with too many recent moments; nothing else settles before it is given up
+        _strike(base, hopeless)
+        customer.base = encode_head(base)
+        customer.settled -= in_base
+    customer.recent, customer.head = recent, base
+    timeline.fold(base, recent, rules)
+    timeline.meet_deadlines(base, now, rules)
+    return [Refusal(customer.kept.pop(name), reason, _LOCS[reason]) for name, reason in hopeless.items()]
+
+
+_LOCS = {
+    Reason.UNKNOWN_ORDER: "data.order_id",
+    Reason.UNKNOWN_CASE: "data.case_id",
+    Reason.REFUND_TOO_LARGE: "data",
+}
+
+
+def _waiting(head: Head) -> list[tuple[Reason, AnyMoment]]:
+    return [
+        (Reason.UNKNOWN_ORDER if isinstance(moment, Refunded | Cancelled) else Reason.UNKNOWN_CASE, moment)
+        for moments in head.waiting.values()
+        for moment in moments
+    ]
+
+
+def _strike(head: Head, names: Collection[str]) -> None:
+    for what, moments in list(head.waiting.items()):
+        left = tuple(moment for moment in moments if name_of(moment) not in names)
+        if left:
+            head.waiting[what] = left
+        else:
+            del head.waiting[what]
+    for name in names:
+        head.refused.pop(name, None)
+
+
+def _ripe(customer: Customer, horizon: int, rules: Rules) -> int:
+    """Return how many of the oldest recent moments should go to the base now."""
+    recent = customer.recent
+    excess = len(recent) - rules.recent_max
+    if excess > 0:
+        return excess + rules.recent_max // 10  # some more, so that not every event pays for a move
+    group = max(SETTLE_MIN, len(recent) // SETTLE_SHARE)
+    if len(recent) < group or recent[group - 1].at >= horizon:
+        return 0
+    return bisect_left(recent, horizon, key=_at)
+
+
+def _settle(customer: Customer, count: int, rules: Rules) -> None:
+    """Fold the oldest *count* recent moments into the base, and those of the same instant as the last of them."""
+    if count == 0:
+        return
+    count = bisect_right(customer.recent, customer.recent[count - 1].at, key=_at)
+    moved, customer.recent = customer.recent[:count], customer.recent[count:]
+    base = decode_head(customer.base)
+    timeline.fold(base, moved, rules)
+    customer.base = encode_head(base)
+    customer.settled += count
+    customer.floor = max(customer.floor, moved[-1].at + 1)
+    needed = {name_of(moment) for moment in customer.recent}
+    for head in (base, customer.head):
+        needed |= {name_of(moment) for _, moment in _waiting(head)} | head.refused.keys()
+    customer.kept = {name: kept for name, kept in customer.kept.items() if name in needed}
+
+
+def _refusal(arrival: Arrival, reason: Reason, loc: str) -> Refusal:
+    return Refusal(arrival.record, reason, loc)
+
+
+def _order(moment: AnyMoment) -> Key:
+    return moment.key
+
+
+def _at(moment: AnyMoment) -> int:
+    return moment.at

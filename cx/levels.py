@@ -1,0 +1,133 @@
+"""The CX level, 1 to 5 after Gartner: level n holds when the evidence for every level up to n holds."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cx import cases, scores
+from cx.rules import DIMENSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cx.rules import Rules
+    from cx.state import Head
+    from schemas.policy import Condition
+
+PROMOTER_MIN = 9
+
+
+def settle(head: Head, at: int, rules: Rules) -> None:
+    """Bring the level in line with the evidence as of *at*: up as far as `reach` allows, down only below `keep`."""
+    level = reached(head, head.level, at, rules)
+    if level != head.level:
+        head.level, head.level_since = level, at
+
+
+def reached(head: Head, before: int, at: int, rules: Rules) -> int:
+    """Return the level that the evidence as of *at* makes of level *before*."""
+    level = 1
+    for rule in rules.levels:
+        kept = rule.level <= before
+        for condition in rule.all:
+            if not holds(condition, measure(head, condition.measure, at, rules), kept=kept):
+                return level
+        level = rule.level
+    return level
+
+
+def came_from(head: Head, told: int, rules: Rules) -> int:
+    """Return the level from which the evidence leads to the one held: *told*, unless more than one step led here."""
+    return told if reached(head, told, head.reached, rules) == head.level else head.level
+
+
+def holds(condition: Condition, value: int | None, *, kept: bool) -> bool:
+    """Tell whether a condition holds for *value* (None: no evidence yet), to reach a level or to keep it."""
+    if value is None:
+        return condition.unknown == "holds"
+    needed = edge(condition, kept=kept)
+    return value <= needed if condition.at_most else value >= needed
+
+
+def edge(condition: Condition, *, kept: bool) -> int:
+    """Return the value that a condition asks for, inclusive, to reach a level or to keep it."""
+    return condition.keep if kept and condition.keep is not None else condition.reach
+
+
+def measure(head: Head, name: str, at: int, rules: Rules) -> int | None:
+    """Return the value of a level measure as of *at*, or None where there is no evidence for it."""
+    read = _MEASURES.get(name)
+    return read(head) if read else scores.score(head, DIMENSIONS.index(name), rules.calendar.day(at), rules)
+
+
+def evidence(head: Head, level: int, before: int, at: int, rules: Rules) -> list[dict[str, Any]]:
+    """Return the conditions of *level*, each with the value found, the one needed, and whether it holds.
+
+    What is needed depends on the level held *before*: to keep a level takes less than to reach it.
+    """
+    rows = []
+    for condition in (condition for rule in rules.levels if rule.level == level for condition in rule.all):
+        value = measure(head, condition.measure, at, rules)
+        kept = level <= before
+        rows.append(
+            {
+                "level": level,
+                "criterion": condition.criterion,
+                "measure": condition.measure,
+                "value": value,
+                "comparison": "<=" if condition.at_most else ">=",
+                "needed": edge(condition, kept=kept),
+                "ok": holds(condition, value, kept=kept),
+            }
+        )
+    return rows
+
+
+def _percent(part: int, whole: int) -> int | None:
+    return part * 100 // whole if whole else None
+
+
+def _answered_in_time(head: Head) -> int | None:
+    return _percent(head.counts.get("answered_in_time", 0), head.counts.get("answered", 0))
+
+
+def _resolved_for_good(head: Head) -> int | None:
+    done = head.counts.get("resolved", 0)
+    return _percent(done - head.counts.get("came_back", 0), done)
+
+
+def _last(instrument: str, head: Head) -> int | None:
+    answers = head.feedback.get(instrument)
+    return answers[0][0] if answers else None
+
+
+def _nps_rise(head: Head) -> int | None:
+    answers = head.feedback.get("nps", ())
+    return answers[0][0] - answers[1][0] if len(answers) > 1 else None
+
+
+def _promoter_streak(head: Head) -> int:
+    streak = 0
+    for score, _ in head.feedback.get("nps", ()):
+        if score < PROMOTER_MIN:
+            break
+        streak += 1
+    return streak
+
+
+# The dimension scores, which depend on the day, are measures as well.
+_MEASURES: dict[str, Callable[[Head], int | None]] = {
+    "channels": lambda head: len(head.channels),
+    "answered_in_time_pct": _answered_in_time,
+    "resolved_for_good_pct": _resolved_for_good,
+    "last_ces": partial(_last, "ces"),
+    "last_csat": partial(_last, "csat"),
+    "orders": lambda head: head.orders,
+    "open_cases": cases.open_count,
+    "open_detractor_cases": partial(cases.open_count, detractors=True),
+    "care_accepted": lambda head: head.counts.get("care_accepted", 0),
+    "nps_rise": _nps_rise,
+    "promoter_streak": _promoter_streak,
+    "advocacy": lambda head: head.counts.get("advocacy", 0),
+}

@@ -1,0 +1,179 @@
+"""Moments: input events boiled down to what the rules may look at, in a form that is cheap to keep and to sort."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+Key = tuple[int, int, str, str]
+
+
+class Moment(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
+    """Something that happened to one customer.
+
+    `at` is in microseconds since 1970, UTC. Two moments are equal when all that the rules see of them is equal;
+    (`source`, `id`) alone says whether they are the same event.
+    """
+
+    RANK: ClassVar[int] = 0
+
+    at: int
+    source: str
+    id: str
+
+    @property
+    def key(self) -> Key:
+        """Place in the total order: time, then causes before their consequences, then identity."""
+        return (self.at, self.RANK, self.source, self.id)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What makes two records the same event."""
+        return (self.source, self.id)
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One line of an order; `amount` in minor units, for the whole quantity."""
+
+    id: str
+    category: str
+    amount: int
+
+
+class Enrolled(Moment, frozen=True, tag="e"):
+    """The customer joined on the day `joined`, an ordinal."""
+
+    RANK: ClassVar[int] = 0
+    joined: int
+
+
+class ProfileUpdated(Moment, frozen=True, tag="u"):
+    """Only what is not None changes."""
+
+    RANK: ClassVar[int] = 1
+    birthday: str | None
+    locale: str | None
+    preferences: tuple[str, ...] | None
+    notify: bool | None
+
+
+class Purchased(Moment, frozen=True, tag="p"):
+    """An order was paid."""
+
+    RANK: ClassVar[int] = 10
+    order: str
+    channel: str
+    store: str
+    lines: tuple[Line, ...]
+    shipping: int
+    tax: int
+    not_money: tuple[tuple[str, int], ...]  # (kind, amount) of the payments that were not money
+
+
+class Refunded(Moment, frozen=True, tag="r"):
+    """Part of an order was paid back: (line id, amount) pairs; nothing named means all that is left."""
+
+    RANK: ClassVar[int] = 11
+    order: str
+    lines: tuple[tuple[str, int], ...]
+    shipping: int
+    tax: int
+
+
+class Cancelled(Moment, frozen=True, tag="x"):
+    """A whole order was undone."""
+
+    RANK: ClassVar[int] = 12
+    order: str
+
+
+class CaseOpened(Moment, frozen=True, tag="o"):
+    """A support case began."""
+
+    RANK: ClassVar[int] = 20
+    case: str
+    channel: str
+    topic: str
+    priority: str
+
+
+class CaseResponded(Moment, frozen=True, tag="a"):
+    """Somebody answered."""
+
+    RANK: ClassVar[int] = 21
+    case: str
+
+
+class CaseEscalated(Moment, frozen=True, tag="s"):
+    """The case went to a higher desk."""
+
+    RANK: ClassVar[int] = 22
+    case: str
+    priority: str
+
+
+class CaseResolved(Moment, frozen=True, tag="z"):
+    """The case was closed as solved."""
+
+    RANK: ClassVar[int] = 23
+    case: str
+
+
+class CaseReopened(Moment, frozen=True, tag="w"):
+    """The customer came back with the same case."""
+
+    RANK: ClassVar[int] = 24
+    case: str
+
+
+class FeedbackGiven(Moment, frozen=True, tag="f"):
+    """A score on an instrument; a complaint has None."""
+
+    RANK: ClassVar[int] = 30
+    instrument: str
+    score: int | None
+    dimension: str | None
+    case: str | None
+
+
+class Touched(Moment, frozen=True, tag="t"):
+    """A contact on the journey."""
+
+    RANK: ClassVar[int] = 40
+    stage: str
+    group: str
+    channel: str
+    intent: str
+    accepted: bool | None
+
+
+class Referred(Moment, frozen=True, tag="v"):
+    """A person whom this customer recommended became a customer."""
+
+    RANK: ClassVar[int] = 41
+
+
+AnyMoment = (
+    Enrolled
+    | ProfileUpdated
+    | Purchased
+    | Refunded
+    | Cancelled
+    | CaseOpened
+    | CaseResponded
+    | CaseEscalated
+    | CaseResolved
+    | CaseReopened
+    | FeedbackGiven
+    | Touched
+    | Referred
+)
+
+# What these refer to may not have arrived yet: they wait, and keep their bytes until they take effect for good.
+REFERRING = (Refunded, Cancelled, CaseResponded, CaseEscalated, CaseResolved, CaseReopened)
+
+
+def name_of(moment: AnyMoment) -> str:
+    """Return the identity of a moment as one text, for use as a key."""
+    return f"{moment.source}\n{moment.id}"

@@ -1,0 +1,123 @@
+"""Decision records: why a tier, a level or a reward is what it is, so that anyone can work it out again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from cx import levels, orders, tiers
+from cx.calendar import rfc3339
+from cx.moments import Purchased
+from cx.state import NEVER
+
+if TYPE_CHECKING:
+    from cx.rules import Rules
+    from cx.state import Customer, Head
+    from schemas.policy import LevelPolicy
+
+DECISIVE_MAX = 20
+
+
+def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[str, Any]:
+    """Return the record of a tier decision, as of the last thing folded.
+
+    Its outcome follows from `measures`, `ladder` and `guards`: the highest rung whose thresholds, and those below,
+    are reached; where a guard holds promotion back, no rung above `before`.
+    """
+    guards = tiers.guards(head, rules)
+    first, last = _window(head, rules)
+    due = tiers.falls_at(head, rules)
+    missing = tiers.missing(head, rules)
+    following = rules.rungs[rules.rung_of(missing[0])] if missing else None
+    decisive, rest = _counted(customer, head, first, last)
+    return {
+        "policy": rules.hash,
+        "rule": f"tier:{head.tier}",
+        "window": {"first": _iso(first), "last": _iso(last)},
+        "measures": tiers.measures(head),
+        "ladder": [{"name": rung.name, "enter": rung.enter, "keep": rung.enter} for rung in rules.rungs],
+        "guards": guards,
+        "before": head.tier if any(guards.values()) else before,
+        "after": head.tier,
+        "decisive": decisive,
+        "rest": rest,
+        "failed": _failed(head, following.enter if following else {}, rules),
+        "missing": missing[1] if missing else {},
+        "next_rung": missing[0] if missing else None,
+        "next_deadline": None if due == NEVER else rfc3339(due),
+    }
+
+
+def of_level(head: Head, before: int, rules: Rules) -> dict[str, Any]:
+    """Return the record of a level decision, as of the last thing folded.
+
+    Its outcome follows from `measures` and `ladder`: the highest level whose thresholds, and those below, hold; `keep`
+    counts up to the level `before`, `enter` above. A threshold fails where there is no such measure; one that the
+    policy lets pass without evidence is left out then.
+    """
+    start = levels.came_from(head, before, rules)
+    rows = {rule.level: levels.evidence(head, rule.level, start, head.reached, rules) for rule in rules.levels}
+    above = rows.get(head.level + 1, [])
+    return {
+        "policy": rules.hash,
+        "rule": f"cx-level:{head.level}",
+        "measures": {
+            row["measure"]: row["value"] for found in rows.values() for row in found if row["value"] is not None
+        },
+        "ladder": [_level(rule, rows[rule.level]) for rule in rules.levels],
+        "before": str(start),
+        "after": str(head.level),
+        "failed": [f"{row['measure']} {row['comparison']} {row['needed']}" for row in above if not row["ok"]],
+        "next_rung": str(head.level + 1) if above else None,
+    }
+
+
+def _level(rule: LevelPolicy, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    asked = [
+        condition for condition, row in zip(rule.all, rows, strict=True) if row["value"] is not None or not row["ok"]
+    ]
+    return {
+        "name": str(rule.level),
+        "enter": {condition.measure: condition.reach for condition in asked},
+        "keep": {condition.measure: levels.edge(condition, kept=True) for condition in asked},
+        "at_most": [condition.measure for condition in asked if condition.at_most],
+    }
+
+
+def _window(head: Head, rules: Rules) -> tuple[int, int]:
+    last = rules.calendar.day(head.reached)
+    return last - rules.window_days + 1, last
+
+
+def _failed(head: Head, enter: dict[str, int], rules: Rules) -> list[str]:
+    values = tiers.measures(head)
+    failed = [f"{name} >= {least}" for name, least in enter.items() if values[name] < least]
+    return failed + [f"no {name}" for name, holds in tiers.guards(head, rules).items() if holds]
+
+
+def _counted(
+    customer: Customer, head: Head, first: int, last: int
+) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
+    """Return the newest counted orders by id, oldest first, and the rest as days, number and sum."""
+    held: list[dict[str, str]] = []
+    spend, count = head.spend, head.orders
+    buckets = {day: list(bucket) for day, bucket in head.days.items() if first <= day <= last}
+    for moment in reversed(customer.recent):
+        if len(held) == DECISIVE_MAX:
+            break
+        if not isinstance(moment, Purchased) or moment.at > head.reached:
+            continue
+        order = head.open_orders.get(orders.order_key(moment.source, moment.order))
+        if order is None or order.id != moment.id or not order.qualifying or order.day not in buckets:
+            continue
+        held.append({"source": moment.source, "id": moment.id})
+        spend, count = spend - order.qualifying, count - 1
+        buckets[order.day][0] -= order.qualifying
+        buckets[order.day][1] -= 1
+    left = [day for day, bucket in buckets.items() if bucket[0] or bucket[1]]
+    rest = {"first": _iso(left[0]), "last": _iso(left[-1]), "count": count, "amount": spend} if left else None
+    return held[::-1], rest
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(max(day, 1)).isoformat()

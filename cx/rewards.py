@@ -1,0 +1,56 @@
+"""Entitlements: which rewards the rules owe a customer, and which lost their ground."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cx import tiers
+from cx.state import Entitlement
+
+if TYPE_CHECKING:
+    from cx.orders import Undone
+    from cx.rules import Rules
+    from cx.state import Change, Head
+    from schemas.policy import RewardPolicy
+
+
+def reached(head: Head, change: Change, rules: Rules) -> None:
+    """Owe what reaching a tier entitles to, the tiers passed on the way included."""
+    for rung in rules.rungs[rules.rung_of(change.before) + 1 : rules.rung_of(change.after) + 1]:
+        for rule in rules.rewards_by_tier.get(rung.name, ()):
+            occasion = _occasion(rule, change.at, rules)
+            for item in range(1, rule.quantity + 1):
+                key = f"{rule.id}/{occasion}/{item}"
+                owed = head.entitlements.get(key)
+                if owed is None or owed.lost:
+                    head.entitlements[key] = Entitlement(
+                        rule.id, occasion, item, rung.name, change.at, change.cause, head.spend, head.orders
+                    )
+
+
+def undone(head: Head, undone: Undone, at: int, rules: Rules) -> None:
+    """Look again at what rests on an order of which something was undone at the instant *at*.
+
+    A tier that would have been reached all the same keeps its rewards, though it was lost by time since. One that
+    would not, but is held now, was reached in between: its rewards rest from here on on what the window holds now.
+    """
+    rung = rules.rung_of(head.tier)
+    for key, owed in head.entitlements.items():
+        if owed.lost or owed.at < undone.at or rules.calendar.day(owed.at) >= undone.day + rules.window_days:
+            continue
+        place = rules.rung_of(owed.tier)
+        ground = {"spend": owed.spend - undone.spend, "orders": owed.orders - undone.orders}
+        if tiers.reaches(ground, rules.rungs[place]):
+            now = msgspec.structs.replace(owed, **ground)
+        elif place <= rung:
+            now = msgspec.structs.replace(owed, at=at, **tiers.measures(head))
+        else:
+            now = msgspec.structs.replace(owed, lost="refund")
+        head.entitlements[key] = now
+
+
+def _occasion(rule: RewardPolicy, at: int, rules: Rules) -> str:
+    # A year, not the day: a late event may move the day, and must not make a second reward of the first.
+    return str(rules.calendar.year(at)) if rule.every == "year" else "ever"

@@ -1,0 +1,72 @@
+"""The five dimension scores: decayed weighted means of what happened, pulled towards a prior, all in integers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cx.rules import DIMENSIONS, UNIT
+
+if TYPE_CHECKING:
+    from cx.moments import FeedbackGiven
+    from cx.rules import Rules
+    from cx.state import Head
+
+# Lowest and highest answer of each instrument, and 100 for the best of them.
+_SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
+
+
+def signal(
+    head: Head, name: str, at: int, rules: Rules, *, score_pct: int | None = None, only: str | None = None
+) -> None:
+    """Let the signal *name* move the dimensions that the policy's table says.
+
+    *score_pct* stands in where the table says `score`; *only* names the dimension a feedback was about, which
+    then takes all of it.
+    """
+    items = rules.signals.get(name)
+    if items is None:
+        return
+    day = rules.calendar.day(at)
+    scores = list(head.scores)
+    for dimension, fixed, weight in items:
+        value = fixed if fixed is not None else score_pct
+        if value is None:
+            continue
+        place = DIMENSIONS.index(only) if only else dimension
+        total, weights, last = scores[place]
+        if day > last:
+            total, weights = _decayed(total, weights, day - last, rules)
+        scores[place] = (total + value * weight * UNIT, weights + weight * UNIT, max(day, last))
+    head.scores = tuple(scores)
+
+
+def feedback(head: Head, moment: FeedbackGiven, rules: Rules) -> None:
+    """Let a feedback move its dimension, and remember the last two answers per instrument."""
+    score_pct = None
+    if moment.score is not None:
+        low, high = _SCALES[moment.instrument]
+        score_pct = (moment.score - low) * 100 // (high - low)
+        before = head.feedback.get(moment.instrument, ())
+        head.feedback[moment.instrument] = ((moment.score, moment.at), *before[:1])
+    signal(head, moment.instrument, moment.at, rules, score_pct=score_pct, only=moment.dimension)
+
+
+def shown(head: Head, at: int, rules: Rules) -> dict[str, int]:
+    """Return the scores, 0 to 100, as of the instant *at*."""
+    day = rules.calendar.day(at)
+    return {name: score(head, place, day, rules) for place, name in enumerate(DIMENSIONS)}
+
+
+def score(head: Head, place: int, day: int, rules: Rules) -> int:
+    """Return one dimension's score as of a local *day*, rounded half up."""
+    total, weights, last = head.scores[place]
+    total, weights = _decayed(total, weights, max(day - last, 0), rules)
+    weights += rules.prior_weight
+    return (2 * (total + rules.prior_value * rules.prior_weight) + weights) // (2 * weights)
+
+
+def _decayed(total: int, weights: int, days: int, rules: Rules) -> tuple[int, int]:
+    if days >= len(rules.decay):
+        return 0, 0
+    factor = rules.decay[days]
+    return total * factor // UNIT, weights * factor // UNIT

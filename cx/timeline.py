@@ -1,0 +1,180 @@
+"""The fold: moments and deadlines of one customer, applied in their total order to a head that we own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cx import cases, levels, orders, rewards, scores, tiers
+from cx.moments import (
+    AnyMoment,
+    Cancelled,
+    CaseEscalated,
+    CaseOpened,
+    CaseReopened,
+    CaseResolved,
+    CaseResponded,
+    Enrolled,
+    FeedbackGiven,
+    ProfileUpdated,
+    Purchased,
+    Referred,
+    Refunded,
+    Touched,
+    name_of,
+)
+from schemas.errors import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cx.orders import Undone
+    from cx.rules import Rules
+    from cx.state import Head
+
+PRAISE_MIN = 4  # a review of so many stars speaks for the brand
+
+
+def fold(head: Head, moments: Iterable[AnyMoment], rules: Rules) -> None:
+    """Apply *moments*, which are in total order and none before `head.reached`, each after the deadlines up to it."""
+    for moment in moments:
+        meet_deadlines(head, moment.at, rules)
+        _apply(head, moment, rules)
+
+
+def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
+    """Apply every deadline up to and including the instant *until*."""
+    while head.tier_due <= until:
+        at = head.tier_due
+        head.reached = at
+        tiers.settle(head, at, "window", "", rules)
+        levels.settle(head, at, rules)
+
+
+def _apply(head: Head, moment: AnyMoment, rules: Rules) -> None:
+    head.reached = moment.at
+    if not head.first_seen:
+        head.first_seen = head.level_since = moment.at
+    reason, undone = _effect(head, moment, rules)
+    change = None
+    if reason or not head.tier:
+        change = tiers.settle(head, moment.at, reason, moment.id, rules)
+    else:  # what cannot change the tier still moves the window
+        tiers.move_window(head, rules.calendar.day(moment.at), rules)
+    if change and rules.rung_of(change.after) > rules.rung_of(change.before):
+        rewards.reached(head, change, rules)
+    elif undone:
+        rewards.undone(head, undone, moment.at, rules)
+    levels.settle(head, moment.at, rules)
+
+
+def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | None]:
+    """Apply what *moment* itself says.
+
+    Returns:
+        The reason for a change of tier, empty where *moment* cannot be one; and what was undone of an order.
+    """
+    match moment:
+        case Purchased():
+            _purchased(head, moment, rules)
+            return "spend", None
+        case Refunded() | Cancelled():
+            return "refund", _undo(head, moment, rules)
+        case CaseOpened() | CaseResponded() | CaseEscalated() | CaseResolved() | CaseReopened():
+            _case(head, moment, rules)
+            return "guard", None
+        case FeedbackGiven():
+            scores.feedback(head, moment, rules)
+            cases.judged(head, moment)
+            if moment.instrument == "review" and (moment.score or 0) >= PRAISE_MIN:
+                _count(head, "advocacy")
+        case Touched():
+            _touched(head, moment, rules)
+        case Referred():
+            _count(head, "advocacy")
+            scores.signal(head, "referral", moment.at, rules)
+        case Enrolled():
+            head.enrolled = moment.joined
+        case ProfileUpdated():
+            _profile(head, moment)
+    return "", None
+
+
+def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
+    """Add the order, less what waited for it: nothing can rest yet on what was undone before it counted."""
+    tiers.move_window(head, rules.calendar.day(moment.at), rules)
+    scores.signal(head, "repeat-purchase" if head.orders else "purchase", moment.at, rules)
+    orders.purchase(head, moment, rules)
+    key = "order\n" + orders.order_key(moment.source, moment.order)
+    for waiting in head.waiting.pop(key, ()):
+        if isinstance(waiting, Refunded | Cancelled):
+            _undo(head, waiting, rules)
+
+
+def _undo(head: Head, moment: Refunded | Cancelled, rules: Rules) -> Undone | None:
+    key = orders.order_key(moment.source, moment.order)
+    if not orders.knows(head, moment, rules):
+        _wait(head, "order\n" + key, moment)
+        return None
+    if isinstance(moment, Cancelled):
+        undone = orders.cancel(head, moment, rules)
+    else:
+        undone = orders.refund(head, moment, rules)
+        if undone is None:
+            head.refused[name_of(moment)] = (moment.at, Reason.REFUND_TOO_LARGE)
+    if undone:
+        scores.signal(head, "refund", moment.at, rules)
+    return undone
+
+
+def _case(
+    head: Head, moment: CaseOpened | CaseResponded | CaseEscalated | CaseResolved | CaseReopened, rules: Rules
+) -> None:
+    if isinstance(moment, CaseOpened):
+        cases.opened(head, moment, rules)
+        for waiting in head.waiting.pop("case\n" + moment.case, ()):
+            if not isinstance(waiting, CaseResponded | CaseEscalated | CaseResolved | CaseReopened):
+                continue
+            _follow(head, waiting, rules)
+    elif moment.case in head.cases:
+        _follow(head, moment, rules)
+    else:
+        _wait(head, "case\n" + moment.case, moment)
+
+
+def _follow(head: Head, moment: CaseResponded | CaseEscalated | CaseResolved | CaseReopened, rules: Rules) -> None:
+    match moment:
+        case CaseResponded():
+            cases.responded(head, moment, rules)
+        case CaseEscalated():
+            cases.escalated(head, moment, rules)
+        case CaseResolved():
+            cases.resolved(head, moment, rules)
+        case CaseReopened():
+            cases.reopened(head, moment, rules)
+
+
+def _touched(head: Head, moment: Touched, rules: Rules) -> None:
+    if moment.stage in ("discover", "consider"):
+        head.channels[moment.channel] = moment.at
+    if moment.intent in ("care", "suggestion") and moment.accepted:
+        _count(head, "care_accepted")
+        scores.signal(head, "care-accepted", moment.at, rules)
+
+
+def _profile(head: Head, moment: ProfileUpdated) -> None:
+    if moment.birthday is not None:
+        head.birthday = moment.birthday
+    if moment.locale is not None:
+        head.locale = moment.locale
+    if moment.preferences is not None:
+        head.preferences = moment.preferences
+    if moment.notify is not None:
+        head.notify = moment.notify
+
+
+def _wait(head: Head, what: str, moment: AnyMoment) -> None:
+    head.waiting[what] = (*head.waiting.get(what, ()), moment)
+
+
+def _count(head: Head, name: str) -> None:
+    head.counts[name] = head.counts.get(name, 0) + 1

@@ -1,0 +1,81 @@
+"""The profile: what everybody outside sees of a customer, as of an instant."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from cx import cases, levels, scores, tiers
+from cx.calendar import rfc3339
+from cx.outputs import reward_id
+from cx.state import NEVER, canonical
+
+if TYPE_CHECKING:
+    from cx.rules import Rules
+    from cx.state import Customer, Head
+
+
+def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
+    """Return the profile as canonical JSON, as of the later of the partition's *tick* and the newest folded event."""
+    return canonical(profile_of(customer, max(tick, customer.head.reached), rules))
+
+
+def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
+    """Return the profile as of the instant *at*; amounts in minor units of the programme's currency."""
+    head = copy.copy(customer.head)
+    head.days = head.days.copy()  # all that moving the window changes inside
+    if not head.tier:
+        head.tier = rules.rungs[0].name
+    tiers.move_window(head, rules.calendar.day(at), rules)
+    until = tiers.falls_at(head, rules)
+    missing = tiers.missing(head, rules)
+    return {
+        "customer_id": customer.id,
+        "as_of": rfc3339(at),
+        "policy": rules.hash,
+        "tier": head.tier,
+        "tier_since": rfc3339(head.tier_since) if head.tier_since else None,
+        "tier_until": None if until == NEVER else rfc3339(until),
+        "benefits": rules.rungs[rules.rung_of(head.tier)].benefits,
+        "measures": tiers.measures(head),
+        "progress": {
+            "next": missing[0] if missing else None,
+            "missing": missing[1] if missing else {},
+            "held_back_by": [name for name, holds in tiers.guards(head, rules).items() if holds],
+        },
+        "history": [{"at": rfc3339(c.at), "from": c.before, "to": c.after, "reason": c.reason} for c in head.history],
+        "cx_level": head.level,
+        "cx_level_since": rfc3339(head.level_since) if head.level_since else None,
+        "cx_level_missing": [
+            row for row in levels.evidence(head, head.level + 1, head.level, at, rules) if not row["ok"]
+        ],
+        "dimensions": scores.shown(head, at, rules),
+        "open_cases": cases.open_count(head),
+        "rewards": _rewards(customer),
+        "enrolled": date.fromordinal(head.enrolled).isoformat() if head.enrolled else None,
+        "first_seen": rfc3339(head.first_seen) if head.first_seen else None,
+        "locale": head.locale or rules.policy.locale,
+        "notify": head.notify,
+        "waiting": _waiting(head),
+        "events_held": customer.events_held,
+    }
+
+
+def _rewards(customer: Customer) -> list[dict[str, Any]]:
+    return [
+        {
+            "reward_id": str(reward_id(customer.id, key)),
+            "rule": owed.rule,
+            "occasion": owed.occasion,
+            "tier": owed.tier,
+            "since": rfc3339(owed.at),
+            "status": customer.told.rewards.get(key, ("owed", 0))[0],
+        }
+        for key, owed in sorted(customer.head.entitlements.items())
+        if not owed.lost or key in customer.told.rewards  # lost before anyone was told: there never was one
+    ]
+
+
+def _waiting(head: Head) -> int:
+    return sum(map(len, head.waiting.values())) + len(head.refused)

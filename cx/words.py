@@ -1,0 +1,77 @@
+"""Decisions in words: what an output says, as a sentence for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REASONS = {
+    "spend": "spent {spend} {currency} in the window from {first} to {last}",
+    "refund": "after a refund, {spend} {currency} are left in the window from {first} to {last}",
+    "window": "older orders left the window; {spend} {currency} are left from {first} to {last}",
+    "guard": "the case that held promotion back is closed; {spend} {currency} from {first} to {last}",
+    "correction": "an event that came late changed what had been told; {spend} {currency} from {first} to {last}",
+}
+_STEPS = {
+    "spend": "a purchase reached the threshold",
+    "refund": "a refund took spend away",
+    "window": "older orders left the window",
+    "guard": "the case that held promotion back is closed",
+    "correction": "an event came late",
+}
+
+
+def sentence(event: dict[str, Any], currency: str = "VND") -> str:
+    """Say in one English sentence what an output event tells; *event* is the CloudEvent as plain data."""
+    data = event["data"]
+    match event["type"]:
+        case "tier.upgraded" | "tier.downgraded" | "tier.corrected":
+            return f"{data['from']} → {data['to']}: {_why(data, currency)}"
+        case "cx-level.changed":
+            return f"CX level {data['from']} → {data['to']}: {_evidence(data)}"
+        case "reward.issued":
+            value = f"{data['face_value']:,} {data['currency']}"
+            return f"{data['brand']} {data['card_kind']} of {value} for reaching {data['tier']}"
+        case "reward.revoked":
+            return f"reward {data['rule']} was taken back: {data['reason']}"
+    return str(event["type"])
+
+
+def _why(data: dict[str, Any], currency: str) -> str:
+    decision = data["decision"]
+    window = decision["window"] or {"first": "?", "last": "?"}
+    text = _REASONS.get(data["reason"])
+    why = str(data["reason"])  # one that a later version gives
+    if text:
+        why = text.format(spend=f"{decision['measures'].get('spend', 0):,}", currency=currency, **window)
+    if decision["next_rung"] and decision["missing"].get("spend"):
+        why += f"; {decision['missing']['spend']:,} {currency} to {decision['next_rung']}"
+    return why
+
+
+def _evidence(data: dict[str, Any]) -> str:
+    rows = [
+        f"{row['measure'].replace('_', ' ')} {'unknown' if row['value'] is None else row['value']}"
+        f" (needs {row['comparison']} {row['needed']})"
+        for row in data["evidence"]
+    ]
+    return ", ".join(rows) or "the evidence of all lower levels holds"
+
+
+def step(change: Mapping[str, Any]) -> str:
+    """Say what a past tier change of a profile's history was: from which tier to which, and why."""
+    return f"{change['from']} → {change['to']}: {_STEPS.get(change['reason'], change['reason'])}"
+
+
+def amount(measure: str, value: int, currency: str) -> str:
+    """Say how much of a measure: money with its currency, anything else by its name."""
+    return f"{value:,} {currency}".rstrip() if measure == "spend" else f"{value:,} {measure.replace('_', ' ')}"
+
+
+def condition(row: Mapping[str, Any]) -> str:
+    """Say what a condition of a CX level needs, and what there is."""
+    need = "at most" if row["comparison"] == "<=" else "at least"
+    found = "nothing known yet" if row["value"] is None else f"now {row['value']}"
+    return f"{row['measure'].replace('_', ' ')} {need} {row['needed']}, {found}"

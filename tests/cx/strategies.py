@@ -1,0 +1,210 @@
+"""Strategies: event logs of one customer, in which the hard cases come often enough to be tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+from hypothesis import strategies as st
+
+from cx.calendar import DAY, HOUR
+from cx.moments import AnyMoment, Purchased, Referred, Refunded
+from cx.rules import Rules
+from tests.spec import (
+    GUARDED,
+    LADDER,
+    Spec,
+    answered,
+    at,
+    bought,
+    cancelled,
+    feedback,
+    given,
+    opened,
+    refunded,
+    reopened,
+    resolved,
+    reward,
+    rules,
+    touched,
+)
+
+START = at("2026-02-20T00:00")
+SETTLE_MIN = 3  # with so few moments a base comes about
+LATENESS = 10 * DAY
+SHORT = {"rolling_days": 20}  # so that deadlines fall among the events
+REWARDS = [reward("gift", "silver"), reward("big", "gold", quantity=2)]
+
+CLOCK = {"lateness_days": 10}
+
+# All that can move a tier, a level or a reward, with a guard, and a window and lateness short enough to matter.
+EVERYTHING = rules(clock=CLOCK, tiers=GUARDED | {"window": SHORT}, levels=None, rewards=REWARDS)
+# Spend alone decides, and no window ends within a log: what property 3 speaks of.
+SPEND_ALONE = rules(clock=CLOCK, tiers={"ladder": LADDER}, rewards=REWARDS)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Moments that arrive together, and the tick that comes before them; 0 for none."""
+
+    clock: int
+    moments: tuple[AnyMoment, ...]
+
+
+@dataclass(frozen=True)
+class Log:
+    """What happened to a customer, in total order, and the order, batches and ticks in which it arrives."""
+
+    moments: tuple[AnyMoment, ...]
+    batches: tuple[Batch, ...]
+
+    @property
+    def end(self) -> int:
+        """An instant after all of it."""
+        return max(self.moments[-1].at + DAY, *(batch.clock for batch in self.batches))
+
+    def arrives(self, by: Rules) -> Spec:
+        """Tell the log in its batches, and let the clock come to its end."""
+        story = given(by=by)
+        for batch in self.batches:
+            story = (story.tick(batch.clock) if batch.clock else story).when(*batch.moments)
+        return story.tick(self.end)
+
+
+@st.composite
+def instants(draw: st.DrawFn, span: int = 40) -> int:
+    """Return an instant of a coarse grid: equal times are common, and so are midnights, where deadlines fall."""
+    return START + draw(st.integers(0, span)) * DAY + draw(st.sampled_from([0, 0, 10 * HOUR, 24 * HOUR - 1]))
+
+
+@st.composite
+def orders(draw: st.DrawFn, number: int) -> list[AnyMoment]:
+    """Return a purchase with what is taken back of it, before or after."""
+    name = f"o{number}"
+    when = draw(instants())
+    amount = draw(st.sampled_from([1_000, 600, 600, 400, 5_000, 4_000, 1, 0]))
+    story: list[AnyMoment] = [bought(when, amount, name)]
+    for count in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
+        back = max(START, when + draw(st.sampled_from([-2 * DAY, -HOUR, 0, 1, HOUR, 3 * DAY, 15 * DAY])))
+        part = draw(st.sampled_from([1, 500, 1_000, 9_000]))
+        id_ = f"back-{name}-{count}"
+        undone: list[AnyMoment] = [
+            refunded(back, name, id=id_),
+            refunded(back, name, ("l1", part), id=id_),
+            cancelled(back, name, id=id_),
+        ]
+        story.append(draw(st.sampled_from(undone)))
+    return story
+
+
+@st.composite
+def support(draw: st.DrawFn, number: int) -> list[AnyMoment]:
+    """Return the life of a case, mostly of a detractor, or a part of it."""
+    name = f"k{number}"
+    times = sorted(draw(st.lists(instants(), min_size=5, max_size=5)))
+    life: list[AnyMoment] = [
+        opened(times[0], name),
+        feedback(times[1], "csat", 1, id=f"bad-{name}", case=name),
+        answered(times[2], name),
+        resolved(times[3], name),
+        reopened(times[4], name),
+    ]
+    left_out = draw(st.sampled_from([(), (), (2,), (4,), (4,), (0,), (3,), (1, 4), (0, 1, 2)]))
+    return [moment for place, moment in enumerate(life) if place not in left_out]
+
+
+@st.composite
+def answers(draw: st.DrawFn, number: int) -> list[AnyMoment]:
+    """Return an answer, a contact or a referral."""
+    when, name = draw(instants()), f"a{number}"
+    contacts: list[AnyMoment] = [
+        feedback(when, "nps", 2, id=name),
+        feedback(when, "nps", 10, id=name),
+        feedback(when, "csat", 1, id=name, case="k0"),
+        feedback(when, "csat", 5, id=name),
+        feedback(when, "complaint", None, id=name),
+        touched(when, id=name),
+        touched(when, "use", "care", id=name, accepted=True),
+        Referred(when, "app", name),
+    ]
+    return [draw(st.sampled_from(contacts))]
+
+
+@st.composite
+def logs(draw: st.DrawFn, *, spend_only: bool = False) -> Log:
+    """Return a log that arrives in any order inside the lateness bound, in any batches, some of it twice."""
+    parts = [draw(orders(number)) for number in range(draw(st.integers(1, 7)))]
+    if not spend_only:
+        parts += [draw(support(number)) for number in range(draw(st.sampled_from([1, 1, 0, 2])))]
+        parts += [draw(answers(number)) for number in range(draw(st.integers(0, 4)))]
+    moments = sorted((moment for part in parts for moment in part), key=lambda moment: moment.key)
+    # Where ticks come in between, nothing may arrive after what waits for it has been given up.
+    ticking = draw(st.booleans())
+    latest = LATENESS // 2 if ticking else LATENESS
+    delays = st.sampled_from([0, 0, HOUR, 2 * DAY, latest - HOUR, latest])
+    coming = [(moment.at + draw(delays), place, moment) for place, moment in enumerate(moments)]
+    coming += [(moment.at + draw(delays), -1, moment) for moment in moments if draw(st.integers(0, 9)) == 0]
+    coming.sort(key=lambda one: one[:2])
+    every = draw(st.sampled_from([1, 1, 2, 5, 50]))
+    cuts = {0} | {place for place in range(1, len(coming)) if draw(st.integers(1, every)) == 1} | {len(coming)}
+    batches = [
+        Batch(coming[first][0] if ticking and draw(st.booleans()) else 0, tuple(one[2] for one in coming[first:end]))
+        for first, end in pairwise(sorted(cuts))
+    ]
+    return Log(tuple(moments), tuple(batches))
+
+
+def in_total_order(moments: Sequence[AnyMoment]) -> Log:
+    """Return the log of *moments* that all arrive in time, one by one."""
+    ordered = tuple(sorted(moments, key=lambda moment: moment.key))
+    return Log(ordered, tuple(Batch(0, (moment,)) for moment in ordered))
+
+
+def hard_cases(log: Log, by: Rules) -> set[str]:
+    """Return which of the hard cases a log holds."""
+    found = _turned_round(log)
+    if any(len(list(group)) > 1 for _, group in groupby(log.moments, key=lambda moment: moment.at)):
+        found.add("equal times")
+    story, newest = given(by=by), 0
+    for batch in log.batches:
+        brought = story.tick(batch.clock) if batch.clock else story
+        story = brought.when(*batch.moments)
+        if min(moment.at for moment in batch.moments) < newest and brought.tier not in {"", story.tier}:
+            found.add("late changes tier")
+        newest = max(newest, *(moment.at for moment in batch.moments))
+    history = story.customer.head.history
+    seen = {
+        "deadline between events": any(c.reason == "window" and c.at < log.moments[-1].at for c in history),
+        "held back and freed": any(c.reason == "guard" for c in history),
+        "base": story.customer.settled > 0,
+        "correction": any(output.event["type"] == "tier.corrected" for output in story.outputs),
+        "given up in between": bool(story.refusals),
+    }
+    return found | {case for case, there in seen.items() if there}
+
+
+def _turned_round(log: Log) -> set[str]:
+    arriving = [moment for batch in log.batches for moment in batch.moments]
+    place = {moment.identity: number for number, moment in reversed(list(enumerate(arriving)))}
+    purchases = {moment.order: moment for moment in log.moments if isinstance(moment, Purchased)}
+    found = set()
+    for moment in log.moments:
+        if isinstance(moment, Refunded) and moment.at < purchases[moment.order].at:
+            found.add("refund before purchase by time")
+        elif isinstance(moment, Refunded) and place[moment.identity] < place[purchases[moment.order].identity]:
+            found.add("refund before purchase by arrival")
+    return found
+
+
+HARD = {
+    "refund before purchase by time",
+    "refund before purchase by arrival",
+    "equal times",
+    "late changes tier",
+    "deadline between events",
+    "correction",
+    "base",
+    "held back and freed",
+    "given up in between",
+}

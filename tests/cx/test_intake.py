@@ -1,0 +1,128 @@
+"""Intake: what of each validated event becomes a moment, and what cannot be taken."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cx.intake import NotTakenError, moment_of
+from cx.moments import (
+    AnyMoment,
+    Cancelled,
+    CaseEscalated,
+    CaseOpened,
+    CaseReopened,
+    CaseResolved,
+    CaseResponded,
+    Enrolled,
+    FeedbackGiven,
+    Line,
+    ProfileUpdated,
+    Purchased,
+    Referred,
+    Refunded,
+    Touched,
+)
+from schemas.errors import Reason
+from schemas.inputs import TOPIC_OF, parse
+from tests.schemas.samples import LEAST, MORE
+from tests.spec import at, day, rules
+
+NOW = at("2026-03-01T10:00")
+HEAD = (NOW, "shop", "e1")
+
+
+def taken(kind: str, data: dict[str, Any]) -> AnyMoment:
+    event = {"specversion": "1.0", "id": "e1", "source": "shop", "type": kind, "time": "2026-03-01T10:00:00+07:00",
+             "subject": "lan", "data": data}  # fmt: skip
+    return moment_of(parse(TOPIC_OF[kind], b"lan", json.dumps(event).encode()), rules())
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "moment"),
+    [
+        (
+            "purchase.completed",
+            {
+                "order_id": "o1", "channel": "store", "store": "hcm-1", "currency": "VND", "shipping": 15, "tax": 5,
+                "lines": [{"line_id": "l1", "sku": "s", "category": "dairy", "quantity": 2, "amount": 50}],
+                "payments": [{"kind": "money", "amount": 60}, {"kind": "gift-card", "amount": 10}],
+            },
+            Purchased(*HEAD, order="o1", channel="store", store="hcm-1", lines=(Line("l1", "dairy", 50),), shipping=15,
+                      tax=5, not_money=(("gift-card", 10),)),
+        ),
+        ("purchase.refunded", {"order_id": "o1"}, Refunded(*HEAD, order="o1", lines=(), shipping=0, tax=0)),
+        (
+            "purchase.refunded",
+            {"order_id": "o1", "lines": [{"line_id": "l1", "amount": 25}], "shipping": 1, "tax": 2},
+            Refunded(*HEAD, order="o1", lines=(("l1", 25),), shipping=1, tax=2),
+        ),
+        ("purchase.cancelled", {"order_id": "o1"}, Cancelled(*HEAD, order="o1")),
+        (
+            "case.opened",
+            {"case_id": "k1", "channel": "phone", "topic": "delivery"},
+            CaseOpened(*HEAD, case="k1", channel="phone", topic="delivery", priority="normal"),
+        ),
+        ("case.responded", {"case_id": "k1"}, CaseResponded(*HEAD, case="k1")),
+        ("case.resolved", {"case_id": "k1"}, CaseResolved(*HEAD, case="k1")),
+        ("case.reopened", {"case_id": "k1"}, CaseReopened(*HEAD, case="k1")),
+        ("case.escalated", {"case_id": "k1"}, CaseEscalated(*HEAD, case="k1", priority="")),
+        ("case.escalated", {"case_id": "k1", "priority": "high"}, CaseEscalated(*HEAD, case="k1", priority="high")),
+        (
+            "feedback.submitted",
+            {"instrument": "nps", "score": 9, "text": "Cảm ơn", "dimension": "service", "case_id": "k1"},
+            FeedbackGiven(*HEAD, instrument="nps", score=9, dimension="service", case="k1"),
+        ),
+        (
+            "feedback.submitted",
+            {"instrument": "complaint"},
+            FeedbackGiven(*HEAD, instrument="complaint", score=None, dimension=None, case=None),
+        ),
+        ("customer.enrolled", {"joined": "2024-02-29"}, Enrolled(*HEAD, joined=day("2024-02-29"))),
+        (
+            "touchpoint.recorded",
+            {"stage": "use", "group": "people", "channel": "store", "intent": "care", "accepted": True},
+            Touched(*HEAD, stage="use", group="people", channel="store", intent="care", accepted=True),
+        ),
+        ("referral.converted", {"referred": "mai"}, Referred(*HEAD)),
+        (
+            "profile.updated",
+            {"birthday": "02-29", "locale": "vi-VN", "preferences": ["tea"], "consent": {"notify": False}},
+            ProfileUpdated(*HEAD, birthday="02-29", locale="vi-VN", preferences=("tea",), notify=False),
+        ),
+        ("profile.updated", {}, ProfileUpdated(*HEAD, birthday=None, locale=None, preferences=None, notify=None)),
+    ],
+)  # fmt: skip
+def test_an_event_becomes_the_moment_of_its_kind(kind: str, data: dict[str, Any], moment: AnyMoment) -> None:
+    found = taken(kind, data)
+
+    assert found == moment
+    assert type(found) is type(moment)
+
+
+LATER = {"customer.imported", "tier.overridden", "points.redemption-requested", "points.adjusted", "hold.released",
+         "hold.confirmed", "customer.merged", "customer.erased", "reward.chosen", "gift.delivered", "gift.redeemed",
+         "gift.expired", "gift.cancelled", "gift.allocated", "gift.refused", "gift.waitlisted"}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(LEAST.keys() - {"clock.ticked"}))
+def test_every_type_is_taken_or_refused_as_not_yet_supported(kind: str) -> None:
+    for data in (LEAST[kind], LEAST[kind] | MORE.get(kind, {})):
+        if kind in LATER:
+            with pytest.raises(NotTakenError) as caught:
+                taken(kind, data)
+            assert (caught.value.reason, caught.value.loc) == (Reason.NOT_YET_SUPPORTED, "type")
+        else:
+            assert taken(kind, data).id == "e1"
+
+
+def test_another_currency_than_the_programmes_is_refused() -> None:
+    with pytest.raises(NotTakenError) as caught:
+        taken("purchase.completed", LEAST["purchase.completed"] | {"currency": "EUR"})
+
+    assert (caught.value.reason, caught.value.loc) == (Reason.CURRENCY, "data.currency")
+    assert "EUR" not in str(caught.value)
+
+
+def test_an_offset_says_the_same_instant() -> None:
+    assert taken("purchase.cancelled", {"order_id": "o1"}).at == NOW

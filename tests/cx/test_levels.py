@@ -1,0 +1,207 @@
+"""CX levels: what evidence reaches each, what keeps it, and how a change is explained."""
+
+from typing import Any
+
+import pytest
+
+from cx import levels
+from cx.calendar import DAY, HOUR
+from cx.moments import AnyMoment, Referred
+from cx.rules import Rules
+from tests.spec import (
+    VIETNAM,
+    Spec,
+    answered,
+    at,
+    bought,
+    feedback,
+    given,
+    opened,
+    refunded,
+    reopened,
+    resolved,
+    rules,
+    touched,
+)
+
+START = at("2026-03-01T10:00")
+
+
+def by_default() -> Rules:
+    """Rules with the levels of the default policy."""
+    return rules(levels=None)
+
+
+def asking(measure: str, reach: int, **more: Any) -> Rules:
+    """Rules in which level 2 asks for one measure."""
+    return rules(levels=[{"level": 2, "all": [{"measure": measure, "reach": reach} | more]}])
+
+
+# Each adds what the level above asks for.
+INFORMED: list[AnyMoment] = [touched(START)]
+ANSWERED: list[AnyMoment] = [*INFORMED, opened(START + 1), answered(START + 2), resolved(START + 3)]
+COMMITTED: list[AnyMoment] = [
+    *ANSWERED,
+    bought(START + 4, 1),
+    bought(START + 5, 1, "o2"),
+    feedback(START + 6, "csat", 5),
+]
+ANTICIPATED: list[AnyMoment] = [*COMMITTED, touched(START + 7, "use", "care", accepted=True)]
+ADVOCATE: list[AnyMoment] = [
+    *ANTICIPATED,
+    *(feedback(START + n, "nps", 10) for n in (8, 9)),
+    Referred(START + 10, "app", "r"),
+]
+
+
+@pytest.mark.parametrize(
+    ("moments", "level"),
+    [([bought(START)], 1), (INFORMED, 2), (ANSWERED, 2), (COMMITTED, 3), (ANTICIPATED, 4), (ADVOCATE, 5)],
+    ids=["nothing", "informed", "answered", "committed", "anticipated", "advocate"],
+)
+def test_each_level_needs_its_evidence_and_that_of_all_below(moments: list[AnyMoment], level: int) -> None:
+    assert given(*moments, by=by_default()).customer.head.level == level
+
+
+def test_without_the_evidence_of_a_lower_level_no_higher_one_holds() -> None:
+    moments = [moment for moment in ADVOCATE if moment not in INFORMED]
+
+    assert given(*moments, by=by_default()).customer.head.level == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "level"), [("discover", 2), ("consider", 2), ("purchase", 1), ("use", 1), ("support", 1), ("advocate", 1)]
+)
+def test_a_channel_counts_when_it_reached_the_customer_early_in_the_journey(stage: str, level: int) -> None:
+    assert given(touched(START, stage), by=by_default()).customer.head.level == level
+
+
+@pytest.mark.parametrize(("channels", "level"), [(["web"], 1), (["web", "web"], 1), (["web", "store"], 2)])
+def test_channels_are_counted_once_each(channels: list[str], level: int) -> None:
+    moments = [touched(START + n, channel=channel) for n, channel in enumerate(channels)]
+
+    assert given(*moments, by=asking("channels", 2)).customer.head.level == level
+
+
+@pytest.mark.parametrize(
+    ("measure", "moments", "value"),
+    [
+        ("answered_in_time_pct", [touched(START)], None),
+        ("answered_in_time_pct", [opened(START), answered(START + 1)], 100),
+        ("answered_in_time_pct", [opened(START), opened(START, "k2"), opened(START, "k3"), answered(START + 1),
+                                  answered(START + 1, "k2"), answered(START + 25 * HOUR, "k3")], 66),
+        ("resolved_for_good_pct", [opened(START), answered(START + 1)], None),
+        ("resolved_for_good_pct", [opened(START), resolved(START + 1)], 100),
+        ("resolved_for_good_pct", [opened(START), resolved(START + 1), reopened(START + 2), resolved(START + 3)], 0),
+        ("last_ces", [touched(START)], None),
+        ("last_ces", [feedback(START, "ces", 2), feedback(START + 1, "ces", 6)], 6),
+        ("last_csat", [feedback(START, "csat", 5), feedback(START + 1, "csat", 1)], 1),
+        ("orders", [bought(START), bought(START + 1, 1, "o2"), refunded(START + 2)], 1),
+        ("emotion", [touched(START)], 50),
+        ("open_cases", [opened(START), opened(START + 1, "k2"), resolved(START + 2)], 1),
+        ("open_detractor_cases", [opened(START), feedback(START + 1, score=0), opened(START + 2, "k2")], 2),
+        ("care_accepted", [touched(START, intent="care", accepted=True), touched(START + 1, intent="care")], 1),
+        ("nps_rise", [feedback(START, score=5)], None),
+        ("nps_rise", [feedback(START, score=9), feedback(START + 1, score=4), feedback(START + 2, score=6)], 2),
+        ("promoter_streak", [feedback(START, score=8)], 0),
+        ("promoter_streak", [feedback(START, score=9), feedback(START + 1, score=8), feedback(START + 2, score=9)], 1),
+        ("promoter_streak", [feedback(START, score=9), feedback(START + 1, score=10)], 2),
+        ("advocacy", [feedback(START, "review", 3)], 0),
+        ("advocacy", [feedback(START, "review", 4), Referred(START + 1, "app", "r")], 2),
+    ],
+)  # fmt: skip
+def test_each_measure_is_what_its_name_says(measure: str, moments: list[AnyMoment], value: int | None) -> None:
+    story = given(*moments)
+
+    assert levels.measure(story.customer.head, measure, moments[-1].at, story.rules) == value
+
+
+@pytest.mark.parametrize(("unknown", "level"), [("holds", 2), ("fails", 1)])
+def test_without_evidence_a_condition_counts_as_the_policy_says(unknown: str, level: int) -> None:
+    assert given(touched(START), by=asking("last_csat", 4, unknown=unknown)).customer.head.level == level
+
+
+@pytest.mark.parametrize(
+    ("scores", "level"), [([3], 1), ([4], 2), ([4, 3], 2), ([4, 2], 1), ([4, 2, 3], 1), ([4, 2, 4], 2)]
+)
+def test_a_level_is_reached_at_one_value_and_lost_below_another(scores: list[int], level: int) -> None:
+    moments = [feedback(START + n, "csat", score) for n, score in enumerate(scores)]
+
+    assert given(*moments, by=asking("last_csat", 4, keep=3)).customer.head.level == level
+
+
+@pytest.mark.parametrize(("cases", "level"), [([0], 2), ([0, 1], 2), ([0, 1, 2], 1), ([1], 1)])
+def test_of_some_measures_less_is_better(cases: list[int], level: int) -> None:
+    story = given(touched(START) if cases[0] == 0 else opened(START), by=asking("open_cases", 0, keep=1, at_most=True))
+    for number in cases[1:]:
+        story = story.when(opened(START + number, f"k{number}"))
+
+    assert story.customer.head.level == level
+
+
+def told(story: Spec) -> dict[str, Any]:
+    data: dict[str, Any] = story.outputs[-1].event["data"]
+    return data
+
+
+def test_a_rise_shows_the_evidence_of_every_level_passed() -> None:
+    story = given(by=by_default()).when(*COMMITTED)
+
+    assert story.told == ["cx-level.changed 1 3"]
+    rows = told(story)["evidence"]
+    assert {row["level"] for row in rows} == {2, 3}
+    assert all(row["ok"] for row in rows)
+    assert [row["value"] for row in rows if row["measure"] == "last_ces"] == [None]
+
+
+def test_a_loss_shows_the_lowest_level_that_could_not_be_kept() -> None:
+    story = given(*ANTICIPATED, by=by_default())
+    lost = story.when(feedback(START + DAY, "ces", 2))
+
+    assert lost.since(story) == ["cx-level.changed 4 1"]
+    failed = [row for row in told(lost)["evidence"] if not row["ok"]]
+    assert [(row["level"], row["measure"], row["value"], row["comparison"], row["needed"]) for row in failed] == [
+        (2, "last_ces", 2, ">=", 3)
+    ]
+    assert told(lost)["decision"]["failed"] == ["last_ces >= 3"]
+
+
+def test_a_level_lost_and_partly_won_back_in_one_batch_is_explained_by_what_reaching_it_takes() -> None:
+    story = given(feedback(START, "csat", 4), by=asking("last_csat", 4, keep=3))
+    lost = story.when(feedback(START + 1, "csat", 1), feedback(START + 2, "csat", 3))
+
+    assert lost.since(story) == ["cx-level.changed 2 1"]
+    assert [(row["value"], row["needed"], row["ok"]) for row in told(lost)["evidence"]] == [(3, 4, False)]
+
+
+def test_a_level_lost_and_won_back_in_one_batch_is_not_told() -> None:
+    story = given(feedback(START, "csat", 4), by=asking("last_csat", 4))
+    back = story.when(feedback(START + 1, "csat", 1), feedback(START + 2, "csat", 5))
+
+    assert back.since(story) == []
+    assert back.customer.head.level_since == START + 2
+
+
+def test_the_profile_says_what_the_next_level_misses() -> None:
+    story = given(*ANSWERED, by=by_default())
+
+    assert [(row["measure"], row["value"], row["needed"]) for row in story.profile["cx_level_missing"]] == [
+        ("orders", 0, 2)
+    ]
+    assert given(*ADVOCATE, by=by_default()).profile["cx_level_missing"] == []
+
+
+def test_a_level_follows_the_window_when_a_deadline_moves_it() -> None:
+    story = given(bought(START), bought(START + 1, 1, "o2"), by=asking("orders", 2))
+    assert story.customer.head.level == 2
+
+    fall = at("2027-03-01T00:00", VIETNAM)
+    later = story.tick(fall)
+    assert later.since(story) == ["tier.downgraded silver member", "cx-level.changed 2 1"]
+    assert later.customer.head.level_since == fall
+
+
+def test_a_policy_may_do_without_levels() -> None:
+    story = given(*ADVOCATE, by=rules(levels=[]))
+
+    assert (story.customer.head.level, [name for name in story.told if "level" in name]) == (1, [])

@@ -1,0 +1,201 @@
+"""What always holds, over generated logs: replay, order of arrival, undoing, and records that explain themselves."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import given as over
+from hypothesis import strategies as st
+
+from cx import decide
+from cx.calendar import DAY
+from cx.moments import Purchased
+from cx.state import NEVER, Head, canonical
+from tests.cx.recompute import level_of, tier_of
+from tests.cx.strategies import EVERYTHING, HARD, SETTLE_MIN, SPEND_ALONE, START, Log, hard_cases, in_total_order, logs
+from tests.spec import Spec, bought, refunded
+
+EXAMPLES = int(os.environ.get("CX_EXAMPLES", "200"))  # for a long run, set it to 10,000
+MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(MANY, max_examples=max(EXAMPLES // 3, 1))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _early_base() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
+        yield
+
+
+def derived(story: Spec) -> tuple[Head, bytes]:
+    """Return what must follow from events and clock alone: the head, and the profile without what was told."""
+    profile = story.profile
+    del profile["rewards"]  # their status is what was told; the head holds what they follow from
+    return story.customer.head, canonical(profile)
+
+
+def had(story: Spec) -> set[str]:
+    """Return the rewards that the customer has been given and not lost again."""
+    return {key for key, (status, _) in story.customer.told.rewards.items() if status == "issued"}
+
+
+def remembered(story: Spec) -> tuple[object, ...]:
+    """Return all of a customer but how often it was written."""
+    customer = story.customer
+    return customer.base, customer.recent, customer.head, customer.told, customer.kept, customer.settled, customer.floor
+
+
+# 1
+
+
+@MANY
+@over(logs(), st.data())
+def test_the_replay_of_any_prefix_changes_neither_state_nor_what_was_told(log: Log, data: st.DataObject) -> None:
+    story = log.arrives(EVERYTHING)
+    prefix = log.batches[: data.draw(st.integers(0, len(log.batches)), label="batches")]
+    again = story
+    for batch in prefix:
+        again = again.when(*batch.moments)
+
+    assert remembered(again) == remembered(story)
+    assert again.outputs == story.outputs
+
+
+@SOME
+@over(logs(), st.integers(0, 60))
+def test_a_replay_from_nothing_says_the_same_under_the_same_ids(log: Log, later: int) -> None:
+    once, again = (log.arrives(EVERYTHING).tick(log.end + later * DAY) for _ in range(2))
+
+    assert once.customer == again.customer
+    assert once.outputs == again.outputs
+
+
+# 2
+
+
+@MANY
+@over(logs(), st.integers(0, 60))
+def test_in_whatever_order_events_came_the_same_follows_from_them(log: Log, later: int) -> None:
+    late = log.arrives(EVERYTHING).tick(log.end + later * DAY)
+    timely = in_total_order(log.moments).arrives(EVERYTHING).tick(log.end + later * DAY)
+
+    assert derived(late) == derived(timely)
+    assert had(late) == had(timely)
+    assert late.customer.events_held == timely.customer.events_held
+    assert sorted(late.refusals) == sorted(timely.refusals)
+
+
+@SOME
+@over(logs())
+def test_what_was_told_adds_up_to_what_is(log: Log) -> None:
+    story = log.arrives(EVERYTHING)
+    tier, level = "member", 1
+    for output in story.outputs:
+        data = output.event["data"]
+        if output.event["type"].startswith("tier."):
+            assert data["from"] == tier
+            tier = data["to"]
+        elif output.event["type"] == "cx-level.changed":
+            assert data["from"] == level
+            level = data["to"]
+
+    assert (tier, level) == (story.tier, story.customer.head.level)
+    assert len({output.event["id"] for output in story.outputs}) == len(story.outputs)
+
+
+# 3
+
+
+@MANY
+@over(logs(spend_only=True), st.integers(0, 40), st.integers(0, 20), st.sampled_from([1, 600, 1_000, 5_000]))
+def test_a_purchase_fully_refunded_is_as_if_never_made(log: Log, when: int, wait: int, amount: int) -> None:
+    purchase = bought(START + when * DAY + 1, amount, "undone")
+    refund = refunded(purchase.at + wait * DAY + 1, "undone")
+    both = in_total_order([*log.moments, purchase, refund]).arrives(SPEND_ALONE)
+    neither = in_total_order(log.moments).arrives(SPEND_ALONE)
+
+    def left(story: Spec) -> tuple[object, ...]:
+        rewards = {key for key, owed in story.customer.head.entitlements.items() if not owed.lost}
+        return story.tier, story.profile["measures"], rewards
+
+    assert left(both) == left(neither)
+
+
+@SOME
+@over(logs(spend_only=True))
+def test_when_all_is_refunded_nothing_is_left(log: Log) -> None:
+    purchases = [moment for moment in log.moments if isinstance(moment, Purchased)]
+    end = max(moment.at for moment in log.moments)
+    undone = [refunded(end + 1 + n, purchase.order, id=f"end-{n}") for n, purchase in enumerate(purchases)]
+    story = in_total_order([*log.moments, *undone]).arrives(SPEND_ALONE)
+
+    assert (story.tier, story.spend, story.orders) == ("member", 0, 0)
+    assert [key for key, owed in story.customer.head.entitlements.items() if not owed.lost] == []
+    assert all(status == "revoked" for status, _ in story.customer.told.rewards.values())
+
+
+# 6
+
+
+@MANY
+@over(logs())
+def test_every_outcome_follows_from_its_record(log: Log) -> None:
+    for output in log.arrives(EVERYTHING).tick(log.end + 60 * DAY).outputs:
+        decision = output.event["data"]["decision"]
+        if decision["rule"].startswith("cx-level:"):
+            assert level_of(decision) == decision["after"] == str(output.event["data"]["to"])
+        else:
+            assert tier_of(decision) == decision["after"]
+        if output.event["type"].startswith("tier."):
+            assert decision["after"] == output.event["data"]["to"]
+
+
+# 7
+
+
+@MANY
+@over(logs(), st.lists(st.integers(1, 30), min_size=1, max_size=4))
+def test_time_alone_never_upgrades(log: Log, steps: list[int]) -> None:
+    story = log.arrives(SPEND_ALONE)
+    clock = log.end
+    for step in steps:
+        clock += step * DAY
+        later = story.tick(clock)
+        assert not [name for name in later.since(story) if name.startswith(("tier.upgraded", "reward.issued"))]
+        assert SPEND_ALONE.rung_of(later.tier) <= SPEND_ALONE.rung_of(story.tier)
+        story = later
+
+
+# And what holds them up
+
+
+def test_each_hard_case_is_in_at_least_one_log_of_twenty() -> None:
+    found: Counter[str] = Counter()
+    count = 0
+
+    @settings(MANY, max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
+    @over(logs())
+    def look(log: Log) -> None:
+        nonlocal count
+        count += 1
+        found.update(hard_cases(log, EVERYTHING))
+
+    look()
+
+    assert count >= 200
+    assert {case: found[case] / count for case in HARD if found[case] < count / 20} == {}
+
+
+@SOME
+@over(logs())
+def test_before_the_next_deadline_time_brings_nothing(log: Log) -> None:
+    story = log.arrives(EVERYTHING)
+    deadline = story.customer.next_deadline(EVERYTHING.lateness)
+    before = story.tick(min(deadline - 1, log.end + 400 * DAY))
+
+    assert before.customer == story.customer
+    assert before.profile["tier"] == story.tier
+    if deadline != NEVER:
+        assert story.tick(deadline).decision.changed

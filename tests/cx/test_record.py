@@ -1,0 +1,210 @@
+"""Decision records: from the record alone the outcome can be worked out again, and from the log its measures."""
+
+from typing import Any
+
+import pytest
+
+from cx.calendar import DAY
+from cx.record import DECISIVE_MAX
+from tests.cx.recompute import level_of, tier_of
+from tests.spec import (
+    GUARDED,
+    Spec,
+    at,
+    bought,
+    feedback,
+    given,
+    opened,
+    refunded,
+    resolved,
+    reward,
+    rules,
+    touched,
+)
+
+START = at("2026-03-01T10:00")
+FALL = at("2027-03-01T00:00")
+
+
+def record(story: Spec, place: int = -1) -> dict[str, Any]:
+    decision: dict[str, Any] = story.outputs[place].event["data"]["decision"]
+    return decision
+
+
+def test_a_tier_record_says_all_that_led_to_the_tier() -> None:
+    assert record(given(bought(START, 600), bought(START + DAY, 900, "o2"))) == {
+        "policy": rules().hash,
+        "rule": "tier:silver",
+        "window": {"first": "2025-03-03", "last": "2026-03-02"},
+        "measures": {"spend": 1_500, "orders": 2},
+        "ladder": [
+            {"name": "member", "enter": {}, "keep": {}},
+            {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 1_000}},
+            {"name": "gold", "enter": {"spend": 5_000}, "keep": {"spend": 5_000}},
+        ],
+        "guards": {},
+        "before": "member",
+        "after": "silver",
+        "decisive": [{"source": "shop", "id": "buy-o1"}, {"source": "shop", "id": "buy-o2"}],
+        "rest": None,
+        "failed": ["spend >= 5000"],
+        "missing": {"spend": 3_500},
+        "next_rung": "gold",
+        "next_deadline": "2027-02-28T17:00:00Z",
+    }
+
+
+def test_at_the_top_nothing_is_missing() -> None:
+    top = record(given(bought(START, 5_000)))
+
+    assert (top["next_rung"], top["missing"], top["failed"]) == (None, {}, [])
+    assert top["next_deadline"] == "2027-02-28T17:00:00Z"
+
+
+def test_on_the_lowest_rung_nothing_is_due() -> None:
+    assert record(given(bought(START)).tick(FALL))["next_deadline"] is None
+
+
+def test_the_window_is_that_of_the_moment_of_decision() -> None:
+    assert record(given(bought(START)).tick(FALL + 5 * DAY))["window"] == {"first": "2026-03-02", "last": "2027-03-01"}
+
+
+def test_a_guard_that_holds_back_is_named() -> None:
+    story = given(bought(START), opened(START + 1), feedback(START + 2, score=0), by=rules(tiers=GUARDED))
+    story = story.when(bought(START + 3, 9_000, "o2")).when(refunded(START + 4, "o1")).tick(FALL)
+    down = record(story)
+    assert (down["after"], down["guards"]) == ("member", {"open-detractor-case": False})
+
+    story = given(by=rules(tiers=GUARDED)).when(
+        bought(START), opened(START + 1), feedback(START + 2, score=0), bought(START + 3, 9_000, "o2")
+    )
+    held = record(story)
+    assert (held["after"], held["guards"]) == ("silver", {"open-detractor-case": True})
+    assert held["failed"] == ["no open-detractor-case"]
+    assert tier_of(held) == "silver"
+
+
+@pytest.mark.parametrize(("count", "rest"), [(DECISIVE_MAX, 0), (DECISIVE_MAX + 1, 1), (DECISIVE_MAX + 5, 5)])
+def test_the_newest_orders_are_named_and_the_rest_summed_up(count: int, rest: int) -> None:
+    orders = [bought(START + n * DAY, 1, f"o{n}") for n in range(count - 1)]
+    last = record(given(*orders, bought(START + (count - 1) * DAY, 1_000, "last")))
+
+    assert last["decisive"][-1]["id"] == "buy-last"
+    assert last["decisive"][0]["id"] == f"buy-o{rest}"
+    assert len(last["decisive"]) == DECISIVE_MAX
+    assert last["rest"] == (
+        {"first": "2026-03-01", "last": f"2026-03-{rest:02}", "count": rest, "amount": rest} if rest else None
+    )
+
+
+def test_what_was_refunded_is_not_decisive() -> None:
+    story = given(bought(START, 600), bought(START + 1, 600, "o2"), refunded(START + 2), bought(START + 3, 400, "o3"))
+
+    assert [one["id"] for one in record(story)["decisive"]] == ["buy-o2", "buy-o3"]
+    assert record(story)["measures"] == {"spend": 1_000, "orders": 2}
+
+
+def test_orders_that_left_the_window_are_not_counted() -> None:
+    short = rules(tiers={"ladder": [{"name": "member"}, {"name": "silver", "enter": {"spend": 1_000}}],
+                         "window": {"rolling_days": 10}})  # fmt: skip
+    story = given(bought(START, 900), bought(START + 10 * DAY, 1_000, "o2"), by=short)
+
+    assert [one["id"] for one in record(story)["decisive"]] == ["buy-o2"]
+
+
+def test_an_order_that_adds_nothing_is_counted_with_the_rest() -> None:
+    story = given(bought(START, 0, "free"), bought(START + DAY))
+
+    assert record(story)["rest"] == {"first": "2026-03-01", "last": "2026-03-01", "count": 1, "amount": 0}
+
+
+def test_what_is_only_in_the_base_is_counted_with_the_rest() -> None:
+    orders = [bought(START + n * DAY, 10, f"o{n}") for n in range(40)]
+    story = given(*orders).tick(START + 65 * DAY).when(touched(START + 65 * DAY))
+    assert story.customer.settled == 35
+
+    last = record(story.when(bought(START + 65 * DAY + 1, 1_000, "last")))
+    assert [one["id"] for one in last["decisive"]] == [f"buy-o{n}" for n in range(35, 40)] + ["buy-last"]
+    assert last["rest"] == {"first": "2026-03-01", "last": "2026-04-04", "count": 35, "amount": 350}
+    assert last["measures"] == {"spend": 1_400, "orders": 41}
+
+
+def test_measures_are_those_that_the_named_and_the_rest_add_up_to() -> None:
+    amounts = {f"buy-o{n}": 100 + n for n in range(30)}
+    story = given(*(bought(START + n * DAY, 100 + n, f"o{n}") for n in range(30)))
+    for output in story.outputs:
+        found = output.event["data"]["decision"]
+        named = sum(amounts[one["id"]] for one in found["decisive"])
+        rest = found["rest"] or {"amount": 0, "count": 0}
+        assert found["measures"] == {
+            "spend": named + rest["amount"],
+            "orders": len(found["decisive"]) + rest["count"],
+        }
+
+
+def test_the_outcome_of_a_tier_follows_from_its_record() -> None:
+    story = given(bought(START), bought(START + 1, 4_000, "o2"), refunded(START + 2, "o2")).tick(FALL)
+
+    assert [tier_of(output.event["data"]["decision"]) for output in story.outputs] == [
+        "silver",
+        "gold",
+        "silver",
+        "member",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ({"measures": {"spend": 999, "orders": 1}}, "member"),
+        ({"measures": {"spend": 5_000, "orders": 1}}, "gold"),
+        ({"guards": {"open-detractor-case": True}}, "member"),
+    ],
+)
+def test_another_record_would_have_another_outcome(change: dict[str, Any], outcome: str) -> None:
+    assert tier_of(record(given(bought(START))) | change) == outcome
+
+
+def test_a_reward_carries_the_record_of_the_tier_it_is_given_for() -> None:
+    story = given(bought(START), by=rules(rewards=[reward("gift", "silver")]))
+
+    assert record(story)["rule"] == "reward:gift"
+    assert record(story) | {"rule": "tier:silver"} == record(story, 0)
+
+
+def test_the_outcome_of_a_level_follows_from_its_record() -> None:
+    story = given(
+        touched(START),
+        bought(START + 1, 1),
+        bought(START + 2, 1, "o2"),
+        feedback(START + 3, "csat", 5),
+        opened(START + 4),
+        feedback(START + 5, "csat", 1),
+        resolved(START + 6),
+        feedback(START + 7, "csat", 3),
+        feedback(START + 8, "csat", 4),
+        by=rules(levels=None),
+    )
+
+    assert story.told == [
+        "cx-level.changed 1 2",
+        "cx-level.changed 2 3",
+        "cx-level.changed 3 2",
+        "cx-level.changed 2 3",
+    ]
+    for output in story.outputs:
+        decision = output.event["data"]["decision"]
+        assert level_of(decision) == decision["after"] == str(output.event["data"]["to"])
+
+
+def test_a_level_record_names_thresholds_to_reach_and_to_keep() -> None:
+    story = given(touched(START), by=rules(levels=None))
+    found = record(story)
+
+    assert found["rule"] == "cx-level:2"
+    assert found["ladder"][0] == {"name": "2", "enter": {"channels": 1}, "keep": {"channels": 1}, "at_most": []}
+    assert found["ladder"][1]["enter"] == {"orders": 2, "emotion": 50, "open_detractor_cases": 0}
+    assert found["ladder"][1]["keep"] == {"orders": 2, "emotion": 45, "open_detractor_cases": 0}
+    assert found["ladder"][1]["at_most"] == ["open_detractor_cases"]
+    assert (found["next_rung"], found["failed"]) == ("3", ["orders >= 2"])
+    assert found["measures"] | {"channels": 1, "orders": 0, "emotion": 50} == found["measures"]

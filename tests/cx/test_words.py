@@ -1,0 +1,80 @@
+"""Words: each output as a sentence for people."""
+
+from typing import Any
+
+from cx.words import sentence
+from tests.spec import GUARDED, Spec, at, bought, feedback, given, opened, refunded, resolved, reward, rules, touched
+
+START = at("2026-03-01T10:00")
+FALL = at("2027-03-01T00:00")
+
+
+def last(story: Spec) -> str:
+    return sentence(story.outputs[-1].event)
+
+
+def test_an_upgrade_says_what_was_spent_and_what_is_missing_for_the_next_tier() -> None:
+    assert last(given(bought(START, 1_500))) == (
+        "member → silver: spent 1,500 VND in the window from 2025-03-02 to 2026-03-01; 3,500 VND to gold"
+    )
+
+
+def test_at_the_top_nothing_is_said_to_be_missing() -> None:
+    assert last(given(bought(START, 5_000))) == (
+        "member → gold: spent 5,000 VND in the window from 2025-03-02 to 2026-03-01"
+    )
+
+
+def test_each_reason_has_its_words() -> None:
+    after_refund = given(bought(START, 1_500), refunded(START + 1, "o1", ("l1", 600)))
+    assert last(after_refund) == (
+        "silver → member: after a refund, 900 VND are left in the window from 2025-03-02 to 2026-03-01;"
+        " 100 VND to silver"
+    )
+    assert last(given(bought(START)).tick(FALL)) == (
+        "silver → member: older orders left the window; 0 VND are left from 2026-03-02 to 2027-03-01;"
+        " 1,000 VND to silver"
+    )
+    held = given(opened(START), feedback(START, score=0), bought(START + 1), by=rules(tiers=GUARDED))
+    freed = held.when(resolved(START + 2))
+    assert last(freed).startswith("member → silver: the case that held promotion back is closed; 1,000 VND")
+    late = given(bought(START, 600), bought(START + 2, 400, "o2")).when(refunded(START + 1, "o1", ("l1", 1)))
+    assert last(late).startswith("silver → member: an event that came late changed what had been told; 999 VND")
+
+
+def test_a_reason_of_a_later_version_is_said_as_it_is() -> None:
+    event = given(bought(START)).outputs[-1].event
+    event["data"]["reason"] = "override {0} {no_such_word}"
+
+    assert sentence(event).startswith("member → silver: override {0} {no_such_word}")
+
+
+def test_the_currency_is_that_of_the_programme() -> None:
+    assert "1,000 EUR" in sentence(given(bought(START)).outputs[-1].event, "EUR")
+
+
+def test_a_level_change_says_its_evidence() -> None:
+    asked = [{"measure": "channels", "reach": 1}, {"measure": "last_csat", "reach": 4, "keep": 3, "unknown": "holds"}]
+    story = given(touched(START), by=rules(levels=[{"level": 2, "all": asked}]))
+    assert last(story) == "CX level 1 → 2: channels 1 (needs >= 1), last csat unknown (needs >= 4)"
+
+    assert last(story.when(feedback(START + 1, "csat", 2))) == (
+        "CX level 2 → 1: channels 1 (needs >= 1), last csat 2 (needs >= 3)"
+    )
+
+
+def test_a_level_without_conditions_of_its_own_still_has_a_sentence() -> None:
+    event: dict[str, Any] = {"type": "cx-level.changed", "data": {"from": 1, "to": 2, "evidence": []}}
+
+    assert sentence(event) == "CX level 1 → 2: the evidence of all lower levels holds"
+
+
+def test_rewards_are_said_as_gifts() -> None:
+    story = given(bought(START), by=rules(rewards=[reward("gift", "silver")]))
+    assert last(story) == "Highlands e-voucher of 50,000 VND for reaching silver"
+
+    assert last(story.when(refunded(START + 1))) == "reward gift was taken back: refund"
+
+
+def test_an_output_without_words_is_named() -> None:
+    assert sentence({"type": "points.earned", "data": {}}) == "points.earned"

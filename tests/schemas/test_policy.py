@@ -1,0 +1,219 @@
+"""The policy: bounds on both sides, and parts that have to fit each other."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.policy import Policy
+
+LEAST: dict[str, Any] = {"programme": "p", "currency": "VND", "tiers": {"ladder": [{"name": "member"}]}}
+GIFT: dict[str, Any] = {"id": "g", "brand": "b", "face_value": 1}
+
+
+def ladder(*rungs: dict[str, int] | None) -> dict[str, Any]:
+    """Return a ladder whose rungs ask for *rungs*, above the first."""
+    return {
+        "tiers": {"ladder": [{"name": "r0"}, *({"name": f"r{n}", "enter": enter} for n, enter in enumerate(rungs, 1))]}
+    }
+
+
+def policy(change: dict[str, Any] | None = None) -> Policy:
+    return Policy.model_validate_json(json.dumps(LEAST | (change or {})))
+
+
+def fault(change: dict[str, Any]) -> str:
+    """Return where and why *change* is refused."""
+    with pytest.raises(ValidationError) as caught:
+        policy(change)
+    first = caught.value.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def at_path(path: str, value: object) -> dict[str, Any]:
+    """Return a change that sets the dotted *path* under parts that are otherwise least."""
+    parts: dict[str, Any] = {
+        "tiers": {"ladder": [{"name": "member"}, {"name": "silver", "enter": {"spend": 1}}]},
+        "scores": {"contributions": [{"when": "nps", "dimension": "brand", "value": 1}]},
+        "levels": [{"level": 2, "all": [{"measure": "orders", "reach": 1}]}],
+        "rewards": [{"id": "r", "when": {"tier_reached": "silver"}, "gift": GIFT}],
+    }
+    parts = json.loads(json.dumps(LEAST | parts))
+    here: Any = parts
+    *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+    for step in way:
+        here = here.setdefault(step, {}) if isinstance(here, dict) else here[step]
+    here[last] = value
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("path", "least", "most"),
+    [
+        ("clock.lateness_days", 1, 90),
+        ("clock.future_minutes", 0, 1_440),
+        ("clock.refund_days", 1, 400),
+        ("clock.recent_max", 10, 10_000),
+        ("tiers.window.rolling_days", 1, 1_100),
+        ("tiers.ladder.1.enter.spend", 1, 10**15),
+        ("tiers.ladder.1.enter.orders", 0, 10**6),
+        ("scores.half_life_days", 1, 3_650),
+        ("scores.prior.value", 0, 100),
+        ("scores.prior.weight", 1, 1_000),
+        ("scores.contributions.0.value", 0, 100),
+        ("scores.contributions.0.weight", 1, 100),
+        ("sla_hours.low", 1, 720),
+        ("sla_hours.normal", 1, 720),
+        ("sla_hours.high", 1, 720),
+        ("sla_hours.urgent", 1, 720),
+        ("levels.0.level", 2, 2),
+        ("rewards.0.quantity", 1, 20),
+        ("rewards.0.gift.face_value", 0, 10**15),
+        ("rewards.0.gift.valid_days", 1, 1_100),
+    ],
+)
+def test_each_number_has_its_bounds(path: str, least: int, most: int) -> None:
+    policy(at_path(path, least))
+    policy(at_path(path, most))
+    for beyond in (least - 1, most + 1, str(least), float(least), True, None):
+        if beyond is None and path.endswith((".spend", ".orders")):
+            continue
+        with pytest.raises(ValidationError):
+            policy(at_path(path, beyond))
+
+
+@pytest.mark.parametrize(
+    ("path", "good", "bad"),
+    [
+        ("programme", ["a", "corner-shop", "a" + "1" * 31], ["", "A", "1a", "a_b", "a" * 33]),
+        ("currency", ["VND", "EUR"], ["vnd", "VN", "VNDD", ""]),
+        ("time_zone", ["UTC", "Europe/Berlin"], ["", "Mars/Base", "../UTC", "/etc/localtime", "Asia"]),
+        ("locale", ["vi", "vi-VN"], ["VI", "vi_VN", "vie", ""]),
+        ("format", [1], [0, 2, "1"]),
+        ("tiers.ladder.1.name", ["silver"], ["", "Silver", "member"]),
+        ("tiers.ladder.1.benefits", [["x" * 200], []], [["x" * 201], "x"]),
+        ("tiers.no_promotion_while", [[], ["open-detractor-case"]], [["rain"], "open-detractor-case"]),
+        ("spend.excluded_payments", [[], ["points"]], [["money"], ["cash"]]),
+        ("scores.contributions.0.when", ["purchase", "referral"], ["sneeze", ""]),
+        ("scores.contributions.0.dimension", ["service"], ["price"]),
+        ("scores.contributions.0.value", ["score"], ["half"]),
+        ("levels.0.all.0.measure", ["advocacy"], ["luck"]),
+        ("levels.0.all.0.unknown", ["holds", "fails"], ["maybe"]),
+        ("levels.0.all.0.criterion", ["effort"], ["mood"]),
+        ("levels.0.all", [], [[], [{"measure": "orders", "reach": 1}] * 2]),
+        ("rewards.0.every", ["year", "ever"], ["day"]),
+        ("rewards.0.when.tier_reached", ["silver", "member"], ["gold"]),
+        ("rewards.0.gift.brand", ["x" * 64], ["", "x" * 65]),
+    ],
+)
+def test_each_word_is_one_of_those_allowed(path: str, good: list[object], bad: list[object]) -> None:
+    for value in good:
+        policy(at_path(path, value))
+    for value in bad:
+        with pytest.raises(ValidationError):
+            policy(at_path(path, value))
+
+
+@pytest.mark.parametrize("path", ["tier", "clock.latenes_days", "tiers.ladder.1.enter.spent", "rewards.0.gift.colour"])
+def test_a_key_that_nobody_knows_is_refused(path: str) -> None:
+    assert "Extra inputs are not permitted" in fault(at_path(path, 1))
+
+
+@pytest.mark.parametrize(
+    "rungs",
+    [
+        [{"spend": 1}],
+        [{"spend": 1}, {"spend": 2}],
+        [{"spend": 1}, {"spend": 1, "orders": 1}],
+        [{"orders": 1}, {"orders": 1, "spend": 1}],
+    ],
+)
+def test_each_rung_asks_for_more_than_the_one_below(rungs: list[dict[str, int]]) -> None:
+    policy(ladder(*rungs))
+
+
+@pytest.mark.parametrize(
+    "rungs",
+    [
+        [{}],
+        [{"spend": 0}],
+        [{"spend": 2}, {"spend": 2}],
+        [{"spend": 2}, {"spend": 1}],
+        [{"spend": 2}, {"orders": 5}],
+        [{"spend": 2, "orders": 2}, {"spend": 3, "orders": 1}],
+        [{"spend": 2}, {"spend": 2, "orders": 0}],
+    ],
+)
+def test_a_rung_that_asks_for_no_more_is_refused(rungs: list[dict[str, int]]) -> None:
+    assert "must ask for more than rung" in fault(ladder(*rungs))
+
+
+def test_the_first_rung_is_everybodys() -> None:
+    assert "it takes no thresholds" in fault({"tiers": {"ladder": [{"name": "member", "enter": {"spend": 1}}]}})
+    assert "at least 1 item" in fault({"tiers": {"ladder": []}})
+
+
+@pytest.mark.parametrize(("count", "fits"), [(20, True), (21, False)])
+def test_a_ladder_has_at_most_twenty_rungs(count: int, *, fits: bool) -> None:
+    change = ladder(*({"spend": n} for n in range(1, count)))
+    if fits:
+        policy(change)
+    else:
+        assert "at most 20 items" in fault(change)
+
+
+@pytest.mark.parametrize(
+    ("reach", "keep", "at_most", "fits"),
+    [
+        (4, 4, False, True),
+        (4, 3, False, True),
+        (4, 5, False, False),
+        (1, 1, True, True),
+        (1, 2, True, True),
+        (1, 0, True, False),
+    ],
+)
+def test_keeping_a_level_is_never_harder_than_reaching_it(reach: int, keep: int, *, at_most: bool, fits: bool) -> None:
+    condition = {"measure": "open_cases", "reach": reach, "keep": keep, "at_most": at_most}
+    change = {"levels": [{"level": 2, "all": [condition]}]}
+    if fits:
+        policy(change)
+    else:
+        assert "keeping a level cannot be harder" in fault(change)
+
+
+@pytest.mark.parametrize(
+    ("levels", "fits"),
+    [([], True), ([2], True), ([2, 3, 4, 5], True), ([3], False), ([2, 4], False), ([3, 2], False), ([2, 2], False)],
+)
+def test_levels_are_listed_from_2_upwards_without_a_gap(levels: list[int], *, fits: bool) -> None:
+    change = {"levels": [{"level": level, "all": [{"measure": "orders", "reach": 1}]} for level in levels]}
+    if fits:
+        policy(change)
+    else:
+        assert "from 2 upwards" in fault(change)
+
+
+def test_a_level_asks_for_each_measure_once() -> None:
+    condition = {"measure": "orders", "reach": 1}
+
+    assert "the same measure twice" in fault({"levels": [{"level": 2, "all": [condition, condition]}]})
+
+
+def test_rewards_have_ids_of_their_own_and_tiers_of_the_ladder() -> None:
+    reward = {"id": "r", "when": {"tier_reached": "member"}, "gift": GIFT}
+
+    assert "an id of its own" in fault({"rewards": [reward, reward]})
+    assert "is no tier of the ladder; allowed: member" in fault(
+        {"rewards": [reward | {"when": {"tier_reached": "gold"}}]}
+    )
+
+
+def test_a_policy_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        policy().programme = "other"  # type: ignore[misc]  # that is the point
+
+
+def test_the_default_levels_are_those_of_the_complete_policy() -> None:
+    assert [level.level for level in policy().levels] == [2, 3, 4, 5]

@@ -1,0 +1,157 @@
+"""The policy file: YAML without surprises, complaints that name line, path and what is allowed, and its hash."""
+
+from pathlib import Path
+
+import pytest
+
+from cx.rules import compile_policy
+from schemas.policy import Policy
+from schemas.policy_file import BYTES_MAX, DEPTH_MAX, PolicyError, parse_policy, policy_hash
+
+READY = sorted((Path(__file__).parents[2] / "policies").glob("*.yaml"))
+TEXT = """\
+programme: corner-shop
+currency: VND
+tiers:
+  ladder:
+    - {name: member}
+    - {name: silver, enter: {spend: 3000000}}
+"""
+
+
+def complaints(text: str) -> tuple[str, ...]:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text, "p.yaml")
+    assert str(caught.value) == "\n".join(f"p.yaml: {complaint}" for complaint in caught.value.complaints)
+    return caught.value.complaints
+
+
+@pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
+def test_every_ready_policy_is_read_and_can_be_folded_with(path: Path) -> None:
+    policy = parse_policy(path.read_text("utf-8"), path.name)
+
+    assert compile_policy(policy).hash == policy_hash(policy)
+    assert policy.programme
+
+
+def test_there_are_a_minimal_and_a_complete_policy() -> None:
+    assert {path.stem for path in READY} >= {"minimal", "retail-vn"}
+    assert len((READY[0].parent / "minimal.yaml").read_text("utf-8").splitlines()) <= 10
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (TEXT.replace("3000000", "-1"), "line 6: tiers.ladder[1].enter.spend: Input should be greater than or equal"),
+        (TEXT.replace("3000000", "'3000000'"), "line 6: tiers.ladder[1].enter.spend: Input should be a valid integer"),
+        (TEXT.replace("3000000", "3000000.0"), "line 6: tiers.ladder[1].enter.spend: Input should be a valid integer"),
+        (TEXT.replace("3000000", "2026-01-01"), "line 6: tiers.ladder[1].enter.spend: Input should be a valid integer"),
+        (TEXT.replace("VND", "vnd"), "line 2: currency: String should match pattern '^[A-Z]{3}$'"),
+        (TEXT.replace("spend", "spent"),
+         "line 6: tiers.ladder[1].enter.spent: is not a known key; allowed here: orders, spend"),
+        (TEXT.replace("name: silver", "nom: silver"), "line 6: tiers.ladder[1].name: Field required"),
+        (TEXT + "time_zone: Mars/Base\n",
+         "line 7: time_zone: is not a time zone of the IANA database, such as Asia/Ho_Chi_Minh"),
+        (TEXT + "scores: {contributions: [{when: nps, dimension: price, value: score}]}\n",
+         "line 7: scores.contributions[0].dimension: Input should be 'emotion', 'interaction', 'service', 'product'"),
+        (TEXT + "rewards: [{id: r, when: {tier_reached: gold}, gift: {id: g, brand: b, face_value: 1}}]\n",
+         "line 7: rewards[0].when.tier_reached: is no tier of the ladder; allowed: member, silver"),
+        (TEXT.replace("3000000", "0"), "line 6: tiers.ladder[1]: rung silver must ask for more than rung member"),
+        (TEXT + "sla_hours:\n  normal: 0\n", "line 8: sla_hours.normal: Input should be greater than or equal to 1"),
+        (TEXT + "tiers: {}\n", "line 7: a key stands twice, or is no plain word"),
+        (TEXT + "? [a]\n: 1\n", "line 7: a key stands twice, or is no plain word"),
+        ("a: [1\nb: 2", "line 2: expected ',' or ']', but got ':'"),
+        ("", "line 1: programme: Field required"),
+        ("just words", "line 1: the policy: Input should be an object"),
+    ],
+)  # fmt: skip
+def test_a_complaint_names_line_path_and_what_is_allowed(text: str, complaint: str) -> None:
+    assert any(line.startswith(complaint) for line in complaints(text))
+
+
+def test_all_faults_are_named_at_once() -> None:
+    found = complaints(TEXT.replace("VND", "vnd").replace("3000000", "-1").replace("corner-shop", "Corner Shop"))
+
+    assert [line.split(":")[0] for line in found] == ["line 1", "line 2", "line 6"]
+
+
+def test_a_list_of_refused_items_is_not_also_called_too_short() -> None:
+    assert len(complaints(TEXT + "levels: [{level: 2, all: [{measure: luck, reach: 1}]}]\n")) == 1
+    assert "at least 1 item" in complaints(TEXT + "levels: [{level: 2, all: []}]\n")[0]
+
+
+def test_an_alias_is_refused_because_a_few_expand_to_billions() -> None:
+    bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
+
+    assert complaints(bomb) == ("line 1: anchors and aliases are not used in policies",)
+    assert complaints(TEXT + "rewards: &r []\nlevels: *r\n")[0].endswith("anchors and aliases are not used in policies")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("!!python/object/apply:os.system [ls]", "Input should be an object"),
+        ("programme: !!python/name:os.system", "could not determine a constructor"),
+        ("\0", "not YAML"),
+        (TEXT + "# \ud800\n", "not YAML"),
+        ('programme: "\\ud800"', "line 1: is no value that can be read"),
+        (TEXT.replace("3000000", "9" * 30), "line 6: is no value that can be read"),
+        (TEXT.replace("3000000", "9" * 5_000), "line 6: is no value that can be read"),
+        ("programme: 2026-13-45", "line 1: is no value that can be read"),
+        ("programme: 0x_", "line 1: is no value that can be read"),
+        ("[" * 5_000, f"nested deeper than {DEPTH_MAX} levels"),
+        ("- " * (DEPTH_MAX + 2) + "x", f"nested deeper than {DEPTH_MAX} levels"),
+        (TEXT + "--- \na: 1\n", "but found another document"),
+    ],
+)
+def test_what_yaml_allows_and_policies_do_not_is_refused_in_one_line(text: str, complaint: str) -> None:
+    found = complaints(text)
+
+    assert len(found) == 1
+    assert complaint in found[0]
+
+
+def test_a_policy_has_a_largest_size() -> None:
+    filler = "#" * (BYTES_MAX - len(TEXT))
+    parse_policy(TEXT + filler)
+
+    assert complaints(TEXT + filler + "#") == (f"larger than {BYTES_MAX} bytes",)
+    assert complaints(TEXT + "#" + "đ" * (BYTES_MAX // 2)) == (f"larger than {BYTES_MAX} bytes",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a comment\n" + TEXT,
+        "tiers: {ladder: [{name: member}, {enter: {spend: 3_000_000}, name: silver}]}\n"
+        + "".join(reversed(TEXT.splitlines(keepends=True)[:2])),
+        TEXT + "locale: vi\nclock: {lateness_days: 30}\n",
+        TEXT.replace("\n", "\r\n"),
+    ],
+    ids=["comment", "order", "defaults", "line-ends"],
+)
+def test_the_hash_is_that_of_the_content_whatever_the_text_looks_like(text: str) -> None:
+    assert policy_hash(parse_policy(text)) == policy_hash(parse_policy(TEXT))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT.replace("3000000", "3000001"),
+        TEXT.replace("corner-shop", "corner-shops"),
+        TEXT + "locale: en\n",
+        TEXT + "levels: []\n",
+        TEXT + "spend: {tax: true}\n",
+    ],
+)
+def test_another_content_has_another_hash(text: str) -> None:
+    assert policy_hash(parse_policy(text)) != policy_hash(parse_policy(TEXT))
+
+
+def test_a_hash_is_a_sha256_in_hex() -> None:
+    text = policy_hash(
+        Policy.model_validate({"programme": "p", "currency": "VND", "tiers": {"ladder": ({"name": "m"},)}})
+    )
+
+    assert len(text) == 64
+    assert int(text, 16)

@@ -1,0 +1,232 @@
+"""Given, when, then: a customer's story told in moments, so that a test of a rule reads like the rule."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from cx.calendar import micros
+from cx.decide import Arrival, Decision, decide
+from cx.moments import (
+    AnyMoment,
+    Cancelled,
+    CaseEscalated,
+    CaseOpened,
+    CaseReopened,
+    CaseResolved,
+    CaseResponded,
+    FeedbackGiven,
+    Line,
+    Purchased,
+    Refunded,
+    Touched,
+)
+from cx.rules import Rules, compile_policy
+from cx.state import Customer, Kept, decode, encode
+from cx.view import profile_of
+from schemas.outputs import read
+from schemas.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cx.outputs import Output
+
+VIETNAM = "Asia/Ho_Chi_Minh"
+SOURCE = "shop"
+LADDER = [
+    {"name": "member"},
+    {"name": "silver", "enter": {"spend": 1_000}},
+    {"name": "gold", "enter": {"spend": 5_000}},
+]
+GIFT = {"id": "coffee", "brand": "Highlands", "face_value": 50_000, "valid_days": 60}
+GUARDED = {"ladder": LADDER, "no_promotion_while": ["open-detractor-case"]}
+
+
+def reward(rule: str, tier: str, **more: Any) -> dict[str, Any]:
+    """Return a reward rule for reaching *tier*."""
+    return {"id": rule, "when": {"tier_reached": tier}, "gift": GIFT, **more}
+
+
+def rules(**parts: Any) -> Rules:
+    """Return rules of a small programme: silver from 1,000, gold from 5,000, no levels, no rewards.
+
+    *parts* of the policy replace these; None leaves a part to the policy's own default.
+    """
+    small = {"programme": "test", "currency": "VND", "tiers": {"ladder": LADDER}, "levels": []} | parts
+    return _compiled(json.dumps({name: part for name, part in small.items() if part is not None}))
+
+
+@cache
+def _compiled(text: str) -> Rules:
+    return compile_policy(Policy.model_validate_json(text))
+
+
+def at(local: str, zone: str = VIETNAM) -> int:
+    """Return a local time, such as `2026-03-01T10:00`, in microseconds since 1970."""
+    return micros(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)))
+
+
+def day(text: str) -> int:
+    """Return the ordinal of a day, such as `2026-03-01`."""
+    return date.fromisoformat(text).toordinal()
+
+
+def bought(when: int, amount: int = 1_000, order: str = "o1", **more: Any) -> Purchased:
+    """Return the purchase of one line `l1` of category `food`."""
+    lines = more.pop("lines", (Line("l1", "food", amount),))
+    parts: dict[str, Any] = {"channel": "web", "store": "", "shipping": 0, "tax": 0, "not_money": (), "source": SOURCE}
+    parts |= {"id": f"buy-{order}"} | more
+    return Purchased(at=when, order=order, lines=lines, **parts)
+
+
+def refunded(when: int, order: str = "o1", *lines: tuple[str, int], **more: Any) -> Refunded:
+    """Return a refund of *lines*, or without any of the whole rest."""
+    parts: dict[str, Any] = {"shipping": 0, "tax": 0, "source": SOURCE, "id": f"refund-{order}-{when}"} | more
+    return Refunded(at=when, order=order, lines=lines, **parts)
+
+
+def cancelled(when: int, order: str = "o1", **more: Any) -> Cancelled:
+    """Return a cancellation."""
+    return Cancelled(at=when, order=order, **({"source": SOURCE, "id": f"cancel-{order}-{when}"} | more))
+
+
+def opened(when: int, case: str = "k1", priority: str = "normal", **more: Any) -> CaseOpened:
+    """Return the start of a support case."""
+    parts = {"source": "desk", "id": f"open-{case}", "channel": "phone", "topic": "delivery"} | more
+    return CaseOpened(at=when, case=case, priority=priority, **parts)
+
+
+def answered(when: int, case: str = "k1", **more: Any) -> CaseResponded:
+    """Return an answer."""
+    return CaseResponded(at=when, case=case, **({"source": "desk", "id": f"answer-{case}-{when}"} | more))
+
+
+def resolved(when: int, case: str = "k1", **more: Any) -> CaseResolved:
+    """Return a solution."""
+    return CaseResolved(at=when, case=case, **({"source": "desk", "id": f"solve-{case}-{when}"} | more))
+
+
+def reopened(when: int, case: str = "k1", **more: Any) -> CaseReopened:
+    """Return a case coming back."""
+    return CaseReopened(at=when, case=case, **({"source": "desk", "id": f"reopen-{case}-{when}"} | more))
+
+
+def escalated(when: int, case: str = "k1", **more: Any) -> CaseEscalated:
+    """Return a case going up."""
+    return CaseEscalated(at=when, case=case, priority="", **({"source": "desk", "id": f"up-{case}-{when}"} | more))
+
+
+def feedback(when: int, instrument: str = "nps", score: int | None = 9, **more: Any) -> FeedbackGiven:
+    """Return an answer on an instrument."""
+    parts = {"source": "survey", "id": f"{instrument}-{when}", "dimension": None, "case": None} | more
+    return FeedbackGiven(at=when, instrument=instrument, score=score, **parts)
+
+
+def touched(when: int, stage: str = "discover", intent: str = "information", **more: Any) -> Touched:
+    """Return a contact."""
+    parts = {"source": "app", "id": f"touch-{when}", "group": "digital", "channel": "web", "accepted": None} | more
+    return Touched(at=when, stage=stage, intent=intent, **parts)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A story so far: the customer, the last tick, the last decision, and all outputs and refusals since the start."""
+
+    rules: Rules
+    customer: Customer
+    clock: int = 0
+    last: Decision | None = None
+    outputs: tuple[Output, ...] = ()
+    refusals: tuple[tuple[str, str], ...] = ()
+    kept: tuple[Kept, ...] = field(default=(), repr=False)
+
+    def when(self, *moments: AnyMoment, recorded: int | None = None) -> Spec:
+        """Let *moments* arrive together, each recorded when it happened or all at *recorded*."""
+        return self._next([_arrival(moment, recorded) for moment in moments])
+
+    def each(self, *moments: AnyMoment, recorded: int | None = None) -> Spec:
+        """Let *moments* arrive one by one."""
+        story = self
+        for moment in moments:
+            story = story.when(moment, recorded=recorded)
+        return story
+
+    def tick(self, clock: int) -> Spec:
+        """Let the clock come to *clock*; as in the lane, the customer is looked at only when a deadline is due."""
+        story = replace(self, clock=clock)
+        due = self.customer.next_deadline(self.rules.lateness) <= clock
+        return story._next(()) if due else story  # noqa: SLF001  # of our own kind
+
+    def _next(self, arrivals: Sequence[Arrival]) -> Spec:
+        before = encode(self.customer, self.rules.lateness)
+        decision = decide(self.customer, arrivals, self.clock, self.rules)
+        assert encode(self.customer, self.rules.lateness) == before, "decide changes nothing"
+        for output in decision.outputs:
+            read(output.topic, json.dumps(output.event).encode())  # what breaks the contract raises
+        stored = encode(decision.customer, self.rules.lateness)
+        customer = decode(stored)
+        assert customer == decision.customer, "what is written down is read back"
+        return replace(
+            self,
+            customer=customer,
+            last=decision,
+            outputs=self.outputs + decision.outputs,
+            refusals=self.refusals + tuple((refusal.reason.value, refusal.loc) for refusal in decision.refusals),
+            kept=self.kept + tuple(refusal.record for refusal in decision.refusals),
+        )
+
+    @property
+    def decision(self) -> Decision:
+        """The last decision."""
+        assert self.last is not None
+        return self.last
+
+    @property
+    def tier(self) -> str:
+        """The tier of now."""
+        return self.customer.head.tier
+
+    @property
+    def spend(self) -> int:
+        """What the profile shows as qualifying spend, as of the clock or the newest event."""
+        return int(self.profile["measures"]["spend"])
+
+    @property
+    def orders(self) -> int:
+        """What the profile shows as counted orders."""
+        return int(self.profile["measures"]["orders"])
+
+    @property
+    def profile(self) -> dict[str, Any]:
+        """The profile as of the clock or the newest event."""
+        return profile_of(self.customer, max(self.clock, self.customer.head.reached), self.rules)
+
+    @property
+    def told(self) -> list[str]:
+        """What was told, in words such as `tier.upgraded member silver`."""
+        return [_told(output.event) for output in self.outputs]
+
+    def since(self, before: Spec) -> list[str]:
+        """What was told since *before*."""
+        return self.told[len(before.told) :]
+
+
+def given(*moments: AnyMoment, by: Rules | None = None) -> Spec:
+    """Begin the story of Lan with *moments*, which arrive one by one."""
+    return Spec(by or rules(), Customer("lan")).each(*moments)
+
+
+def _arrival(moment: AnyMoment, recorded: int | None) -> Arrival:
+    return Arrival(moment, moment.at if recorded is None else recorded, Kept("cx.test", 0, 0, moment.id.encode()))
+
+
+def _told(event: dict[str, Any]) -> str:
+    data = event["data"]
+    if "from" in data:
+        return f"{event['type']} {data['from']} {data['to']}"
+    return f"{event['type']} {data['rule']} {data['occasion']} {data['item']}"
