@@ -1,11 +1,14 @@
 """Kafka's jars: named with their SHA-256 in `kafka.lock`, kept in Maven's local repository, downloaded once."""
 
 import errno
+import gc
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +125,7 @@ def _fetch_all(missing: list[tuple[Jar, Path]], cache: Path, remote: dict[str, s
     # a folder beside the cache, and a file moves over only when its hash is right: an interrupted or damaged download
     # never becomes part of the cache, and two first starts at the same time do not disturb each other.
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".cx-", dir=cache) as folder:
+    with tempfile.TemporaryDirectory(prefix=".cx-", dir=cache) as folder, _no_word_of_open_sockets():
         context = MavenContext(repo_cache=Path(folder), remote_repos=remote, timeout=TIMEOUT_SECONDS)
         pool = ThreadPoolExecutor(CONNECTIONS)
         try:
@@ -130,6 +133,17 @@ def _fetch_all(missing: list[tuple[Jar, Path]], cache: Path, remote: dict[str, s
                 done.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_word_of_open_sockets() -> Iterator[None]:
+    # jgo does not close an answer that it did not read to the end; the collector does, and warns of it.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
 
 
 def _fetch(context: MavenContext, jar: Jar, target: Path) -> None:

@@ -90,6 +90,7 @@ def test_channels_are_counted_once_each(channels: list[str], level: int) -> None
         ("answered_in_time_pct", [opened(START), answered(START + 1)], 100),
         ("answered_in_time_pct", [opened(START), opened(START, "k2"), opened(START, "k3"), answered(START + 1),
                                   answered(START + 1, "k2"), answered(START + 25 * HOUR, "k3")], 66),
+        ("answered_in_time_pct", [opened(START), answered(START + 25 * HOUR)], 0),
         ("resolved_for_good_pct", [opened(START), answered(START + 1)], None),
         ("resolved_for_good_pct", [opened(START), resolved(START + 1)], 100),
         ("resolved_for_good_pct", [opened(START), resolved(START + 1), reopened(START + 2), resolved(START + 3)], 0),

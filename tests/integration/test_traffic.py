@@ -10,6 +10,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import DefaultPartitioner
 from click.testing import CliRunner
 
@@ -65,10 +66,9 @@ async def _filled(bootstrap: str) -> tuple[Manifest, Records]:
 async def read_all(bootstrap: str, *topics: str) -> Records:
     """Return all records of *topics*, in the order of their offsets."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    places = [TopicPartition(name, place) for name in topics for place in range(PARTITIONS)]
     await consumer.start()
     try:
-        await consumer.topics()
-        places = [TopicPartition(name, place) for name in topics for place in consumer.partitions_for_topic(name) or ()]
         consumer.assign(places)
         await consumer.seek_to_beginning()
         ends = await consumer.end_offsets(places)
@@ -195,3 +195,25 @@ def test_the_command_produces_and_tells_what(filled: tuple[str, Manifest, Record
     assert result.stderr.startswith("500 records in ")
     with pytest.raises(LaterTicksError):
         CliRunner().invoke(command, ["--span", "400d", "--bootstrap", bootstrap], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("ticks", [True, False])
+async def test_a_record_that_kafka_refuses_ends_the_run_in_one_line(
+    filled: tuple[str, Manifest, Records], *, ticks: bool
+) -> None:
+    bootstrap, _, _ = filled
+    await limit_purchases(bootstrap, 100)
+    try:
+        with pytest.raises(SinkError, match="a record could not be delivered: MessageSizeTooLargeError"):
+            async with asyncio.timeout(30), KafkaSink(bootstrap) as sink:
+                await generate(Options(now=NOW, rate=0.0, events=200, ticks=ticks), sink)
+    finally:
+        await limit_purchases(bootstrap, 4 * 1024 * 1024)
+
+
+async def limit_purchases(bootstrap: str, batch_bytes: int) -> None:
+    settings = {"max.message.bytes": str(batch_bytes)}
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await client.start()
+    await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "cx.purchases", settings)])
+    await client.close()

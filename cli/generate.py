@@ -1,0 +1,101 @@
+"""`cx generate`: produce lifelike traffic, to Kafka or into a file, and say exactly what was produced."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from ops.traffic.generator import generate
+from ops.traffic.kafka import KafkaSink
+from ops.traffic.options import Options, duration
+from ops.traffic.past import refuse_later_ticks
+from ops.traffic.sinks import LineSink
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from ops.traffic.generator import Progress
+    from ops.traffic.kafka import Client
+    from ops.traffic.manifest import Manifest
+
+BEHIND_MS = 1_000  # from here on the rate asked was not held
+
+
+class Duration(click.ParamType):
+    """A duration such as 400d, 36h, 90m or 30s."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:  # noqa: ANN401  # click's own signature
+        """Read it; `OptionsError` says what it should look like."""
+        del param, ctx
+        return value if isinstance(value, timedelta) else duration(value)
+
+
+@click.command(name="generate")
+@click.option("--rate", default=200.0, show_default=True, help="Records a second; 0 for as fast as possible.")
+@click.option("--seconds", default=60.0, show_default=True, help="Length of the run.")
+@click.option("--events", type=int, help="Number of records; needed with --rate 0, else rate times seconds.")
+@click.option("--customers", default=2_000, show_default=True, help="How many customers there are.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, other lives.")
+@click.option("--span", type=Duration(), help="Simulated time of the run, such as 400d; it ends now.")
+@click.option("--late-share", default=0.02, show_default=True, help="Part that arrives hours to weeks late.")
+@click.option("--duplicate-share", default=0.01, show_default=True, help="Part that is sent a second time.")
+@click.option("--poison-share", default=0.002, show_default=True, help="Part that belongs in dead letters.")
+@click.option("--hot", default=0, show_default=True, help="Customers that exceed 300 events in 30 days.")
+@click.option("--tick-every", type=Duration(), help="Simulated time between ticks.")
+@click.option("--ticks/--no-ticks", default=None, help="Whether to write ticks; by default with --span or --out.")
+@click.option("--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write lines of JSON here, not to Kafka.")
+@click.option("--manifest", type=click.Path(dir_okay=False, path_type=Path), help="Write what was produced here.")
+@click.option("--bootstrap", help="Kafka's bootstrap servers; by default those of the settings.")
+def command(
+    *,
+    out: str | None,
+    manifest: Path | None,
+    bootstrap: str | None,
+    ticks: bool | None,
+    **wanted: Any,  # noqa: ANN401  # what click has read, by the names of `Options`
+) -> None:
+    """Produce lifelike traffic.
+
+    Without --span events happen now, and a worker writes the ticks; with it, run the worker with `clock: external`.
+    """
+    wanted["ticks"] = ticks if ticks is not None else bool(out or wanted["span"])
+    options = Options(now=datetime.now(UTC), medium="file" if out else "kafka", **wanted)
+    show = _show if sys.stderr.isatty() else None
+    with ExitStack() as stack:
+        if out:
+            file: BinaryIO = sys.stdout.buffer if out == "-" else stack.enter_context(Path(out).open("wb"))
+            made = asyncio.run(generate(options, LineSink(file), show))
+        else:
+            client = bootstrap or Settings().kafka.client_options()
+            made = asyncio.run(_to_kafka(client, options, show))
+    if manifest:
+        made.write(manifest)
+    _report(made)
+
+
+async def _to_kafka(client: Client, options: Options, show: Progress | None) -> Manifest:
+    await refuse_later_ticks(client, options)
+    async with KafkaSink(client) as sink:
+        return await generate(options, sink, show)
+
+
+def _show(done: int, total: int, at: datetime) -> None:
+    click.echo(f"\r{done:,} of {total:,} records, {at:%Y-%m-%d %H:%M} UTC ", nl=done == total, err=True)
+
+
+def _report(made: Manifest) -> None:
+    events = sum(made.events.values())
+    click.echo(
+        f"{made.records:,} records in {made.seconds:.1f} s: {events:,} events of {len(made.customers):,} customers,"
+        f" {made.duplicates:,} duplicates, {sum(made.poison.values()):,} for dead letters; {made.ticks:,} ticks",
+        err=True,
+    )
+    if made.behind_ms >= BEHIND_MS:
+        click.echo(f"the rate was not held: up to {made.behind_ms / 1_000:.1f} s behind", err=True)
