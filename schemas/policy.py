@@ -274,10 +274,10 @@ class Policy(Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        tiers = {rung.name for rung in self.tiers.ladder}
+        tiers = {rung.name for rung in self.tiers.ladder[1:]}  # nobody ever reaches the first: all begin on it
         for place, rule in enumerate(self.rewards):
             if rule.when.tier_reached not in tiers:
-                message = f"is no tier of the ladder; allowed: {', '.join(sorted(tiers))}"
+                message = f"is no tier that can be reached; allowed: {', '.join(sorted(tiers)) or 'none'}"
                 raise _fault(message, "rewards", place, "when", "tier_reached")
         if len({rule.id for rule in self.rewards}) != len(self.rewards):
             message = "each reward needs an id of its own"

@@ -103,7 +103,7 @@ def test_each_number_has_its_bounds(path: str, least: int, most: int) -> None:
         ("levels.0.all.0.criterion", ["effort"], ["mood"]),
         ("levels.0.all", [], [[], [{"measure": "orders", "reach": 1}] * 2]),
         ("rewards.0.every", ["year", "ever"], ["day"]),
-        ("rewards.0.when.tier_reached", ["silver", "member"], ["gold"]),
+        ("rewards.0.when.tier_reached", ["silver"], ["gold", "member"]),
         ("rewards.0.gift.brand", ["x" * 64], ["", "x" * 65]),
     ],
 )
@@ -202,12 +202,13 @@ def test_a_level_asks_for_each_measure_once() -> None:
 
 
 def test_rewards_have_ids_of_their_own_and_tiers_of_the_ladder() -> None:
-    reward = {"id": "r", "when": {"tier_reached": "member"}, "gift": GIFT}
+    ladder = {"tiers": {"ladder": [{"name": "member"}, {"name": "silver", "enter": {"spend": 1}}]}}
+    reward = {"id": "r", "when": {"tier_reached": "silver"}, "gift": GIFT}
 
-    assert "an id of its own" in fault({"rewards": [reward, reward]})
-    assert "is no tier of the ladder; allowed: member" in fault(
-        {"rewards": [reward | {"when": {"tier_reached": "gold"}}]}
-    )
+    assert "an id of its own" in fault(ladder | {"rewards": [reward, reward]})
+    for tier in ("gold", "member"):
+        asked = [reward | {"when": {"tier_reached": tier}}]
+        assert "is no tier that can be reached; allowed: silver" in fault(ladder | {"rewards": asked})
 
 
 def test_a_policy_cannot_be_changed() -> None:

@@ -55,7 +55,7 @@ def test_there_are_a_minimal_and_a_complete_policy() -> None:
         (TEXT + "scores: {contributions: [{when: nps, dimension: price, value: score}]}\n",
          "line 7: scores.contributions[0].dimension: Input should be 'emotion', 'interaction', 'service', 'product'"),
         (TEXT + "rewards: [{id: r, when: {tier_reached: gold}, gift: {id: g, brand: b, face_value: 1}}]\n",
-         "line 7: rewards[0].when.tier_reached: is no tier of the ladder; allowed: member, silver"),
+         "line 7: rewards[0].when.tier_reached: is no tier that can be reached; allowed: silver"),
         (TEXT.replace("3000000", "0"), "line 6: tiers.ladder[1]: rung silver must ask for more than rung member"),
         (TEXT + "sla_hours:\n  normal: 0\n", "line 8: sla_hours.normal: Input should be greater than or equal to 1"),
         (TEXT + "tiers: {}\n", "line 7: a key stands twice, or is no plain word"),
