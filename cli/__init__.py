@@ -1,0 +1,1 @@
+"""The `cx` command: one verb a module."""

@@ -1,0 +1,61 @@
+"""`cx customer`: one customer as the read model has them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+from redis.exceptions import RedisError
+from rich.console import Console
+
+from cli.here import settings_here
+from cli.screen.customer import picture
+from schemas.errors import CxError
+from streams.readmodel import connect, read_customer
+
+if TYPE_CHECKING:
+    from streams.settings import RedisSettings
+
+
+class ReadModelError(CxError):
+    """Redis does not answer; the text is one line for a person."""
+
+
+@click.command(name="customer")
+@click.argument("customer")
+@click.option("--json", "as_json", is_flag=True, help="Print the profile as it is stored.")
+def command(customer: str, *, as_json: bool) -> None:
+    """Show the profile of CUSTOMER from Redis: tier, progress, CX level, dimensions, rewards and why.
+
+    Exit code 1 when there is no such customer.
+    """
+    profile = asyncio.run(read(settings_here().redis, customer))
+    if profile is None:
+        click.echo(f"{customer}: no such customer in the read model", err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(profile)
+    else:
+        Console().print(picture(orjson.loads(profile)))
+
+
+async def read(settings: RedisSettings, customer: str) -> bytes | None:
+    """Return the rendered profile of *customer*; None for one never seen.
+
+    Raises:
+        ReadModelError: Redis does not answer, or refuses us.
+    """
+    client = connect(settings)
+    try:
+        found: Any = await read_customer(client, customer)
+    except (RedisError, OSError) as error:
+        # Only the host: an address may hold a password.
+        kind = type(error).__name__
+        message = f"Redis does not answer as it should ({kind}): is `cx up` running, or CX_REDIS__URL set?"
+        raise ReadModelError(message) from error
+    finally:
+        await client.aclose()
+    return None if found is None else bytes(found[b"profile"])

@@ -1,0 +1,58 @@
+"""The `cx` command: finds its verbs, and turns our own errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from schemas.errors import CxError
+
+# One line each, so that `cx --help` imports no verb.
+VERBS = {
+    "up": "Run Kafka, Redis, the topics and one worker here.",
+    "worker": "Run one worker against the cluster that the settings name.",
+    "topics": "Make or check the topics.",
+    "generate": "Produce lifelike traffic.",
+    "demo": "Run everything on lifelike traffic, and watch.",
+    "customer": "Show one customer.",
+    "tail": "Show outputs as they come.",
+}
+
+
+class Verbs(click.Group):
+    """Loads a verb when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of a first acquaintance."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of the verb *cmd_name*."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs from the table above."""
+        del ctx
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def group() -> None:
+    """Customer experience and loyalty on a stream: tiers, CX levels and rewards, explained and exactly once."""
+
+
+def main() -> None:
+    """Run a verb; an error of ours is one line on standard error and exit code 1."""
+    try:
+        group(standalone_mode=True)
+    except CxError as error:
+        click.echo(f"cx: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", 1))

@@ -1,0 +1,132 @@
+"""One customer's picture: tier and what is missing for the next, CX level, dimensions, rewards, and what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich import box
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cli.screen.parts import bar, colour_of, local, plain
+from cx.words import amount, condition, step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+_WIDTH: Final = 92
+_BAR: Final = 30
+_LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
+_DAY: Final = "%Y-%m-%d"
+_STATUS: Final = {"issued": "bright_green", "revoked": "bright_red"}
+
+
+def picture(profile: Mapping[str, Any]) -> RenderableType:
+    """Draw a *profile*, as `cx.view` makes it."""
+    parts = (_who(profile), _tier(profile), _level(profile), _dimensions(profile), _rewards(profile), _history(profile))
+    return Panel(
+        Group(*[line for part in parts for line in part]),
+        title=Text(plain(profile["customer_id"]), "bold"),
+        title_align="left",
+        subtitle=f"as of {local(profile['as_of'])}",
+        subtitle_align="right",
+        box=box.ROUNDED,
+        width=_WIDTH,
+        padding=(0, 2),
+    )
+
+
+def _who(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    facts = [f"first seen {local(profile['first_seen'], _DAY)}"] if profile["first_seen"] else []
+    if profile["enrolled"]:
+        facts.append(f"member since {profile['enrolled']}")
+    facts.append(f"{profile['events_held']:,} events")
+    if profile["waiting"]:
+        facts.append(f"{profile['waiting']:,} waiting for what they refer to")
+    if profile["open_cases"]:
+        facts.append(f"{profile['open_cases']:,} open cases")
+    facts.append(profile["locale"] if profile["notify"] else f"{profile['locale']}, no messages wanted")
+    return [Text(" · ".join(facts), "bright_black"), Text()]
+
+
+def _tier(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    since = f"since {local(profile['tier_since'], _DAY)}" if profile["tier_since"] else ""
+    until = f"until {local(profile['tier_until'], _DAY)} if nothing more happens" if profile["tier_until"] else ""
+    when = ", ".join(part for part in (since, until) if part)
+    lines: list[RenderableType] = [
+        Text.assemble(("Tier        ", "bold"), (profile["tier"].upper(), f"bold {colour_of(2)}"), f"  {when}")
+    ]
+    lines += [Text(f"            {benefit}", "bright_black") for benefit in profile["benefits"]]
+    lines += _progress(profile)
+    return [*lines, Text()]
+
+
+def _progress(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    progress, currency = profile["progress"], profile.get("currency", "")
+    if progress["next"] is None:
+        return [Text("            the highest tier", "bright_black")]
+    lines: list[RenderableType] = []
+    for measure, missing in progress["missing"].items():
+        have = profile["measures"][measure]
+        said = f" {amount(measure, missing, currency)} to {progress['next']}"
+        lines.append(Text.assemble("            ", bar(have / (have + missing), _BAR, colour_of(2)), said))
+    held_back = f"            {progress['next']} is earned but held back: "
+    lines += [Text(held_back + guard.replace("-", " "), "bright_red") for guard in progress["held_back_by"]]
+    return lines
+
+
+def _level(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    level = profile["cx_level"]
+    since = f"  since {local(profile['cx_level_since'], _DAY)}" if profile["cx_level_since"] else ""
+    steps = ("●" * level + "○" * (len(_LEVELS) - level), "bright_green")
+    lines: list[RenderableType] = [
+        Text.assemble(("CX level    ", "bold"), (f"{level} {_LEVELS[level - 1]} ", "bold bright_green"), steps, since)
+    ]
+    if level < len(_LEVELS):
+        lines += [
+            Text(f"            for {level + 1} {_LEVELS[level]}: {condition(row)}", "bright_black")
+            for row in profile["cx_level_missing"]
+        ]
+    return [*lines, Text()]
+
+
+def _dimensions(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=11, style="bold")
+    table.add_column()
+    table.add_column(justify="right")
+    for name, score in profile["dimensions"].items():
+        table.add_row(name.capitalize(), bar(score / 100, _BAR, _mood(score)), str(score))
+    return [table, Text()]
+
+
+def _mood(score: int) -> str:
+    return "bright_green" if score >= 60 else "bright_yellow" if score >= 40 else "bright_red"  # noqa: PLR2004
+
+
+def _rewards(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    if not profile["rewards"]:
+        return []
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for reward in sorted(profile["rewards"], key=lambda reward: str(reward["since"])):
+        status = reward["status"]
+        table.add_row(
+            Text(local(reward["since"], _DAY), "bright_black"),
+            Text(reward["rule"]),
+            Text(f"for {reward['tier']}" if reward["tier"] else ""),
+            Text(status, _STATUS.get(status, "bright_yellow")),
+        )
+    return [Text("Rewards", "bold"), table, Text()]
+
+
+def _history(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    if not profile["history"]:
+        return [Text("No tier change yet.", "bright_black")]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for change in profile["history"][::-1]:
+        table.add_row(Text(local(change["at"]), "bright_black"), Text(step(change)))
+    return [Text("What happened", "bold"), table]

@@ -1,0 +1,168 @@
+"""The demo's picture: how many events, how late, who stands on which rung, and what changed last and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cli.screen.parts import bar, colour_of, milliseconds, plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import RenderableType
+
+NEWS_MAX: Final = 24  # more than the picture is high
+_LEFT: Final = 40
+_ROWS: Final = 9  # of the panel with the figures
+_FRAME: Final = 2
+_BAR: Final = 18
+_ICONS: Final = {"tier": "▲", "tier.downgraded": "▼", "tier.corrected": "↺", "reward": "★", "reward.revoked": "✕"}
+_LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One output in a sentence; `rung` of the tier that it is about colours it."""
+
+    type: str
+    customer: str
+    sentence: str
+    rung: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the picture shows.
+
+    Attributes:
+        doing: What happens now, such as `traffic` or `waiting for the last events`.
+        simulated: Instant that the traffic has come to; None before it began.
+        done: Part of the traffic that was sent, 0 to 1.
+        seconds: Since the traffic began, on the wall.
+        per_second: Events that came in during the last moments.
+        lag: Records that workers have not committed; None while it is not known.
+        ladder: Customers by tier, lowest first; those never seen are in none.
+        levels: Customers by CX level, 1 to 5.
+        news: Latest outputs, newest last.
+    """
+
+    doing: str
+    simulated: datetime | None
+    done: float
+    seconds: float
+    events_in: int = 0
+    per_second: float = 0.0
+    decided: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    lag: int | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    tier_changes: int = 0
+    level_changes: int = 0
+    rewards_issued: int = 0
+    ladder: tuple[tuple[str, int], ...] = ()
+    levels: tuple[int, ...] = (0, 0, 0, 0, 0)
+    news: tuple[News, ...] = ()
+
+
+def picture(shown: Snapshot) -> RenderableType:
+    """Draw a snapshot; its height does not change from one to the next, so that nothing jumps."""
+    grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    grid.add_column(width=_LEFT)
+    grid.add_column(ratio=1)
+    left = Group(_panel("events", _events(shown)), _panel("tiers", _ladder(shown)), _panel("CX level", _levels(shown)))
+    height = _ROWS + len(shown.ladder) + len(shown.levels) + 3 * _FRAME
+    grid.add_row(left, _panel("latest tier changes and rewards", _news(shown), height))
+    return Group(_head(shown), grid)
+
+
+def line(shown: Snapshot) -> str:
+    """Say a snapshot in one line, for where there is no terminal."""
+    day = f"{shown.simulated:%Y-%m-%d}" if shown.simulated else "-"
+    lag = "-" if shown.lag is None else f"{shown.lag:,}"
+    return (
+        f"{shown.seconds:5.0f} s  {day}  {shown.events_in:,} events, {shown.per_second:,.0f}/s, lag {lag},"
+        f" p50 {milliseconds(shown.p50_ms)}, p99 {milliseconds(shown.p99_ms)};"
+        f" {shown.tier_changes:,} tier changes, {shown.rewards_issued:,} rewards"
+    )
+
+
+def _panel(title: str, content: RenderableType, height: int | None = None) -> Panel:
+    return Panel(content, title=f"[bold]{title}", title_align="left", box=box.ROUNDED, height=height)
+
+
+def _head(shown: Snapshot) -> Text:
+    day = f"{shown.simulated:%d %b %Y}" if shown.simulated else ""
+    return Text.assemble(
+        (" cx demo ", "bold black on bright_cyan"),
+        ("  ", ""),
+        bar(shown.done, 30, "bright_cyan"),
+        (f"  {shown.seconds:4.0f} s  ", ""),
+        (day, "bold"),
+        (f"  {shown.doing}", "bright_black"),
+    )
+
+
+def _events(shown: Snapshot) -> Table:
+    lag = "-" if shown.lag is None else f"{shown.lag:,}"
+    rows = (
+        ("in", f"{shown.events_in:,}", f"{shown.per_second:,.0f} /s"),
+        ("decided", f"{shown.decided:,}", ""),
+        ("duplicates", f"{shown.duplicates:,}", ""),
+        ("dead letters", f"{shown.dead_letters:,}", ""),
+        ("lag", lag, ""),
+        ("latency p50", milliseconds(shown.p50_ms), ""),
+        ("latency p99", milliseconds(shown.p99_ms), ""),
+        ("tier changes", f"{shown.tier_changes:,}", ""),
+        ("rewards", f"{shown.rewards_issued:,}", ""),
+    )
+    table = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    table.add_column(style="bright_black", width=13)
+    table.add_column(justify="right", style="bold", width=10)
+    table.add_column(justify="right", ratio=1)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _ladder(shown: Snapshot) -> Table:
+    return _bars([(name, count, colour_of(rung)) for rung, (name, count) in enumerate(shown.ladder)][::-1])
+
+
+def _levels(shown: Snapshot) -> Table:
+    named = zip(_LEVELS, shown.levels, strict=True)
+    return _bars([(f"{level} {name}", count, "bright_green") for level, (name, count) in enumerate(named, 1)][::-1])
+
+
+def _bars(rows: list[tuple[str, int, str]]) -> Table:
+    table = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    table.add_column(min_width=13)
+    table.add_column(width=_BAR)
+    table.add_column(justify="right", style="bold")
+    most = max((count for _, count, _ in rows), default=0)
+    for name, count, colour in rows:
+        table.add_row(Text(name, colour), bar(count / most if most else 0.0, _BAR, colour), f"{count:,}")
+    return table
+
+
+def _news(shown: Snapshot) -> Table:
+    table = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    table.add_column(width=1)
+    table.add_column(min_width=9, no_wrap=True, style="bright_black")
+    table.add_column(ratio=1)
+    for news in shown.news[::-1]:
+        icon = _ICONS.get(news.type) or _ICONS.get(news.type.split(".")[0], "·")
+        colour = colour_of(news.rung)
+        what, _, why = news.sentence.partition(": ")
+        table.add_row(
+            Text(icon, colour), Text(plain(news.customer)), Text.assemble((what, colour), f": {why}" if why else "")
+        )
+    return table

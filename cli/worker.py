@@ -1,0 +1,65 @@
+"""`cx worker`: one worker, joined to the cluster that the settings name."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.logs import set_up
+from cx.rules import compile_policy
+from schemas.policy_file import PolicyError, parse_policy
+from streams import admin
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from cx.rules import Rules
+
+EXIT_CONFIG = 78
+
+
+@click.command(name="worker")
+def command() -> None:
+    """Run one worker until Ctrl-C or SIGTERM.
+
+    Exit codes: 0 stopped when asked, 70 a promise could not be kept, 78 settings, policy or topics are wrong.
+    """
+    settings = Settings()
+    set_up(settings.log_level)
+    rules = load_rules(settings)
+    faults = asyncio.run(admin.check(settings))
+    for fault in faults:
+        click.echo(f"cx: {fault}", err=True)
+    if faults:
+        sys.exit(EXIT_CONFIG)
+    run(settings, rules)
+
+
+def load_rules(settings: Settings) -> Rules:
+    """Read the policy that the settings name; where it cannot be used, end the process with 78, one line a fault."""
+    try:
+        text = settings.policy.read_text(encoding="utf-8")
+        return compile_policy(parse_policy(text, str(settings.policy)))
+    except (OSError, UnicodeDecodeError) as error:
+        click.echo(f"cx: policy {settings.policy} cannot be read: {type(error).__name__}", err=True)
+    except PolicyError as error:
+        click.echo(f"cx: {error}", err=True)
+    sys.exit(EXIT_CONFIG)
+
+
+def run(settings: Settings, rules: Rules) -> None:
+    """Run the Faust worker in this process; never returns."""
+    # Before anything makes an event loop.
+    from mode.loop import use  # noqa: PLC0415
+
+    use("uvloop")
+    from faust import Worker  # noqa: PLC0415
+
+    from agents.app import build_app  # noqa: PLC0415
+
+    settings.data.mkdir(parents=True, exist_ok=True)
+    app = build_app(settings, rules)
+    worker = Worker(app, loglevel=None, logfile=None, redirect_stdouts=False, quiet=True, override_logging=False)
+    worker.execute_from_commandline()

@@ -1,0 +1,99 @@
+"""A whole system on this machine: an embedded stack, its topics and its workers, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.formats import bring_up_to_date
+from ops.supervise import Worker, settings_for
+from streams import admin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ops.embedded.stack import Stack
+    from streams.settings import Settings
+
+
+class Local:
+    """A stack with topics and workers."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        base: Settings,
+        *,
+        brokers: int = 1,
+        workers: int = 1,
+        clock: str | None = None,
+        notify: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        """Describe it; nothing starts yet.
+
+        Args:
+            base: The person's own settings; those of the servers are replaced.
+            workers: 0 for Kafka, Redis and topics alone.
+            clock: Who writes ticks, if not as *base* says.
+            notify: Gets a line for a person now and then.
+        """
+        self.stack = stack
+        self.settings = base
+        self.workers: tuple[Worker, ...] = ()
+        self._base, self._brokers, self._worker_count, self._clock = base, brokers, workers, clock
+        self._notify = notify
+
+    def start(self) -> None:
+        """Start the stack, make the topics, launch the workers, which take a while longer to be ready.
+
+        Whoever calls this calls `stop` afterwards, also where it raises.
+
+        Raises:
+            EmbeddedError: Kafka or Redis could not be started.
+            TopicsError: the topics could not be made.
+            NewerFormatError: the data is of a newer version.
+        """
+        self.stack.start()
+        self.settings = settings_for(self.stack, self._base, brokers=self._brokers, clock=self._clock)
+        asyncio.run(self._prepare())
+        for number in range(1, self._worker_count + 1):
+            data = self.stack.root if number == 1 else self.stack.root / f"worker-{number}"
+            own = self.settings.model_copy(update={"data": data})
+            worker = Worker(own, self.stack.root / "logs", Path.cwd(), number)
+            self.workers += (worker,)
+            worker.launch()
+
+    def stop(self) -> None:
+        """Stop the workers, all at once, then Kafka and Redis; the data stays."""
+        for worker in self.workers:
+            worker.child.ask_to_stop()
+        for worker in self.workers:
+            worker.child.stop()
+        self.workers = ()
+        self.stack.stop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every worker has its partitions, as of the last call of `news`."""
+        return all(worker.ready for worker in self.workers)
+
+    def news(self) -> list[str]:
+        """Return what happened to the workers since the last call, one line each."""
+        return [f"{worker.name}: {line}" for worker in self.workers for line in worker.news()]
+
+    def check(self) -> None:
+        """Make sure that everything still runs.
+
+        Raises:
+            EmbeddedError: Kafka or Redis ended.
+            WorkerDiedError: a worker did.
+        """
+        self.stack.check()
+        for worker in self.workers:
+            worker.check()
+
+    async def _prepare(self) -> None:
+        made = await admin.create(self.settings, keep_for_ever=True)
+        if not made and (line := await bring_up_to_date(self.settings)):
+            self._notify(line)

@@ -1,0 +1,75 @@
+"""The commands as a person types them, where no server is needed: what they refuse, in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.tail import NAMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def cx(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    nowhere = {"CX_KAFKA__BOOTSTRAP": "127.0.0.1:1", "CX_REDIS__URL": "redis://user:pass-w0rd@127.0.0.1:1/0"}
+    environment = os.environ | nowhere | {"CX_CONFIG": os.devnull}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments], env=environment, cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def test_tail_offers_the_outputs_of_the_customers_lane() -> None:
+    assert NAMES == (
+        "cx.tier-changes",
+        "cx.level-changes",
+        "cx.rewards",
+        "cx.points",
+        "cx.care",
+        "cx.dead-letters",
+    )
+
+
+@pytest.mark.parametrize("topic", ["cx.purchases", "nonsense"])
+def test_tail_refuses_what_is_no_output(topic: str) -> None:
+    said = cx("tail", topic)
+
+    assert said.returncode == 2
+    assert f"{topic} is no output topic; there are: cx.tier-changes" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("customer", "lan"), "cx: Redis does not answer as it should (ConnectionError)"),
+        (("tail", "--limit", "1"), "cx: Kafka does not answer as it should (KafkaConnectionError)"),
+    ],
+)
+def test_a_server_that_is_away_is_said_in_one_line_without_its_password(arguments: tuple[str, ...], line: str) -> None:
+    said = cx(*arguments)
+
+    assert said.returncode == 1
+    assert said.stderr.startswith(line)
+    assert said.stderr.count("\n") == 1
+    assert "pass-w0rd" not in said.stderr
+
+
+def test_a_demo_that_cannot_be_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    said = cx("demo", "--span", "5s", "--root", str(tmp_path / "demo"))
+
+    assert (said.returncode, said.stderr) == (1, "cx: a span is at least a minute\n")
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize("name", ["kept", ""])
+def test_a_demo_never_empties_what_is_not_its_own(name: str, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    said = cx("demo", "--root", str(tmp_path / name) if not name else str(tmp_path))
+
+    assert said.returncode == 1
+    assert said.stderr.count("\n") == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["thesis.txt"]

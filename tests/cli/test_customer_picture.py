@@ -1,0 +1,109 @@
+"""The picture of a customer: what a person can read off it, from profiles that the rules themselves make."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cli.screen.customer import picture
+from cx.state import Customer
+from cx.view import profile_of
+from tests.spec import GUARDED, at, bought, feedback, given, opened, refunded, reward, rules
+
+START = at("2026-03-01T10:00")
+DAY = 86_400_000_000
+
+
+@pytest.fixture(autouse=True)
+def _in_vietnam(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Ho_Chi_Minh")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def drawn(profile: dict[str, Any], width: int = 100) -> str:
+    console = Console(width=width, file=StringIO(), color_system=None)
+    console.print(picture(profile))
+    text = console.file
+    assert isinstance(text, StringIO)
+    return text.getvalue()
+
+
+def test_it_shows_tier_dates_and_what_is_missing_for_the_next() -> None:
+    text = drawn(given(bought(START, 3_000)).profile)
+
+    assert "lan" in text
+    assert "SILVER  since 2026-03-01, until 2027-03-01 if nothing more happens" in text
+    assert "██████████████████░░░░░░░░░░░░ 2,000 to gold" in text
+
+
+def test_amounts_carry_the_currency_where_the_profile_names_one() -> None:
+    profile = given(bought(START, 3_000)).profile | {"currency": "VND"}
+
+    assert "2,000 VND to gold" in drawn(profile)
+
+
+def test_at_the_top_nothing_is_missing() -> None:
+    assert "the highest tier" in drawn(given(bought(START, 9_000)).profile)
+
+
+def test_a_promotion_that_is_held_back_is_said() -> None:
+    story = given(
+        opened(START), feedback(START + 1, "nps", 1, case="k1"), bought(START + 2, 9_000), by=rules(tiers=GUARDED)
+    )
+
+    assert "silver is earned but held back: open detractor case" in drawn(story.profile)
+
+
+def test_it_shows_the_level_and_what_the_next_one_needs() -> None:
+    text = drawn(given(bought(START), by=rules(levels=None)).profile)
+
+    assert "1 informed ●○○○○  since 2026-03-01" in text
+    assert "for 2 answered: channels at least 1, now 0" in text
+
+
+def test_it_shows_five_dimensions_by_their_full_names() -> None:
+    text = drawn(given(bought(START)).profile)
+
+    assert all(name in text for name in ("Emotion", "Interaction", "Service", "Product", "Brand"))
+
+
+def test_it_shows_rewards_with_what_became_of_them_and_history_in_sentences() -> None:
+    story = given(bought(START, 2_000), refunded(START + DAY), by=rules(rewards=[reward("gift", "silver")]))
+    text = drawn(story.profile)
+
+    assert "2026-03-01  gift  for silver  revoked" in text
+    assert "2026-03-01 10:00  member → silver: a purchase reached the threshold" in text
+    assert "2026-03-02 10:00  silver → member: a refund took spend away" in text
+    assert text.index("silver → member") < text.index("member → silver")
+
+
+def test_a_customer_never_seen_can_be_drawn() -> None:
+    text = drawn(profile_of(Customer("mai"), START, rules()))
+
+    assert "MEMBER" in text
+    assert "No tier change yet." in text
+
+
+def test_waiting_events_and_open_cases_are_said() -> None:
+    text = drawn(given(bought(START), refunded(START, "o9"), opened(START)).profile)
+
+    assert "3 events · 1 waiting for what they refer to · 1 open cases" in text
+
+
+def test_a_narrow_terminal_gets_a_narrow_picture() -> None:
+    assert max(map(len, drawn(given(bought(START)).profile, width=60).splitlines())) <= 60
+
+
+def test_an_id_cannot_paint_the_terminal() -> None:
+    text = drawn(given(bought(START)).profile | {"customer_id": "[red]x[/red]\x1b[2J"})
+
+    assert "[red]x[/red]" in text
+    assert "\x1b" not in text

@@ -1,0 +1,193 @@
+"""The demo and what it rests on: every event accounted for, also across a kill, also by a client that is not ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ops.audit.reader import Audit
+from ops.audit.verdict import Verdict, judge
+from ops.embedded.stack import Stack
+from ops.local import Local
+from ops.supervise import environment
+from ops.traffic.generator import generate
+from ops.traffic.kafka import KafkaSink
+from ops.traffic.manifest import Manifest
+from ops.traffic.options import Options
+from streams.settings import Settings
+from tests.integration.processes import Command
+
+FIELDS = [
+    "events_in",
+    "decided",
+    "duplicates",
+    "dead_letters",
+    "tier_changes",
+    "level_changes",
+    "rewards_issued",
+    "lag",
+    "p50_ms",
+    "p99_ms",
+    "events_per_second",
+    "ok",
+]
+OUTPUTS = ("cx.tier-changes", "cx.level-changes", "cx.rewards")
+PARTITIONS = 4
+DEADLINE_S = 90.0
+
+
+def test_a_demo_accounts_for_every_event(tmp_path: Path) -> None:
+    root, picture = tmp_path / "demo", tmp_path / "docs" / "demo.svg"
+    options = ("--rate", "100", "--customers", "300", "--root", str(root), "--save-screen", str(picture))
+    with Command("demo", "--seconds", "12", "--json", *options, PARTITIONS=str(PARTITIONS)) as demo:
+        demo.until("the worker is starting")
+        code = demo.ends()
+
+    assert code == 0, demo.lines
+    figures = json.loads(demo.lines[-1])
+    assert list(figures) == FIELDS
+    assert figures["ok"] is True
+    assert figures["events_in"] == 1_200 == figures["decided"] + figures["duplicates"] + figures["dead_letters"]
+    assert figures["lag"] == 0
+    assert min(figures[name] for name in FIELDS if name not in {"lag", "ok"}) > 0
+    assert figures["p50_ms"] <= figures["p99_ms"]
+    assert any("every one accounted for" in line for line in demo.lines)
+    assert picture.read_text("utf-8").startswith("<svg")
+
+
+def test_ctrl_c_ends_a_demo_and_all_that_it_started(tmp_path: Path) -> None:
+    with Command("demo", "--root", str(tmp_path / "demo"), "--rate", "50", PARTITIONS=str(PARTITIONS)) as demo:
+        demo.until("events, ")
+        code = demo.ends(signal.SIGINT)
+
+    assert code == 130
+    assert not any("Traceback" in line for line in demo.lines), demo.lines
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in whose middle the worker was killed, on a system that still runs."""
+
+    local: Local
+    manifest: Manifest
+    verdict: Verdict
+    output_ids: frozenset[str]
+    kills: int
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    base = Settings(partitions=PARTITIONS)
+    local = Local(Stack(tmp_path_factory.mktemp("killed")), base, clock="external")
+    try:
+        local.start()
+        until_ready(local)
+        yield asyncio.run(killed_in_the_middle(local))
+    finally:
+        local.stop()
+
+
+def until_ready(local: Local) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not local.ready:
+        local.news()
+        local.check()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+async def killed_in_the_middle(local: Local) -> Run:
+    """Send traffic, kill the worker once it has decided something, start it again, and judge when all is done."""
+    options = Options(
+        now=datetime.now(UTC), rate=120, seconds=8, customers=300, seed=7, span=timedelta(days=400), poison_share=0.02
+    )
+    child = local.workers[0].child
+    kills = 0
+    async with Audit(local.settings) as audit, KafkaSink(local.settings.kafka.client_options()) as sink:
+        traffic = asyncio.create_task(generate(options, sink))
+        deadline = time.monotonic() + DEADLINE_S
+        while not traffic.done() or await audit.lag() > 0:
+            await audit.read(0.05)
+            if kills == 0 and sum(holding.events for holding in audit.ledger.holdings()) > options.total // 4:
+                assert not traffic.done()
+                await asyncio.to_thread(child.kill)
+                await asyncio.to_thread(local.workers[0].launch)
+                kills += 1
+            assert time.monotonic() < deadline, audit.ledger.events_in
+        manifest = await traffic
+        assert await audit.read_to_end(DEADLINE_S)
+        verdict = judge(audit.ledger, manifest, await audit.lag())
+        return Run(local, manifest, verdict, audit.ledger.output_ids, kills)
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(run: Run) -> None:
+    assert run.kills == 1
+    assert run.verdict.faults == ()
+    assert run.verdict.ok
+    assert run.verdict.decided == sum(run.manifest.customers.values()) > 0
+    assert run.verdict.dead_letters == sum(run.manifest.poison.values()) > 0
+
+
+def test_kafkas_own_consumer_reads_the_same_outputs(run: Run) -> None:
+    seen = run.local.stack.kafka_tool(
+        "kafka-console-consumer",
+        *("--include", "|".join(topic.replace(".", r"\.") for topic in OUTPUTS), "--from-beginning"),
+        *("--isolation-level", "read_committed", "--timeout-ms", "4000"),
+    )
+    ids = [json.loads(line)["id"] for line in seen.stdout.splitlines()]
+
+    assert len(ids) == len(run.output_ids) > 0
+    assert set(ids) == run.output_ids
+
+
+def cx(run: Run, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        env=environment(run.local.settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+
+
+def test_customers_are_shown_from_the_read_model(run: Run) -> None:
+    busiest = max(run.manifest.customers, key=lambda name: run.manifest.customers[name])
+    shown, raw, unknown = (
+        cx(run, "customer", busiest),
+        cx(run, "customer", busiest, "--json"),
+        cx(run, "customer", "no"),
+    )
+
+    assert (shown.returncode, raw.returncode, unknown.returncode) == (0, 0, 1)
+    assert busiest in shown.stdout
+    assert f"{run.manifest.customers[busiest]} events" in shown.stdout
+    assert json.loads(raw.stdout)["events_held"] == run.manifest.customers[busiest]
+    assert (unknown.stdout, unknown.stderr) == ("", "no: no such customer in the read model\n")
+
+
+def test_tail_shows_outputs_from_the_start(run: Run) -> None:
+    count = run.verdict.tier_changes
+    lines = cx(run, "tail", "tier-changes", "--from-start", "--limit", str(count), "--json").stdout.splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+
+    assert len({event["id"] for event in events}) == count
+    assert {event["id"] for event in events} <= run.output_ids
+
+
+def test_tail_shows_dead_letters_by_reason(run: Run) -> None:
+    count = run.verdict.dead_letters
+    lines = cx(run, "tail", "dead-letters", "--from-start", "--limit", str(count)).stdout.splitlines()
+
+    assert len(lines) == count
+    assert {line.split("refused: ")[1].split(" at ")[0].split(",")[0] for line in lines} == run.manifest.poison.keys()
