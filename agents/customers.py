@@ -13,7 +13,7 @@ from aiokafka.partitioner import murmur2
 from cx.calendar import HOUR, instant, micros, rfc3339
 from cx.decide import Arrival, advance, decide, shrink
 from cx.intake import NotTakenError, moment_of
-from cx.state import BYTES_MAX, RECENT_BYTES_MAX, Customer, Kept, decode, encode
+from cx.state import BYTES_MAX, RECENT_BYTES_MAX, Customer, Kept, StateFormatError, decode, encode
 from cx.view import profile
 from schemas.dead_letters import dead_letter
 from schemas.envelope import CONTENT_TYPE, STRUCTURED, is_binary
@@ -71,13 +71,11 @@ class CustomerFold:
         due = state.due(state.tick, limit)
         for key in due:
             try:
-                decision = advance(self._load(state, key), state.tick, self.rules)
+                self._keep(state, key, advance(self._load(state, key), state.tick, self.rules), (), effects)
             except Exception:
                 # A rule that fails for one customer must not stop everybody's clock; the next event tries again.
                 log.exception("rule failed on a deadline", extra={"partition": state.number})
                 effects.changed[key] = _postponed(state.encoded(key) or b"", state.tick + HOUR)
-                continue
-            self._keep(state, key, decision, (), effects)
         effects.more = len(due) == limit
         return effects
 
@@ -88,7 +86,11 @@ class CustomerFold:
     def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
         """Return instant and end offsets of a tick."""
         event: Any = parse(CLOCK, record.key, record.value, record.headers)
-        return micros(event.time), dict(event.data.upto or {})
+        at = micros(event.time)
+        if at > record.timestamp * _MILLI + self.rules.future:
+            # Time cannot be taken back: every event after this tick would be too late.
+            raise Unreadable(Reason.FUTURE, "time", "future")
+        return at, dict(event.data.upto or {})
 
     def make_tick(self, at: int, upto: dict[str, int], partition: int) -> Outgoing:
         """Return a tick as a CloudEvent; partition and instant identify it."""
@@ -126,19 +128,20 @@ class CustomerFold:
 
     def _decide(self, state: PartitionState, key: bytes, arrivals: list[Arrival], effects: Effects) -> None:
         """Decide on all *arrivals* of one customer together; where that fails, on each alone, to find the culprit."""
-        customer = self._load(state, key)
+        reason = Reason.STATE_TOO_LARGE
         try:
-            decision = decide(customer, arrivals, state.tick, self.rules)
+            if self._keep(
+                state, key, decide(self._load(state, key), arrivals, state.tick, self.rules), arrivals, effects
+            ):
+                return
+        except StateFormatError:
+            raise  # no event's fault: somebody has to look at the store
         except Exception as error:  # whatever a rule may raise: it parks an event, never a partition
+            reason = Reason.RULE_ERROR
             if len(arrivals) == 1:
                 log.exception("rule failed", extra={"partition": state.number, "error": type(error).__name__})
-                effects.outputs.append(_refused(arrivals[0].record, key, Reason.RULE_ERROR, "", arrivals[0].recorded))
-                return
-            decision = None
-        if decision is not None and self._keep(state, key, decision, arrivals, effects):
-            return
         if len(arrivals) == 1:
-            effects.outputs.append(_refused(arrivals[0].record, key, Reason.STATE_TOO_LARGE, "", arrivals[0].recorded))
+            effects.outputs.append(_refused(arrivals[0].record, key, reason, "", arrivals[0].recorded))
             return
         for arrival in arrivals:
             self._decide(state, key, [arrival], effects)
@@ -156,10 +159,12 @@ class CustomerFold:
                 value = encode(customer, self.rules.lateness)
                 if len(value) > BYTES_MAX:
                     return False
+            # Written down before anything is kept: what cannot be written must leave no trace.
+            outputs = [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS) for o in decision.outputs]
             state.cache[key] = customer
             effects.changed[key] = value
             effects.views.append(self._view(customer, value, state.tick))
-            effects.outputs += [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS) for o in decision.outputs]
+            effects.outputs += outputs
         effects.outputs += [_refused(r.record, key, r.reason, r.loc, at) for r in decision.refusals]
         effects.folded += decision.applied
         return True

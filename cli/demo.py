@@ -53,7 +53,7 @@ class DemoError(CxError):
 
 @click.command(name="demo")
 @click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Length of the traffic.")
-@click.option("--rate", type=click.FloatRange(1), default=300.0, show_default=True, help="Events a second.")
+@click.option("--rate", type=click.FloatRange(1), default=200.0, show_default=True, help="Events a second.")
 @click.option("--customers", type=click.IntRange(1), default=2_000, show_default=True, help="How many customers.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other lives.")
 @click.option("--span", type=Duration(), default="400d", show_default=True, help="Simulated time that goes by.")

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from cli.here import settings_here
+from cli.logs import quieten
 from ops.traffic.generator import generate
 from ops.traffic.kafka import KafkaSink
 from ops.traffic.options import Options, duration
 from ops.traffic.past import refuse_later_ticks
 from ops.traffic.sinks import LineSink
-from streams.settings import Settings
 
 if TYPE_CHECKING:
     from ops.traffic.generator import Progress
@@ -65,6 +66,7 @@ def command(
 
     Without --span events happen now, and a worker writes the ticks; with it, run the worker with `clock: external`.
     """
+    quieten()
     wanted["ticks"] = ticks if ticks is not None else bool(out or wanted["span"])
     options = Options(now=datetime.now(UTC), medium="file" if out else "kafka", **wanted)
     show = _show if sys.stderr.isatty() else None
@@ -73,7 +75,7 @@ def command(
             file: BinaryIO = sys.stdout.buffer if out == "-" else stack.enter_context(Path(out).open("wb"))
             made = asyncio.run(generate(options, LineSink(file), show))
         else:
-            client = bootstrap or Settings().kafka.client_options()
+            client = bootstrap or settings_here().kafka.client_options()
             made = asyncio.run(_to_kafka(client, options, show))
     if manifest:
         made.write(manifest)

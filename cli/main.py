@@ -6,8 +6,11 @@ import importlib
 import sys
 
 import click
+from pydantic import ValidationError
 
 from schemas.errors import CxError
+
+EXIT_CONFIG = 78
 
 # One line each, so that `cx --help` imports no verb.
 VERBS = {
@@ -50,9 +53,14 @@ def group() -> None:
 
 
 def main() -> None:
-    """Run a verb; an error of ours is one line on standard error and exit code 1."""
+    """Run a verb; an error of ours is one line on standard error and exit code 1, wrong settings exit with 78."""
     try:
         group(standalone_mode=True)
+    except ValidationError as error:
+        # Only settings are validated without being caught: what they hold, a password among it, is not repeated.
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            click.echo(f"cx: setting {'.'.join(map(str, fault['loc'])) or 'unknown'}: {fault['msg']}", err=True)
+        sys.exit(EXIT_CONFIG)
     except CxError as error:
         click.echo(f"cx: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 1))

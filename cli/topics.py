@@ -7,8 +7,9 @@ import sys
 
 import click
 
+from cli.here import settings_here
+from cli.logs import quieten
 from streams import admin
-from streams.settings import Settings
 
 EXIT_CONFIG = 78
 
@@ -21,7 +22,8 @@ def command() -> None:
 @command.command()
 def create() -> None:
     """Create the topics that are missing."""
-    made = asyncio.run(admin.create(Settings()))
+    quieten()
+    made = asyncio.run(admin.create(settings_here()))
     for name in made:
         click.echo(f"created {name}")
     click.echo(f"{len(made)} topics created")
@@ -30,7 +32,8 @@ def create() -> None:
 @command.command()
 def check() -> None:
     """Compare the topics with the contract; exit code 78 when something differs."""
-    faults = asyncio.run(admin.check(Settings()))
+    quieten()
+    faults = asyncio.run(admin.check(settings_here()))
     for fault in faults:
         click.echo(fault)
     if faults:

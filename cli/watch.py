@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
@@ -134,14 +134,15 @@ class Watch:
         self._lag = lag
         verdict = judge(self._audit.ledger, manifest, lag)
         seconds = max((self._audit.accounted_at - began_at) / 1e6, 0.001)
+        per_second = (verdict.decided + verdict.duplicates + verdict.dead_letters) / seconds
         latencies = self._audit.ledger.latencies
         return Outcome(
             verdict=verdict,
             manifest=manifest,
             p50_ms=latencies.percentile_ms(50),
             p99_ms=latencies.percentile_ms(99),
-            events_per_second=(verdict.decided + verdict.duplicates + verdict.dead_letters) / seconds,
-            last=self._snapshot(),
+            events_per_second=per_second,
+            last=replace(self._snapshot(), per_second=per_second),
         )
 
     def _snapshot(self) -> Snapshot:

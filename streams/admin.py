@@ -88,16 +88,20 @@ async def check(settings: Settings) -> list[str]:
         await admin.start()
         wanted = names(settings)
         present = set(await admin.list_topics())
-        faults = [f"{name}: is missing" for name in wanted if name not in present]
         found = [name for name in wanted if name in present]
-        described = {entry["topic"]: entry for entry in await admin.describe_topics(found)} if found else {}
+        described = {
+            entry["topic"]: entry
+            for entry in (await admin.describe_topics(found) if found else ())
+            if entry["partitions"]  # none while a topic is being made or deleted
+        }
+        faults = [f"{name}: is missing" for name in wanted if name not in described]
         counts = {name: len(entry["partitions"]) for name, entry in described.items()}
         faults += _partition_faults(counts, wanted, settings)
         for name, entry in described.items():
             replicas = min(len(part["replicas"]) for part in entry["partitions"])
             if replicas < settings.kafka.replication:
                 faults.append(f"{name}: replication is {replicas}, settings say {settings.kafka.replication}")
-        for name in found:
+        for name in described:
             config = await _config(admin, name)
             for key, value in wanted[name].config().items():
                 if key in CHECKED_CONFIGS and config.get(key) != value:

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.producer import sender
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
@@ -58,8 +58,13 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _positions(self, tps: list[TP]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
-        assigned = consumer.assignment()
-        return {tp: await consumer.position(tp) for tp in tps if tp in assigned}
+        found = {}
+        for tp in tps:
+            try:
+                found[tp] = await consumer.position(tp)
+            except IllegalStateError:
+                continue  # taken from us meanwhile
+        return found
 
 
 class LaneConsumer(driver.Consumer):
@@ -86,7 +91,10 @@ class LaneConsumer(driver.Consumer):
             return
         if not self.flow_active:
             # Records of before a rebalance: they are read again from the committed offsets by whoever owns them.
-            await self.perform_seek()
+            try:
+                await self.perform_seek()
+            except (IllegalStateError, KafkaError) as error:
+                log.info("no seek: the assignment is changing", extra={"error": type(error).__name__})
             return
         for tp, batch in records.items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
@@ -105,12 +113,18 @@ class LaneConsumer(driver.Consumer):
         Faust makes two tasks and several turns of the event loop of each message; with batches of 60 partitions from
         one fetch that held the next fetch up by more than a second.
         """
+        stopped: tuple[type[BaseException], ...] = (
+            asyncio.CancelledError,
+            AttributeError,
+            *self.consumer_stopped_errors,
+        )
         try:
             while not (self.should_stop or fetcher.should_stop):
                 async for _, message in self.getmany(POLL_S):
                     await self.callback(message)
                 await asyncio.sleep(0)
-        except self.consumer_stopped_errors:
+        except stopped:
+            # While we stop, the thread with the client may be gone before this loop is.
             if not self.app.should_stop:
                 raise
 
@@ -158,6 +172,7 @@ class LaneRecovery(Recovery):
         if generation_id == self.app.consumer_generation_id:
             self._assigned = set(assigned)
             self._generation_id = generation_id
+            self._epoch = cast("LaneApp", self.app).lane.epoch
             self.completed.clear()
             self.signal_recovery_start.set()
 
@@ -172,7 +187,7 @@ class LaneRecovery(Recovery):
             self.signal_recovery_start.clear()
             generation = self._generation_id
             lane = cast("LaneApp", self.app).lane
-            if not await lane.assign(self._assigned, generation):
+            if not await lane.assign(self._assigned, generation, self._epoch):
                 continue  # another rebalance came in between
             try:
                 await self._resume_streams(generation)

@@ -19,7 +19,7 @@ from streams.recovery import recover
 from streams.writer import Folded, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Coroutine, Iterable, Mapping
 
     from aiokafka import ConsumerRecord
     from faust import Stream
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 70  # what we promised cannot be kept: nothing of the batch is committed, and somebody has to look
 EXIT_CONFIG = 78
+TICKS_MAX = 256  # waiting ticks of a partition; past them its clock is not fetched
 TICK_LIMIT = 1_000  # customers a tick brings forward before others get a turn
 CLOSE_S = 2.0
 HOUSEKEEPING_S = 0.5
@@ -78,6 +79,7 @@ class Lane:
         self._app, self._readmodel, self._settings = app, readmodel, settings
         self._slots: dict[int, Slot] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self.epoch = 0  # counts revocations
         self._generation = -1
         self._inputs = tuple(topic for topic in fold.topics if topic != fold.clock)
         self._idle_since = 0.0
@@ -105,16 +107,22 @@ class Lane:
 
     # What the group's side calls (streams/hooks.py)
 
-    async def assign(self, assigned: Iterable[TP], generation: int) -> bool:
-        """Fence, recover and open the numbers in *assigned*; return False if another rebalance overtook this one."""
+    async def assign(self, assigned: Iterable[TP], generation: int, epoch: int) -> bool:
+        """Fence, recover and open the numbers in *assigned*; return False if another rebalance overtook this one.
+
+        *epoch* is that of the lane when it was assigned: a generation alone does not tell of a revocation since.
+        """
         try:
-            return await self._assign(assigned, generation)
+            return await self._assign(assigned, generation, epoch)
         except (CxError, KafkaError, OSError) as error:
             self._failed(-1, error)
             raise
 
-    async def _assign(self, assigned: Iterable[TP], generation: int) -> bool:
+    async def _assign(self, assigned: Iterable[TP], generation: int, epoch: int) -> bool:
         async with self._assigning:
+            await self._drop_all()
+            if epoch != self.epoch:
+                return False
             numbers = sorted({tp.partition for tp in assigned if tp.topic in self.fold.topics})
             self._check_whole(assigned, numbers)
             writers = {number: self._writer(number) for number in numbers}
@@ -123,8 +131,8 @@ class Lane:
             states = {number: Partition(number, self._settings.partitions, {}) for number in numbers}
             told = {number: await self._readmodel.position(number) for number in numbers}
             recovered = await recover(self._settings.kafka, self.changelog, states, told) if numbers else {}
-            if generation != self._app.consumer_generation_id:
-                await asyncio.gather(*(writer.stop(0) for writer in writers.values()))
+            if epoch != self.epoch or generation != self._app.consumer_generation_id:
+                await asyncio.gather(*(writer.stop(CLOSE_S) for writer in writers.values()))
                 return False
             for number, (last, unseen) in recovered.items():
                 self._check_policy(states[number])
@@ -138,6 +146,10 @@ class Lane:
 
     async def revoke(self) -> None:
         """Commit what is in flight, within a deadline, and forget all partitions; what is not done is read again."""
+        self.epoch += 1
+        await self._drop_all()
+
+    async def _drop_all(self) -> None:
         self._generation = -1
         slots, self._slots = self._slots, {}
         whole = await asyncio.gather(*(slot.writer.stop(CLOSE_S) for slot in slots.values()))
@@ -182,6 +194,8 @@ class Lane:
             raise LostBatchError(topic)
         if topic == self.fold.clock:
             slot.ticks.extend(records)
+            if len(slot.ticks) > TICKS_MAX:
+                self._app.consumer.on_buffer_full(TP(topic, slot.partition.number))
         else:
             self._fold(slot, topic, records)
 
@@ -234,6 +248,8 @@ class Lane:
                 self._done_tick(slot, effects, behind, batch)
         finally:
             slot.ticking = False
+            if len(slot.ticks) <= TICKS_MAX // 2 and self._is_live(slot):
+                self._app.consumer.on_buffer_drop(TP(self.fold.clock, slot.partition.number))
 
     def _done_tick(
         self, slot: Slot, effects: Effects, behind: dict[str, int], batch: list[tuple[str, int, int]]
@@ -250,12 +266,22 @@ class Lane:
         if self._tasks:
             return
         self._readmodel.start()
-        self._tasks.append(asyncio.create_task(self._keep_house(), name="lane-housekeeping"))
+        self._tasks += [self._guarded(self._keep_house()), self._guarded(self._mend())]
         if self._settings.clock == "owner":
-            self._tasks.append(asyncio.create_task(self._write_ticks(), name="lane-clock"))
+            self._tasks.append(self._guarded(self._write_ticks()))
+
+    def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run *work* beside the folds; where it fails the worker stops, instead of going on without it."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(-1, error)
 
     async def _keep_house(self) -> None:
-        """Retry waiting ticks, commit positions behind control records, repair the read model."""
+        """Retry waiting ticks, and commit positions behind control records."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S if not self._waiting() else HOUSEKEEPING_S / 10)
             now = time.monotonic()
@@ -264,9 +290,14 @@ class Lane:
             if now - self._idle_since >= IDLE_COMMIT_S:
                 self._idle_since = now
                 self._commit_idle()
-                for number in self._readmodel.take_dirty():
-                    if dirty := self._slots.get(number):
-                        await self._republish_all(dirty)
+
+    async def _mend(self) -> None:
+        """Push partitions again of which the read model has lost something."""
+        while True:
+            await asyncio.sleep(IDLE_COMMIT_S)
+            for number in self._readmodel.dirty():
+                if slot := self._slots.get(number):
+                    await self._republish_all(slot)
 
     def _waiting(self) -> bool:
         return any(slot.ticks for slot in self._slots.values())
@@ -318,14 +349,18 @@ class Lane:
         self._readmodel.push(number, last, views)
 
     async def _republish_all(self, slot: Slot) -> None:
-        """Push a whole partition again, in portions, after Redis was away for too long to remember what changed."""
+        """Push a whole partition again, in portions: Redis was away for too long, or has lost what it had."""
+        log.info(
+            "read model is made again", extra={"partition": slot.partition.number, "customers": len(slot.partition)}
+        )
+        logged = slot.logged
         for keys in _chunks(list(slot.partition.keys()), REPUBLISH_MAX):
             views = [view for key in keys if (view := self._view(slot.partition, key))]
             self._readmodel.push(slot.partition.number, None, views)
             await self._readmodel.drained()
             if not self._is_live(slot):
                 return
-        self._readmodel.push(slot.partition.number, slot.logged, [])
+        self._readmodel.mended(slot.partition.number, logged)
 
     def _view(self, partition: Partition, key: bytes) -> View | None:
         value = partition.encoded(key)

@@ -68,7 +68,8 @@ class ReadModel:
         self._write = client.register_script(_WRITE)
         self._waiting: dict[str, View] = {}
         self._positions: dict[int, int] = {}
-        self._dirty: set[int] = set()
+        self._written: dict[int, int] = {}  # positions as we wrote them last
+        self._dirty: set[int] = set()  # partitions of which something is missing, until they are mended
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -106,12 +107,15 @@ class ReadModel:
         """Wait until everything taken is written."""
         await self._idle.wait()
 
-    def take_dirty(self) -> set[int]:
-        """Return, and forget, the partitions whose views must be made again from their state."""
-        if self._failing or not self._dirty:
-            return set()
-        dirty, self._dirty = self._dirty, set()
-        return dirty
+    def dirty(self) -> set[int]:
+        """Return the partitions whose views must be made again from their state; none while Redis is away."""
+        return set() if self._failing else set(self._dirty)
+
+    def mended(self, partition: int, offset: int) -> None:
+        """Take note that all views of *partition* up to the changelog *offset* were pushed again."""
+        self._dirty.discard(partition)
+        self._written.pop(partition, None)
+        self.push(partition, offset, [])
 
     async def position(self, partition: int) -> int:
         """Return the changelog offset up to which *partition* was written, or -1; also where Redis does not answer."""
@@ -145,18 +149,42 @@ class ReadModel:
         views = list(waiting.values())
         try:
             for start in range(0, len(views), BATCH_MAX):
-                batch = views[start : start + BATCH_MAX]
+                keys: list[str] = []
                 arguments: list[Any] = []
-                for view in batch:
-                    arguments += [view.version, view.profile(), view.state]
-                await self._write(keys=[customer_key(view.key) for view in batch], args=arguments)
+                for view in views[start : start + BATCH_MAX]:
+                    if (profile := _profile(view)) is not None:
+                        keys.append(customer_key(view.key))
+                        arguments += [view.version, profile, view.state]
+                await self._write(keys=keys, args=arguments)
             if positions:
-                # Only now: whoever finds the position finds every view before it.
-                await self._client.mset({position_key(self._app, p): offset for p, offset in positions.items()})
+                await self._write_positions(positions)
         except BaseException:
             self._waiting = waiting | self._waiting  # newer views win over those that could not be written
             self._positions = positions | self._positions
             raise
+
+    async def _write_positions(self, positions: dict[int, int]) -> None:
+        """Store *positions* after the views before them, unless Redis has lost what we stored last time."""
+        known = [p for p in positions if p in self._written]
+        if known:
+            stored = await self._client.mget([position_key(self._app, p) for p in known])
+            lost = {p for p, value in zip(known, stored, strict=True) if value is None or int(value) < self._written[p]}
+            if lost:
+                log.warning("read model has lost data", extra={"partitions": len(lost)})
+            self._dirty |= lost
+        safe = {p: offset for p, offset in positions.items() if p not in self._dirty}
+        if safe:
+            await self._client.mset({position_key(self._app, p): offset for p, offset in safe.items()})
+            self._written |= safe
+
+
+def _profile(view: View) -> bytes | None:
+    """Return the rendered profile, or None where rendering fails: one customer must not hold all others up."""
+    try:
+        return view.profile()
+    except Exception:
+        log.exception("profile could not be made")
+        return None
 
 
 async def read_customer(client: Redis, customer: str) -> Mapping[bytes, bytes] | None:

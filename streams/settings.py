@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from schemas.topics import CUSTOMER_PARTITIONS
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
+PREFIX: Final = "CX_"
+OTHER_VARIABLES: Final = frozenset({"CONFIG", "EXAMPLES"})  # which file to read; how many examples tests make
 
 
 class KafkaSettings(BaseModel):
     """Where Kafka is, and how to prove who we are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     bootstrap: str = "127.0.0.1:9092"
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -53,7 +54,7 @@ class KafkaSettings(BaseModel):
 class RedisSettings(BaseModel):
     """Where the read model is; `rediss://` means TLS, and an ACL user may be named."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: str = "redis://127.0.0.1:6379/0"
     username: str | None = None
@@ -83,7 +84,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="CX_", env_nested_delimiter="__", env_nested_max_split=1, extra="forbid", frozen=True
+        hide_input_in_errors=True,
+        env_prefix="CX_",
+        env_nested_delimiter="__",
+        env_nested_max_split=1,
+        extra="forbid",
+        frozen=True,
     )
 
     app: str = "cx"
@@ -95,6 +101,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
+
+    @model_validator(mode="after")
+    def _no_unknown_variables(self) -> Self:
+        """Refuse a misspelt variable: taken for a default, it would be found out in production."""
+        known = {name.upper() for name in type(self).model_fields} | OTHER_VARIABLES
+        found = {name.removeprefix(PREFIX).split("__")[0] for name in os.environ if name.startswith(PREFIX)}
+        if unknown := sorted(found - known):
+            message = f"there is no {', '.join(PREFIX + name for name in unknown)}"
+            raise ValueError(message)
+        return self
 
     @classmethod
     def settings_customise_sources(

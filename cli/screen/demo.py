@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 NEWS_MAX: Final = 24  # more than the picture is high
-_LEFT: Final = 40
-_ROWS: Final = 9  # of the panel with the figures
+_LEFT: Final = 42
+_ROWS: Final = 7  # of the panel with the figures
 _FRAME: Final = 2
-_BAR: Final = 18
+_BAR: Final = 20
 _ICONS: Final = {"tier": "▲", "tier.downgraded": "▼", "tier.corrected": "↺", "reward": "★", "reward.revoked": "✕"}
 _LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
 
@@ -119,13 +119,11 @@ def _events(shown: Snapshot) -> Table:
         ("duplicates", f"{shown.duplicates:,}", ""),
         ("dead letters", f"{shown.dead_letters:,}", ""),
         ("lag", lag, ""),
-        ("latency p50", milliseconds(shown.p50_ms), ""),
-        ("latency p99", milliseconds(shown.p99_ms), ""),
-        ("tier changes", f"{shown.tier_changes:,}", ""),
-        ("rewards", f"{shown.rewards_issued:,}", ""),
+        ("latency p50", milliseconds(shown.p50_ms), f"p99 {milliseconds(shown.p99_ms)}"),
+        ("tier changes", f"{shown.tier_changes:,}", f"{shown.rewards_issued:,} rewards"),
     )
     table = Table.grid(expand=True, padding=(0, 1, 0, 0))
-    table.add_column(style="bright_black", width=13)
+    table.add_column(style="bright_black", width=12)
     table.add_column(justify="right", style="bold", width=10)
     table.add_column(justify="right", ratio=1)
     for row in rows:

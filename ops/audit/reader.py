@@ -15,6 +15,8 @@ from schemas.topics import DEAD_LETTERS, Lane, Role, lane_topics
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from aiokafka import ConsumerRecord
+
     from streams.settings import Settings
 
 PROMPT_MS: Final = 100
@@ -72,9 +74,8 @@ class Audit:
         seen = time.time_ns() // 1_000
         others = await self._others.getmany(max_records=RECORDS_MAX)
         ledger = self.ledger
-        for records in outputs.values():
-            for record in records:
-                ledger.output(record, seen)
+        for record in sorted((one for records in outputs.values() for one in records), key=_timestamp):
+            ledger.output(record, seen)
         for tp, records in others.items():
             take = ledger.input if tp.topic in _INPUTS else ledger.changelog
             if tp.topic == DEAD_LETTERS:
@@ -115,3 +116,7 @@ class Audit:
 
     def _all(self, topics: frozenset[str]) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for topic in sorted(topics) for number in self._partitions]
+
+
+def _timestamp(record: ConsumerRecord[bytes, bytes]) -> int:
+    return int(record.timestamp)

@@ -63,7 +63,9 @@ def test_it_shows_rate_lag_latency_ladder_and_news() -> None:
 
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_its_height_never_changes(width: int) -> None:
-    assert len(drawn(START, width)) == len(drawn(LATER, width))
+    much = replace(LATER, events_in=1_234_567, p50_ms=9_998.0, p99_ms=9_999.0, rewards_issued=98_765)
+    assert len(drawn(START, width)) == len(drawn(LATER, width)) == len(drawn(much, width))
+    assert len(drawn(START, width)) < 24  # the height of a plain terminal
     assert max(map(len, drawn(LATER, width))) <= width
 
 

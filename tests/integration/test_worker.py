@@ -80,12 +80,12 @@ class Client:
     async def send_raw(self, topic: str, key: bytes | None, value: bytes | None, **options: Any) -> None:
         await self.producer.send_and_wait(topic, value, key=key, **options)
 
-    async def tick(self, at: datetime, upto: dict[str, int] | None = None, partitions: int = PARTITIONS) -> None:
+    async def tick(self, at: datetime, *, recorded: datetime | None = None) -> None:
         event = {"specversion": "1.0", "id": f"t{at}", "source": "test", "type": "clock.ticked", "time": iso(at)}
-        for partition in range(partitions):
-            data = {"upto": upto} if upto else {}
-            value = json.dumps({**event, "data": data}).encode()
-            await self.producer.send_and_wait("cx.clock", value, partition=partition, timestamp_ms=millis(at))
+        for partition in range(PARTITIONS):
+            value = json.dumps({**event, "data": {}}).encode()
+            stamp = millis(recorded or at)
+            await self.producer.send_and_wait("cx.clock", value, partition=partition, timestamp_ms=stamp)
 
     async def until(self, count: int, *topics: str, key: str | None = None) -> list[ConsumerRecord[bytes, bytes]]:
         """Read until *count* records of *topics* (of one *key*) were seen, and return them."""
@@ -251,6 +251,35 @@ def partition_of(key: bytes) -> int:
     return int(DefaultPartitioner()(key, list(range(PARTITIONS)), list(range(PARTITIONS))))
 
 
+async def test_a_tick_waits_until_everything_written_before_it_is_folded(
+    worker: Worker, settings: Settings, unique: str
+) -> None:
+    lan = unique[-20:]
+    bought_at = now() - 380 * DAY
+    after_window = bought_at + 366 * DAY
+    partition = partition_of(lan.encode())
+    async with connected(settings) as client:
+        await client.send("cx.purchases", purchase(lan, 4_000_000, at=bought_at), timestamp_ms=millis(bought_at))
+        await client.until(1, "cx.tier-changes", key=lan)
+        [tp] = [tp for tp in client.reader.assignment() if (tp.topic, tp.partition) == ("cx.tier-changes", partition)]
+        ends = await client.reader.end_offsets([type(tp)("cx.support", partition)])
+        missing = {"cx.support": next(iter(ends.values())) + 1}
+        tick = {"specversion": "1.0", "id": "held", "source": "test", "type": "clock.ticked", "time": iso(after_window)}
+        held = json.dumps({**tick, "data": {"upto": missing}}).encode()
+        await client.producer.send_and_wait("cx.clock", held, partition=partition, timestamp_ms=millis(after_window))
+        await client.send("cx.purchases", purchase(lan, 1, order="o2", at=bought_at), timestamp_ms=millis(bought_at))
+        await client.profile(lan, events_held=2)
+        for _ in range(5):
+            await client.read()
+        assert len(client.of("cx.tier-changes", key=lan)) == 1  # a day late would have cost the tier already
+
+        opened = event(lan, "case.opened", {"case_id": "k", "channel": "chat", "topic": "t"}, bought_at)
+        await client.send("cx.support", opened, timestamp_ms=millis(bought_at))
+        down = (await client.until(2, "cx.tier-changes", key=lan))[1]
+        assert outputs.read(down.topic, down.value, down.headers).type == "tier.downgraded"
+        assert (await client.profile(lan, tier="member"))["events_held"] == 3
+
+
 async def test_a_refund_waits_for_its_order_and_goes_to_dead_letters_when_that_never_comes(
     worker: Worker, settings: Settings, unique: str
 ) -> None:
@@ -298,6 +327,7 @@ async def test_a_worker_killed_at_any_time_neither_loses_nor_repeats(
                 await asyncio.sleep(delay_s)
                 worker.kill()
         with Worker(log, **environment) as worker:
+            await asyncio.to_thread(worker.until_ready, log.read_text().count("partitions opened") + 1)
             for customer in customers:
                 profile = await client.profile(customer, events_held=10)
                 assert profile["measures"] == {"spend": 10 * 400_000, "orders": 10}
@@ -314,6 +344,44 @@ async def _shop(client: Client, customers: list[str]) -> None:
     for number in range(10):
         for customer in customers:
             await client.send("cx.purchases", purchase(customer, 400_000, order=f"o{number}"))
+
+
+async def test_a_tick_from_the_future_is_a_dead_letter_and_moves_no_clock(
+    worker: Worker, settings: Settings, unique: str
+) -> None:
+    lan = unique[-20:]
+    async with connected(settings) as client:
+        await client.tick(now() + 1_500 * DAY, recorded=now())
+        letters = await client.until(PARTITIONS, "cx.dead-letters")
+        read = [dead_letters.read(letter.key, letter.value, letter.headers) for letter in letters]
+        assert {(letter.topic, letter.reason.value, letter.loc) for letter in read} == {("cx.clock", "future", "time")}
+        await client.send("cx.purchases", purchase(lan, 4_000_000))
+        await client.profile(lan, tier="silver")
+        assert worker.running.poll() is None
+
+
+async def test_workers_that_join_and_leave_under_load_lose_and_repeat_nothing(
+    environment: dict[str, str], settings: Settings, tmp_path: Path, unique: str
+) -> None:
+    customers = [f"{unique[-12:]}-{number}" for number in range(40)]
+    async with connected(settings) as client:
+        with Worker(tmp_path / "first.log", **environment) as first:
+            await asyncio.to_thread(first.until_ready)
+            async with asyncio.TaskGroup() as sending:
+                sending.create_task(_shop(client, customers))
+                for name in ("second", "third"):
+                    with Worker(tmp_path / f"{name}.log", **environment) as other:
+                        await asyncio.to_thread(other.until_ready)
+                        await asyncio.sleep(0.5)
+                        assert await asyncio.to_thread(other.stop) == 0
+            for customer in customers:
+                assert (await client.profile(customer, events_held=10))["measures"]["orders"] == 10
+            await client.until(len(customers), "cx.tier-changes")
+            for _ in range(5):
+                await client.read()
+            told = [r.key.decode() for r in client.of("cx.tier-changes") if r.key and r.key.decode() in customers]
+            assert sorted(told) == sorted(customers)
+            assert await asyncio.to_thread(first.stop) == 0
 
 
 async def test_state_of_another_policy_is_not_continued(
@@ -334,33 +402,3 @@ async def test_topics_that_differ_from_the_contract_stop_a_worker_with_78(
     with Worker(tmp_path / "worker.log", **{**environment, "PARTITIONS": "5"}) as worker:
         assert worker.exit_code() == 78
         assert "cx.purchases: has 4 partitions, should have 5" in worker.text()
-
-
-# Last, because it takes its partition's clock into the future.
-async def test_a_tick_waits_until_everything_written_before_it_is_folded(
-    worker: Worker, settings: Settings, unique: str
-) -> None:
-    lan = unique[-20:]
-    bought_at = now() - 10 * DAY
-    after_window = bought_at + 400 * DAY
-    partition = partition_of(lan.encode())
-    async with connected(settings) as client:
-        await client.send("cx.purchases", purchase(lan, 4_000_000, at=bought_at), timestamp_ms=millis(bought_at))
-        await client.until(1, "cx.tier-changes", key=lan)
-        [tp] = [tp for tp in client.reader.assignment() if (tp.topic, tp.partition) == ("cx.tier-changes", partition)]
-        ends = await client.reader.end_offsets([type(tp)("cx.support", partition)])
-        missing = {"cx.support": next(iter(ends.values())) + 1}
-        tick = {"specversion": "1.0", "id": "held", "source": "test", "type": "clock.ticked", "time": iso(after_window)}
-        held = json.dumps({**tick, "data": {"upto": missing}}).encode()
-        await client.producer.send_and_wait("cx.clock", held, partition=partition, timestamp_ms=millis(now()))
-        await client.send("cx.purchases", purchase(lan, 1, order="o2", at=bought_at), timestamp_ms=millis(bought_at))
-        await client.profile(lan, events_held=2)
-        for _ in range(5):
-            await client.read()
-        assert len(client.of("cx.tier-changes", key=lan)) == 1  # a day late would have cost the tier already
-
-        opened = event(lan, "case.opened", {"case_id": "k", "channel": "chat", "topic": "t"}, bought_at)
-        await client.send("cx.support", opened, timestamp_ms=millis(bought_at))
-        down = (await client.until(2, "cx.tier-changes", key=lan))[1]
-        assert outputs.read(down.topic, down.value, down.headers).type == "tier.downgraded"
-        assert (await client.profile(lan, tier="member"))["events_held"] == 3

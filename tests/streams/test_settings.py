@@ -81,3 +81,12 @@ def test_an_acl_user_and_its_ca_reach_the_redis_client() -> None:
         "password": "s3cret",
         "ssl_ca_certs": "/ca.pem",
     }
+
+
+def test_a_misspelt_variable_is_refused_and_its_value_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CX_NOPE", "CX_KAFKA__PASWORD"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "hunter2")
+            with pytest.raises(ValidationError) as refused:
+                Settings()
+            assert "hunter2" not in str(refused.value)
