@@ -70,12 +70,14 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     taken = [arrival.moment for arrival in verdict.taken]
     if not taken and customer.next_deadline(rules.lateness) > tick:
         return Decision(customer, changed=False, refusals=tuple(verdict.refusals), duplicates=verdict.duplicates)
-    twin = _folded(customer, verdict, sorted(taken, key=_order), rules)
+    moments = sorted(taken, key=_order)
+    late = bool(verdict.dropped) or not _continues(customer, moments)
+    twin = _folded(customer, verdict, moments, rules, late=late)
     now = max(tick, customer.head.reached, twin.head.reached)
     timeline.meet_deadlines(twin.head, now, rules)
     refusals = (*verdict.refusals, *_give_up(twin, tick, now, rules))
     _settle(twin, _ripe(twin, tick - rules.lateness, rules), rules)
-    outputs = tell(twin, twin.told, taken[-1].id if taken else "", rules)
+    outputs = tell(twin, twin.told, taken[-1].id if taken else "", rules, late=late)
     return Decision(
         twin,
         changed=True,
@@ -166,12 +168,12 @@ def _is_new(customer: Customer, moment: Purchased, arrival: Arrival, verdict: _V
     return True
 
 
-def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rules: Rules) -> Customer:
-    """Return the customer with *moments*, sorted, folded in: at the end where they are newest, else from the base."""
+def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rules: Rules, *, late: bool) -> Customer:
+    """Return the customer with *moments*, sorted, folded in: at the end, or from the base where some are *late*."""
     recent = customer.recent
     if verdict.dropped:
         recent = tuple(moment for moment in recent if moment.identity not in verdict.dropped)
-    if not verdict.dropped and _continues(customer, moments):
+    if not late:
         recent += tuple(moments)
         head = customer.head.copy()
         timeline.fold(head, moments, rules)

@@ -13,7 +13,7 @@ from schemas.outputs import TOPIC_OF
 
 if TYPE_CHECKING:
     from cx.rules import Rules
-    from cx.state import Customer, Entitlement, Told
+    from cx.state import Customer, Told
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "cxstream")
 
@@ -30,19 +30,20 @@ def reward_id(customer: str, key: str) -> UUID:
     return uuid5(_NAMESPACE, f"reward\n{customer}\n{key}")
 
 
-def tell(customer: Customer, told: Told, cause: str, rules: Rules) -> list[Output]:
+def tell(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool = False) -> list[Output]:
     """Return what must be told now, and note it in *told*, which the caller owns.
 
-    *cause* is the id of the event that brought us here, or empty when time did.
+    *cause* is the id of the event that brought us here, or empty when time did. A *late* one triggers whatever it
+    changes, although in the order of time another event may have tipped the scales.
     """
     head = customer.head
     if not head.tier:
         return []
-    outputs = [*_tier(customer, told, cause, rules), *_level(customer, told, cause, rules)]
-    return outputs + _rewards(customer, told, cause, rules)
+    outputs = [*_tier(customer, told, cause, rules, late=late), *_level(customer, told, cause, rules)]
+    return outputs + _rewards(customer, told, cause, rules, late=late)
 
 
-def _tier(customer: Customer, told: Told, cause: str, rules: Rules) -> list[Output]:
+def _tier(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool) -> list[Output]:
     head = customer.head
     before, since = told.tier or rules.rungs[0].name, told.tier_since
     told.tier, told.tier_since = head.tier, head.tier_since if head.history else 0
@@ -59,7 +60,7 @@ def _tier(customer: Customer, told: Told, cause: str, rules: Rules) -> list[Outp
         kind, reason = "tier.corrected", "correction"
     else:
         kind, reason = ("tier.upgraded" if rises else "tier.downgraded"), last.reason
-        cause = last.cause or cause
+        cause = cause if late else last.cause or cause
     data = {
         "from": before,
         "to": head.tier,
@@ -96,14 +97,14 @@ def _level(customer: Customer, told: Told, cause: str, rules: Rules) -> list[Out
     return [_event(customer, "cx-level.changed", about, at=head.level_since, cause=cause, data=data)]
 
 
-def _rewards(customer: Customer, told: Told, cause: str, rules: Rules) -> list[Output]:
+def _rewards(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool) -> list[Output]:
     head = customer.head
     outputs = []
     for key, owed in head.entitlements.items():
         status, times = told.rewards.get(key, ("", 0))
         if not owed.lost and status != "issued" and owed.rule in rules.rewards:
             told.rewards[key] = ("issued", times + 1)
-            outputs.append(_issued(customer, key, owed, times + 1, rules))
+            outputs.append(_issued(customer, key, cause if late else owed.cause, times + 1, rules))
         elif owed.lost and status == "issued":
             told.rewards[key] = ("revoked", times)
             outputs.append(_revoked(customer, key, owed.lost, cause, rules))
@@ -114,7 +115,8 @@ def _rewards(customer: Customer, told: Told, cause: str, rules: Rules) -> list[O
     return outputs
 
 
-def _issued(customer: Customer, key: str, owed: Entitlement, times: int, rules: Rules) -> Output:
+def _issued(customer: Customer, key: str, cause: str, times: int, rules: Rules) -> Output:
+    owed = customer.head.entitlements[key]
     gift = rules.rewards[owed.rule].gift
     data = {
         **_reward(customer, key, rules),
@@ -126,7 +128,7 @@ def _issued(customer: Customer, key: str, owed: Entitlement, times: int, rules: 
         "currency": rules.policy.currency,
         "valid_until": rfc3339(owed.at + gift.valid_days * DAY),
     }
-    return _event(customer, "reward.issued", f"{key}\n{times}", at=owed.at, cause=owed.cause, data=data)
+    return _event(customer, "reward.issued", f"{key}\n{times}", at=owed.at, cause=cause, data=data)
 
 
 def _revoked(customer: Customer, key: str, reason: str, cause: str, rules: Rules) -> Output:

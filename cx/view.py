@@ -34,6 +34,7 @@ def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
         "customer_id": customer.id,
         "as_of": rfc3339(at),
         "policy": rules.hash,
+        "currency": rules.policy.currency,
         "tier": head.tier,
         "tier_since": rfc3339(head.tier_since) if head.tier_since else None,
         "tier_until": None if until == NEVER else rfc3339(until),

@@ -53,9 +53,9 @@ def _why(data: dict[str, Any], currency: str) -> str:
 
 def _evidence(data: dict[str, Any]) -> str:
     rows = [
-        f"{row['measure'].replace('_', ' ')} {'unknown' if row['value'] is None else row['value']}"
-        f" (needs {row['comparison']} {row['needed']})"
+        f"{row['measure'].replace('_', ' ')} {row['value']} (needs {row['comparison']} {row['needed']})"
         for row in data["evidence"]
+        if row["value"] is not None  # what is not known yet is no reason
     ]
     return ", ".join(rows) or "the evidence of all lower levels holds"
 

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from cx.state import FORMAT, format_of
 from schemas.errors import CxError
-from schemas.topics import CUSTOMERS_CHANGELOG, Lane, Role, lane_topics
+from schemas.topics import Lane, Role, lane_topics
 from streams import admin
 from streams.partition import OWN_KEY
 from streams.readmodel import connect
@@ -76,10 +76,7 @@ async def stored_formats(settings: Settings) -> set[int]:
 
 async def _forget(settings: Settings) -> None:
     """Remove everything that workers made, so that they begin at the first input again."""
-    derived = {topic.name for role in (Role.OUTPUT, Role.CHANGELOG) for topic in lane_topics(Lane.CUSTOMERS, role)}
-    derived = derived - {CUSTOMERS_CHANGELOG} | {f"{settings.app}-{Lane.CUSTOMERS}-changelog"}
-    await _delete_topics(settings, derived)
-    await admin.create(settings, keep_for_ever=True)
+    # The changelog goes last: as long as it is there, a start that was cut off finds the old format and begins again.
     inputs = lane_topics(Lane.CUSTOMERS, Role.INPUT)
     tps = [TopicPartition(topic.name, number) for topic in inputs for number in range(settings.partitions)]
     group = AIOKafkaConsumer(group_id=settings.app, enable_auto_commit=False, **settings.kafka.client_options())
@@ -94,6 +91,9 @@ async def _forget(settings: Settings) -> None:
         await redis.flushdb()
     finally:
         await redis.aclose()
+    await _delete_topics(settings, {topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.OUTPUT)})
+    await _delete_topics(settings, {f"{settings.app}-{Lane.CUSTOMERS}-changelog"})
+    await admin.create(settings, keep_for_ever=True)
 
 
 async def _delete_topics(settings: Settings, names: Collection[str]) -> None:

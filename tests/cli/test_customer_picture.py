@@ -41,7 +41,7 @@ def test_it_shows_tier_dates_and_what_is_missing_for_the_next() -> None:
 
     assert "lan" in text
     assert "SILVER  since 2026-03-01, until 2027-03-01 if nothing more happens" in text
-    assert "██████████████████░░░░░░░░░░░░ 2,000 to gold" in text
+    assert "██████████████████░░░░░░░░░░░░ 2,000 VND to gold" in text
 
 
 def test_amounts_carry_the_currency_where_the_profile_names_one() -> None:

@@ -125,6 +125,17 @@ def test_what_led_to_a_change_is_named() -> None:
     assert causes == [("tier.upgraded", "buy-o1"), ("reward.issued", "buy-o1")]
 
 
+def test_an_event_that_came_late_is_the_cause_of_the_rise_it_brings() -> None:
+    """In the order of time the other order tipped the scales; what triggered the output is what arrived."""
+    story = given(bought(START, 900, "o1"), by=ALL).when(bought(START - DAY, 900, "o2"))
+
+    late = bought(START - DAY, 900, "o2").id
+    assert {(event.type, event.causationid) for event in events(story)} == {
+        ("tier.upgraded", late),
+        ("reward.issued", late),
+    }
+
+
 def test_what_time_did_has_no_cause() -> None:
     story = given(bought(START)).tick(FALL)
 
