@@ -9,8 +9,7 @@ import click
 from pydantic import ValidationError
 
 from schemas.errors import CxError
-
-EXIT_CONFIG = 78
+from streams.settings import EXIT_CONFIG
 
 # One line each, so that `cx --help` imports no verb.
 VERBS = {

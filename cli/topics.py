@@ -10,8 +10,7 @@ import click
 from cli.here import settings_here
 from cli.logs import quieten
 from streams import admin
-
-EXIT_CONFIG = 78
+from streams.settings import EXIT_CONFIG
 
 
 @click.group(name="topics")

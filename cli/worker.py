@@ -12,12 +12,10 @@ from cli.logs import set_up
 from cx.rules import compile_policy
 from schemas.policy_file import PolicyError, parse_policy
 from streams import admin
-from streams.settings import Settings
+from streams.settings import EXIT_CONFIG, Settings
 
 if TYPE_CHECKING:
     from cx.rules import Rules
-
-EXIT_CONFIG = 78
 
 
 @click.command(name="worker")

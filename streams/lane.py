@@ -16,6 +16,7 @@ from schemas.errors import CxError
 from streams.effects import Effects
 from streams.partition import OWN_KEY, Partition
 from streams.recovery import recover
+from streams.settings import EXIT_CONFIG
 from streams.writer import Folded, Writer
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 70  # what we promised cannot be kept: nothing of the batch is committed, and somebody has to look
-EXIT_CONFIG = 78
 TICKS_MAX = 256  # waiting ticks of a partition; past them its clock is not fetched
 TICK_LIMIT = 1_000  # customers a tick brings forward before others get a turn
 CLOSE_S = 2.0
@@ -181,9 +181,9 @@ class Lane:
         """Take reading positions, told between two fetches: behind them stand control records only."""
         for tp, position in positions.items():
             slot = self._slots.get(tp.partition)
-            if slot is None or slot.received.get(tp.topic, -1) > slot.folded.get(tp.topic, -1):
+            if slot is None or slot.received.get(tp.topic, -1) > slot.reached(tp.topic):
                 continue  # handed over and not folded yet: the position is ahead of the fold
-            slot.folded[tp.topic] = max(slot.folded.get(tp.topic, -1), position)
+            slot.folded[tp.topic] = max(slot.reached(tp.topic), position)
 
     # Folding
 
@@ -201,7 +201,10 @@ class Lane:
 
     def _fold(self, slot: Slot, topic: str, records: list[ConsumerRecord[bytes, bytes]]) -> None:
         effects = self.fold.fold(slot.partition, records)
-        first, last = records[0].offset, records[-1].offset
+        self._done(slot, effects, topic, records[0].offset, records[-1].offset)
+
+    def _done(self, slot: Slot, effects: Effects, topic: str, first: int, last: int) -> None:
+        """Give the effects of the records *first* to *last* to the writer, with the offset behind them."""
         slot.folded[topic] = last + 1
         self._put(slot, effects, {topic: last + 1}, [(topic, first, last)])
 
@@ -220,15 +223,13 @@ class Lane:
             while slot.ticks and self._is_live(slot):
                 record = slot.ticks[0]
                 clock = self.fold.clock
-                behind = {clock: record.offset + 1}
-                batch = [(clock, record.offset, record.offset)]
                 try:
                     at, upto = self.fold.read_tick(record)
                 except CxError as error:
                     reason, loc = getattr(error, "reason", "invalid"), getattr(error, "loc", "")
                     effects = Effects(outputs=[self.fold.reject(record, str(reason), str(loc))])
                     slot.ticks.popleft()
-                    self._done_tick(slot, effects, behind, batch)
+                    self._done(slot, effects, clock, record.offset, record.offset)
                     continue
                 short = {topic for topic in self._inputs if slot.reached(topic) < upto.get(topic, 0)}
                 if short:
@@ -245,17 +246,11 @@ class Lane:
                     self._put(slot, effects, {}, [])
                     await asyncio.sleep(0)
                 slot.ticks.popleft()
-                self._done_tick(slot, effects, behind, batch)
+                self._done(slot, effects, clock, record.offset, record.offset)
         finally:
             slot.ticking = False
             if len(slot.ticks) <= TICKS_MAX // 2 and self._is_live(slot):
                 self._app.consumer.on_buffer_drop(TP(self.fold.clock, slot.partition.number))
-
-    def _done_tick(
-        self, slot: Slot, effects: Effects, behind: dict[str, int], batch: list[tuple[str, int, int]]
-    ) -> None:
-        slot.folded[self.fold.clock] = behind[self.fold.clock]
-        self._put(slot, effects, behind, batch)
 
     def _is_live(self, slot: Slot) -> bool:
         return self._slots.get(slot.partition.number) is slot

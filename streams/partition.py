@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cx.state import NEVER, deadline_of
 from schemas.errors import CxError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 OWN_KEY = b"\x00partition"
 FORMAT = 1
-NEVER = (1 << 63) - 1
 CACHE_MAX = 4_000
 
 
@@ -75,7 +75,7 @@ class Partition:
             self._deadlines.pop(key, None)
             return
         self._values[key] = value
-        deadline = int.from_bytes(value[:8])
+        deadline = deadline_of(value)
         if deadline == NEVER:
             self._deadlines.pop(key, None)
         elif self._deadlines.get(key) != deadline:

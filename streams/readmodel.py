@@ -1,7 +1,7 @@
 """The read model in Redis: each customer's profile and encoded state, written after the commit. Imports no Faust.
 
-Keys: `cx:customer:{id}`, a hash of `version`, `profile` (JSON) and `state` (encoded); `cx:position:{partition}`, the
-changelog offset up to which a partition was written, so that what a crash cut off is noticed and repaired.
+Keys: `cx:customer:{id}`, a hash of `version`, `profile` (JSON) and `state` (encoded); `cx:position:{app}:{partition}`,
+the changelog offset up to which a partition was written, so that what a crash cut off is noticed and repaired.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from schemas.topics import CUSTOMER_PARTITIONS
 
+EXIT_CONFIG: Final = 78  # a process ends with it where settings, policy or topics are wrong
 PREFIX: Final = "CX_"
 OTHER_VARIABLES: Final = frozenset({"CONFIG", "EXAMPLES"})  # which file to read; how many examples tests make
 

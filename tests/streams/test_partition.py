@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.partition import NEVER, OWN_KEY, HotCache, Partition, PartitionFormatError, read_own
+from cx.state import NEVER
+from streams.partition import OWN_KEY, HotCache, Partition, PartitionFormatError, read_own
 
 
 def value(deadline: int, body: bytes = b"x") -> bytes:
