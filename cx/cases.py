@@ -19,12 +19,18 @@ KEPT_DAYS = 90  # after its last sign of life a solved case is forgotten
 _DETRACTOR_MAX = {"nps": 6, "csat": 2, "ces": 2, "review": 2}
 
 
+def case_key(source: str, case: str) -> str:
+    """Return the business key under which a case is known; another source may number its cases alike."""
+    return f"{case}\n{source}"
+
+
 def opened(head: Head, moment: CaseOpened, rules: Rules) -> None:
-    """Begin a case; a known case id changes nothing."""
+    """Begin a case; a known one changes nothing."""
     _forget(head, moment.at)
-    if moment.case in head.cases:
+    key = case_key(moment.source, moment.case)
+    if key in head.cases:
         return
-    head.cases[moment.case] = Case(
+    head.cases[key] = Case(
         opened=moment.at,
         due=moment.at + rules.sla[moment.priority],
         topic=moment.topic,
@@ -37,45 +43,47 @@ def opened(head: Head, moment: CaseOpened, rules: Rules) -> None:
 
 def responded(head: Head, moment: CaseResponded | CaseResolved, rules: Rules) -> None:
     """Stop the clock of the first answer; a solution without an answer before counts as one."""
-    case = head.cases[moment.case]
+    key = case_key(moment.source, moment.case)
+    case = head.cases[key]
     if case.answered is not None:
         return
     in_time = moment.at <= case.due
     _count(head, "answered")
     if in_time:
         _count(head, "answered_in_time")
-    head.cases[moment.case] = msgspec.structs.replace(case, answered=moment.at, touched=moment.at)
+    head.cases[key] = msgspec.structs.replace(case, answered=moment.at, touched=moment.at)
     scores.signal(head, "case-answered" if in_time else "case-answered-late", moment.at, rules)
 
 
 def escalated(head: Head, moment: CaseEscalated, rules: Rules) -> None:
     """Note that the case went to a higher desk; its clock stays as promised."""
-    head.cases[moment.case] = msgspec.structs.replace(head.cases[moment.case], touched=moment.at)
+    key = case_key(moment.source, moment.case)
+    head.cases[key] = msgspec.structs.replace(head.cases[key], touched=moment.at)
     scores.signal(head, "case-escalated", moment.at, rules)
 
 
 def resolved(head: Head, moment: CaseResolved, rules: Rules) -> None:
     """Close a case; closing it again changes nothing."""
-    if not head.cases[moment.case].open:
+    key = case_key(moment.source, moment.case)
+    if not head.cases[key].open:
         return
     responded(head, moment, rules)
-    case = head.cases[moment.case]
+    case = head.cases[key]
     if not case.reopened:
         _count(head, "resolved")
-    head.cases[moment.case] = msgspec.structs.replace(case, resolved=moment.at, touched=moment.at)
+    head.cases[key] = msgspec.structs.replace(case, resolved=moment.at, touched=moment.at)
     scores.signal(head, "case-resolved", moment.at, rules)
 
 
 def reopened(head: Head, moment: CaseReopened, rules: Rules) -> None:
     """Open a solved case again; an open one stays as it is."""
-    case = head.cases[moment.case]
+    key = case_key(moment.source, moment.case)
+    case = head.cases[key]
     if case.open:
         return
     if not case.reopened:
         _count(head, "came_back")
-    head.cases[moment.case] = msgspec.structs.replace(
-        case, resolved=None, touched=moment.at, reopened=case.reopened + 1
-    )
+    head.cases[key] = msgspec.structs.replace(case, resolved=None, touched=moment.at, reopened=case.reopened + 1)
     scores.signal(head, "case-reopened", moment.at, rules)
 
 
@@ -83,10 +91,10 @@ def judged(head: Head, moment: FeedbackGiven) -> None:
     """Mark the cases that a bad feedback is about: the one it names, else all that are open."""
     if not detracts(moment):
         return
-    for name in [moment.case] if moment.case else list(head.cases):
-        case = head.cases.get(name)
-        if case is not None and case.open:
-            head.cases[name] = msgspec.structs.replace(case, detractor=True)
+    for key in _named(head, moment):
+        case = head.cases[key]
+        if case.open:
+            head.cases[key] = msgspec.structs.replace(case, detractor=True)
 
 
 def detracts(moment: FeedbackGiven) -> bool:
@@ -103,15 +111,27 @@ def open_count(head: Head, *, detractors: bool = False) -> int:
     return count
 
 
+def _named(head: Head, moment: FeedbackGiven) -> list[str]:
+    """Return the keys of the cases that a feedback is about.
+
+    A survey has a source of its own and knows a case by its number alone. Where its source has no case of that number,
+    every desk's counts: rather hold a promotion back for one case too many than reward an angry customer.
+    """
+    if not moment.case:
+        return list(head.cases)
+    own = case_key(moment.source, moment.case)
+    return [own] if own in head.cases else [key for key in head.cases if key.startswith(f"{moment.case}\n")]
+
+
 def _last_nps_detracts(head: Head) -> bool:
     answers = head.feedback.get("nps", ())
     return len(answers) > 0 and answers[0][0] <= _DETRACTOR_MAX["nps"]
 
 
 def _forget(head: Head, at: int) -> None:
-    for name, case in list(head.cases.items()):
+    for key, case in list(head.cases.items()):
         if not case.open and case.touched < at - KEPT_DAYS * DAY:
-            del head.cases[name]
+            del head.cases[key]
 
 
 def _count(head: Head, name: str) -> None:

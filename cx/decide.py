@@ -116,7 +116,8 @@ class _Verdict(msgspec.Struct):
 
 def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Rules) -> _Verdict:
     verdict = _Verdict()
-    known = {moment.id: moment for moment in customer.recent} if arrivals else {}
+    named = {arrival.moment.id for arrival in arrivals}
+    known = {moment.id: moment for moment in customer.recent if moment.id in named} if named else {}
     for arrival in arrivals:
         moment = arrival.moment
         same = known.get(moment.id)
@@ -150,13 +151,13 @@ def _is_new(customer: Customer, moment: Purchased, arrival: Arrival, verdict: _V
     twin = verdict.bought.get(key)
     order = customer.head.open_orders.get(key)
     if twin is not None:
-        at, id_, digest = twin.at, twin.id, orders.digest(twin)
+        at, id_, content = twin.at, twin.id, twin.content
     elif order is not None and abs(moment.at - order.at) < rules.refund_horizon:
-        at, id_, digest = order.at, order.id, order.digest
+        at, id_, content = order.at, order.id, order.content
     else:
         verdict.bought[key] = moment
         return True
-    if digest != orders.digest(moment):
+    if content != moment.content:
         verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ORDER, "data.order_id"))
         return False
     verdict.duplicates += 1

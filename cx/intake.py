@@ -22,12 +22,15 @@ from cx.moments import (
     Refunded,
     Touched,
 )
+from schemas.checksum import checksum
 from schemas.errors import CxError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cx.rules import Rules
+
+    _Builder = Callable[[Any, int, int, Rules], AnyMoment]  # event, its instant, its checksum
 
 
 class NotTakenError(CxError):
@@ -49,16 +52,17 @@ def moment_of(event: Any, rules: Rules) -> AnyMoment:  # noqa: ANN401  # any of 
     build = _BUILDERS.get(event.type)
     if build is None:
         raise NotTakenError(Reason.NOT_YET_SUPPORTED, "type")
-    return build(micros(event.time), event.source, event.id, event.data, rules)
+    return build(event, micros(event.time), checksum(event.data), rules)
 
 
-def _purchased(at: int, source: str, id_: str, data: Any, rules: Rules) -> Purchased:  # noqa: ANN401
+def _purchased(event: Any, at: int, content: int, rules: Rules) -> Purchased:  # noqa: ANN401
+    data = event.data
     if data.currency != rules.policy.currency:
         raise NotTakenError(Reason.CURRENCY, "data.currency")
     return Purchased(
         at,
-        source,
-        id_,
+        event.source,
+        event.id,
         order=data.order_id,
         channel=data.channel,
         store=data.store or "",
@@ -66,73 +70,114 @@ def _purchased(at: int, source: str, id_: str, data: Any, rules: Rules) -> Purch
         shipping=data.shipping,
         tax=data.tax,
         not_money=tuple([(part.kind, part.amount) for part in data.payments if part.kind != "money"]),
+        content=content,
     )
 
 
-def _refunded(at: int, source: str, id_: str, data: Any, _: Rules) -> Refunded:  # noqa: ANN401
-    lines = tuple([(line.line_id, line.amount) for line in data.lines])
-    return Refunded(at, source, id_, order=data.order_id, lines=lines, shipping=data.shipping, tax=data.tax)
+def _refunded(event: Any, at: int, content: int, _: Rules) -> Refunded:  # noqa: ANN401
+    data = event.data
+    return Refunded(
+        at,
+        event.source,
+        event.id,
+        order=data.order_id,
+        lines=tuple([(line.line_id, line.amount) for line in data.lines]),
+        shipping=data.shipping,
+        tax=data.tax,
+        content=content,
+    )
 
 
-def _opened(at: int, source: str, id_: str, data: Any, _: Rules) -> CaseOpened:  # noqa: ANN401
+def _cancelled(event: Any, at: int, content: int, _: Rules) -> Cancelled:  # noqa: ANN401
+    return Cancelled(at, event.source, event.id, order=event.data.order_id, content=content)
+
+
+def _opened(event: Any, at: int, content: int, _: Rules) -> CaseOpened:  # noqa: ANN401
+    data = event.data
     return CaseOpened(
-        at, source, id_, case=data.case_id, channel=data.channel, topic=data.topic, priority=data.priority
+        at,
+        event.source,
+        event.id,
+        case=data.case_id,
+        channel=data.channel,
+        topic=data.topic,
+        priority=data.priority,
+        content=content,
     )
 
 
-def _escalated(at: int, source: str, id_: str, data: Any, _: Rules) -> CaseEscalated:  # noqa: ANN401
-    return CaseEscalated(at, source, id_, case=data.case_id, priority=data.priority or "")
+def _escalated(event: Any, at: int, content: int, _: Rules) -> CaseEscalated:  # noqa: ANN401
+    data = event.data
+    return CaseEscalated(at, event.source, event.id, case=data.case_id, priority=data.priority or "", content=content)
 
 
-def _feedback(at: int, source: str, id_: str, data: Any, _: Rules) -> FeedbackGiven:  # noqa: ANN401
+def _followed(kind: type[CaseResponded | CaseResolved | CaseReopened]) -> _Builder:
+    return lambda event, at, content, _: kind(at, event.source, event.id, case=event.data.case_id, content=content)
+
+
+def _feedback(event: Any, at: int, content: int, _: Rules) -> FeedbackGiven:  # noqa: ANN401
+    data = event.data
     return FeedbackGiven(
         at,
-        source,
-        id_,
+        event.source,
+        event.id,
         instrument=data.instrument,
         score=getattr(data, "score", None),
         dimension=data.dimension,
         case=data.case_id,
+        content=content,
     )
 
 
-def _touched(at: int, source: str, id_: str, data: Any, _: Rules) -> Touched:  # noqa: ANN401
+def _enrolled(event: Any, at: int, content: int, _: Rules) -> Enrolled:  # noqa: ANN401
+    return Enrolled(at, event.source, event.id, joined=event.data.joined.toordinal(), content=content)
+
+
+def _touched(event: Any, at: int, content: int, _: Rules) -> Touched:  # noqa: ANN401
+    data = event.data
     return Touched(
         at,
-        source,
-        id_,
+        event.source,
+        event.id,
         stage=data.stage,
         group=data.group,
         channel=data.channel,
         intent=data.intent,
         accepted=data.accepted,
+        content=content,
     )
 
 
-def _profile(at: int, source: str, id_: str, data: Any, _: Rules) -> ProfileUpdated:  # noqa: ANN401
+def _referred(event: Any, at: int, content: int, _: Rules) -> Referred:  # noqa: ANN401
+    return Referred(at, event.source, event.id, content=content)
+
+
+def _profile(event: Any, at: int, content: int, _: Rules) -> ProfileUpdated:  # noqa: ANN401
+    data = event.data
     return ProfileUpdated(
         at,
-        source,
-        id_,
+        event.source,
+        event.id,
         birthday=data.birthday,
         locale=data.locale,
         preferences=data.preferences,
         notify=data.consent.notify if data.consent else None,
+        content=content,
     )
 
 
-_BUILDERS: dict[str, Callable[[int, str, str, Any, Rules], AnyMoment]] = {
+_BUILDERS: dict[str, _Builder] = {
     "purchase.completed": _purchased,
     "purchase.refunded": _refunded,
-    "purchase.cancelled": lambda at, source, id_, data, _: Cancelled(at, source, id_, order=data.order_id),
+    "purchase.cancelled": _cancelled,
     "case.opened": _opened,
-    "case.responded": lambda at, source, id_, data, _: CaseResponded(at, source, id_, case=data.case_id),
+    "case.responded": _followed(CaseResponded),
     "case.escalated": _escalated,
-    "case.resolved": lambda at, source, id_, data, _: CaseResolved(at, source, id_, case=data.case_id),
-    "case.reopened": lambda at, source, id_, data, _: CaseReopened(at, source, id_, case=data.case_id),
+    "case.resolved": _followed(CaseResolved),
+    "case.reopened": _followed(CaseReopened),
     "feedback.submitted": _feedback,
-    "customer.enrolled": lambda at, source, id_, data, _: Enrolled(at, source, id_, joined=data.joined.toordinal()),
+    "customer.enrolled": _enrolled,
     "touchpoint.recorded": _touched,
-    "referral.converted": lambda at, source, id_, _data, _: Referred(at, source, id_),
+    "referral.converted": _referred,
     "profile.updated": _profile,
 }

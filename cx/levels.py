@@ -11,9 +11,8 @@ from cx.rules import DIMENSIONS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cx.rules import Rules
+    from cx.rules import Condition, Rules
     from cx.state import Head
-    from schemas.policy import Condition
 
 PROMOTER_MIN = 9
 
@@ -27,14 +26,14 @@ def settle(head: Head, at: int, rules: Rules) -> None:
 
 def reached(head: Head, before: int, at: int, rules: Rules) -> int:
     """Return the level that the evidence as of *at* makes of level *before*."""
-    level = 1
-    for rule in rules.levels:
-        kept = rule.level <= before
-        for condition in rule.all:
+    highest = 1
+    for level, conditions in rules.levels.items():
+        kept = level <= before
+        for condition in conditions:
             if not holds(condition, measure(head, condition.measure, at, rules), kept=kept):
-                return level
-        level = rule.level
-    return level
+                return highest
+        highest = level
+    return highest
 
 
 def came_from(head: Head, told: int, rules: Rules) -> int:
@@ -45,14 +44,9 @@ def came_from(head: Head, told: int, rules: Rules) -> int:
 def holds(condition: Condition, value: int | None, *, kept: bool) -> bool:
     """Tell whether a condition holds for *value* (None: no evidence yet), to reach a level or to keep it."""
     if value is None:
-        return condition.unknown == "holds"
-    needed = edge(condition, kept=kept)
+        return condition.unknown_holds
+    needed = condition.keep if kept else condition.reach
     return value <= needed if condition.at_most else value >= needed
-
-
-def edge(condition: Condition, *, kept: bool) -> int:
-    """Return the value that a condition asks for, inclusive, to reach a level or to keep it."""
-    return condition.keep if kept and condition.keep is not None else condition.reach
 
 
 def measure(head: Head, name: str, at: int, rules: Rules) -> int | None:
@@ -66,10 +60,10 @@ def evidence(head: Head, level: int, before: int, at: int, rules: Rules) -> list
 
     What is needed depends on the level held *before*: to keep a level takes less than to reach it.
     """
+    kept = level <= before
     rows = []
-    for condition in (condition for rule in rules.levels if rule.level == level for condition in rule.all):
+    for condition in rules.levels.get(level, ()):
         value = measure(head, condition.measure, at, rules)
-        kept = level <= before
         rows.append(
             {
                 "level": level,
@@ -77,7 +71,7 @@ def evidence(head: Head, level: int, before: int, at: int, rules: Rules) -> list
                 "measure": condition.measure,
                 "value": value,
                 "comparison": "<=" if condition.at_most else ">=",
-                "needed": edge(condition, kept=kept),
+                "needed": condition.keep if kept else condition.reach,
                 "ok": holds(condition, value, kept=kept),
             }
         )

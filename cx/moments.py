@@ -9,11 +9,18 @@ import msgspec
 Key = tuple[int, int, str, str]
 
 
-class Moment(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
+class _Checked(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+    """A base of its own, because only so a field with a default can come after those of the kinds of moment."""
+
+    content: int = 0
+
+
+class Moment(_Checked, frozen=True, array_like=True, gc=False, tag=True):
     """Something that happened to one customer.
 
-    `at` is in microseconds since 1970, UTC. Two moments are equal when all that the rules see of them is equal;
-    (`source`, `id`) alone says whether they are the same event.
+    `at` is in microseconds since 1970, UTC. `content` is the checksum of all that the event said, by
+    `schemas.checksum`; the other fields hold what the rules read of it. (`source`, `id`) says whether two moments are
+    the same event: if so they are equal, or one of them conflicts with the other.
     """
 
     RANK: ClassVar[int] = 0

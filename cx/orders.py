@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,9 +12,6 @@ if TYPE_CHECKING:
     from cx.moments import Cancelled, Purchased, Refunded
     from cx.rules import Rules
     from cx.state import Head
-
-
-_encoder = msgspec.msgpack.Encoder()
 
 
 class Undone(msgspec.Struct, frozen=True):
@@ -32,19 +28,13 @@ def order_key(source: str, order: str) -> str:
     return f"{order}\n{source}"
 
 
-def digest(moment: Purchased) -> bytes:
-    """Return a fingerprint of what was bought: equal for a producer's repeat under another event id."""
-    content = (moment.channel, moment.store, moment.lines, moment.shipping, moment.tax, moment.not_money)
-    return blake2b(_encoder.encode(content), digest_size=8).digest()
-
-
 def purchase(head: Head, moment: Purchased, rules: Rules) -> None:
     """Add an order to its day. The caller has made sure that the order is new."""
     forget_orders(head, moment.at, rules)
     excluded = rules.policy.spend.excluded_payments
     order = Order(
         id=moment.id,
-        digest=digest(moment),
+        content=moment.content,
         at=moment.at,
         day=rules.calendar.day(moment.at),
         lines=tuple((line.id, line.category, line.amount) for line in moment.lines),

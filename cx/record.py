@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from cx import levels, orders, tiers
+from cx import orders, tiers
 from cx.calendar import rfc3339
 from cx.moments import Purchased
 from cx.state import NEVER
 
 if TYPE_CHECKING:
-    from cx.rules import Rules
+    from cx.rules import Condition, Rules
     from cx.state import Customer, Head
-    from schemas.policy import LevelPolicy
 
 DECISIVE_MAX = 20
 
@@ -41,22 +40,20 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
         "after": head.tier,
         "decisive": decisive,
         "rest": rest,
-        "failed": _failed(head, following.enter if following else {}, rules),
+        "failed": _failed(head, following.enter if following else {}, guards),
         "missing": missing[1] if missing else {},
         "next_rung": missing[0] if missing else None,
         "next_deadline": None if due == NEVER else rfc3339(due),
     }
 
 
-def of_level(head: Head, before: int, rules: Rules) -> dict[str, Any]:
-    """Return the record of a level decision, as of the last thing folded.
+def of_level(head: Head, start: int, rows: dict[int, list[dict[str, Any]]], rules: Rules) -> dict[str, Any]:
+    """Return the record of a level decision that led from level *start*; *rows* is the evidence for every level.
 
     Its outcome follows from `measures` and `ladder`: the highest level whose thresholds, and those below, hold; `keep`
     counts up to the level `before`, `enter` above. A threshold fails where there is no such measure; one that the
     policy lets pass without evidence is left out then.
     """
-    start = levels.came_from(head, before, rules)
-    rows = {rule.level: levels.evidence(head, rule.level, start, head.reached, rules) for rule in rules.levels}
     above = rows.get(head.level + 1, [])
     return {
         "policy": rules.hash,
@@ -64,7 +61,7 @@ def of_level(head: Head, before: int, rules: Rules) -> dict[str, Any]:
         "measures": {
             row["measure"]: row["value"] for found in rows.values() for row in found if row["value"] is not None
         },
-        "ladder": [_level(rule, rows[rule.level]) for rule in rules.levels],
+        "ladder": [_level(level, rules.levels[level], found) for level, found in rows.items()],
         "before": str(start),
         "after": str(head.level),
         "failed": [f"{row['measure']} {row['comparison']} {row['needed']}" for row in above if not row["ok"]],
@@ -72,14 +69,14 @@ def of_level(head: Head, before: int, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _level(rule: LevelPolicy, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _level(level: int, conditions: tuple[Condition, ...], rows: list[dict[str, Any]]) -> dict[str, Any]:
     asked = [
-        condition for condition, row in zip(rule.all, rows, strict=True) if row["value"] is not None or not row["ok"]
+        condition for condition, row in zip(conditions, rows, strict=True) if row["value"] is not None or not row["ok"]
     ]
     return {
-        "name": str(rule.level),
+        "name": str(level),
         "enter": {condition.measure: condition.reach for condition in asked},
-        "keep": {condition.measure: levels.edge(condition, kept=True) for condition in asked},
+        "keep": {condition.measure: condition.keep for condition in asked},
         "at_most": [condition.measure for condition in asked if condition.at_most],
     }
 
@@ -89,10 +86,10 @@ def _window(head: Head, rules: Rules) -> tuple[int, int]:
     return last - rules.window_days + 1, last
 
 
-def _failed(head: Head, enter: dict[str, int], rules: Rules) -> list[str]:
+def _failed(head: Head, enter: dict[str, int], guards: dict[str, bool]) -> list[str]:
     values = tiers.measures(head)
     failed = [f"{name} >= {least}" for name, least in enter.items() if values[name] < least]
-    return failed + [f"no {name}" for name, holds in tiers.guards(head, rules).items() if holds]
+    return failed + [f"no {name}" for name, holds in guards.items() if holds]
 
 
 def _counted(

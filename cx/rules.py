@@ -10,7 +10,8 @@ from cx.calendar import DAY, HOUR, MINUTE, Calendar
 from schemas.policy_file import policy_hash
 
 if TYPE_CHECKING:
-    from schemas.policy import LevelPolicy, Policy, RewardPolicy
+    from schemas import policy as policies
+    from schemas.policy import Policy, RewardPolicy
 
 DIMENSIONS = ("emotion", "interaction", "service", "product", "brand")
 UNIT = 1 << 20  # fixed point: one unit of weight
@@ -24,6 +25,18 @@ class Rung:
     name: str
     enter: dict[str, int]
     benefits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One measure against what reaches a CX level and what keeps it; `at_most` turns the comparison round."""
+
+    measure: str
+    criterion: str
+    reach: int
+    keep: int
+    at_most: bool
+    unknown_holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,7 @@ class Rules:
         str, tuple[tuple[int, int | None, int], ...]
     ]  # signal -> (dimension, value or None = the score, weight)
     sla: dict[str, int]
-    levels: tuple[LevelPolicy, ...]
+    levels: dict[int, tuple[Condition, ...]]  # what each asks for beside all lower ones, from 2 upwards
     rewards_by_tier: dict[str, tuple[RewardPolicy, ...]]
     rewards: dict[str, RewardPolicy]
 
@@ -91,9 +104,20 @@ def compile_policy(policy: Policy) -> Rules:
         decay=_decay(policy.scores.half_life_days),
         signals={signal: tuple(items) for signal, items in signals.items()},
         sla={name: hours * HOUR for name, hours in policy.sla_hours.model_dump().items()},
-        levels=policy.levels,
+        levels={rule.level: tuple(map(_condition, rule.all)) for rule in policy.levels},
         rewards_by_tier={tier: tuple(rules) for tier, rules in by_tier.items()},
         rewards={rule.id: rule for rule in policy.rewards},
+    )
+
+
+def _condition(condition: policies.Condition) -> Condition:
+    return Condition(
+        measure=condition.measure,
+        criterion=condition.criterion,
+        reach=condition.reach,
+        keep=condition.reach if condition.keep is None else condition.keep,
+        at_most=condition.at_most,
+        unknown_holds=condition.unknown == "holds",
     )
 
 

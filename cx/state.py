@@ -29,7 +29,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order that can still be refunded; amounts in minor units, what is *left* of them."""
 
     id: str  # of the event, for decision records
-    digest: bytes  # of the content, to tell a repeat from a conflict
+    content: int  # of its purchase, to tell a repeat from a conflict
     at: int
     day: int
     lines: tuple[tuple[str, str, int], ...]  # (line id, category, amount left)
@@ -240,8 +240,18 @@ def encode_head(head: Head) -> bytes:
 
 
 def decode_head(data: bytes) -> Head:
-    """Read a base back; nothing at all is the head of a customer not yet seen."""
-    return _heads.decode(data) if data else Head()
+    """Read a base back; nothing at all is the head of a customer not yet seen.
+
+    Raises:
+        StateFormatError: *data* is damaged.
+    """
+    if not data:
+        return Head()
+    try:
+        return _heads.decode(data)
+    except msgspec.DecodeError:
+        message = "base is damaged"
+        raise StateFormatError(message) from None
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401  # anything msgspec can write

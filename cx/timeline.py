@@ -73,22 +73,22 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
     Returns:
         The reason for a change of tier, empty where *moment* cannot be one; and what was undone of an order.
     """
-    match moment:
+    match moment:  # the frequent ones first
         case Purchased():
             _purchased(head, moment, rules)
             return "spend", None
-        case Refunded() | Cancelled():
-            return "refund", _undo(head, moment, rules)
-        case CaseOpened() | CaseResponded() | CaseEscalated() | CaseResolved() | CaseReopened():
-            _case(head, moment, rules)
-            return "guard", None
+        case Touched():
+            _touched(head, moment, rules)
         case FeedbackGiven():
             scores.feedback(head, moment, rules)
             cases.judged(head, moment)
             if moment.instrument == "review" and (moment.score or 0) >= PRAISE_MIN:
                 _count(head, "advocacy")
-        case Touched():
-            _touched(head, moment, rules)
+        case CaseOpened() | CaseResponded() | CaseEscalated() | CaseResolved() | CaseReopened():
+            _case(head, moment, rules)
+            return "guard", None
+        case Refunded() | Cancelled():
+            return "refund", _undo(head, moment, rules)
         case Referred():
             _count(head, "advocacy")
             scores.signal(head, "referral", moment.at, rules)
@@ -129,16 +129,17 @@ def _undo(head: Head, moment: Refunded | Cancelled, rules: Rules) -> Undone | No
 def _case(
     head: Head, moment: CaseOpened | CaseResponded | CaseEscalated | CaseResolved | CaseReopened, rules: Rules
 ) -> None:
+    key = cases.case_key(moment.source, moment.case)
     if isinstance(moment, CaseOpened):
         cases.opened(head, moment, rules)
-        for waiting in head.waiting.pop("case\n" + moment.case, ()):
+        for waiting in head.waiting.pop("case\n" + key, ()):
             if not isinstance(waiting, CaseResponded | CaseEscalated | CaseResolved | CaseReopened):
                 continue
             _follow(head, waiting, rules)
-    elif moment.case in head.cases:
+    elif key in head.cases:
         _follow(head, moment, rules)
     else:
-        _wait(head, "case\n" + moment.case, moment)
+        _wait(head, "case\n" + key, moment)
 
 
 def _follow(head: Head, moment: CaseResponded | CaseEscalated | CaseResolved | CaseReopened, rules: Rules) -> None:

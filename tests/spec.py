@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from cx.calendar import micros
@@ -80,7 +81,8 @@ def bought(when: int, amount: int = 1_000, order: str = "o1", **more: Any) -> Pu
     """Return the purchase of one line `l1` of category `food`."""
     lines = more.pop("lines", (Line("l1", "food", amount),))
     parts: dict[str, Any] = {"channel": "web", "store": "", "shipping": 0, "tax": 0, "not_money": (), "source": SOURCE}
-    parts |= {"id": f"buy-{order}"} | more
+    said = {name: part for name, part in (parts | more).items() if name not in ("source", "id")}
+    parts |= {"id": f"buy-{order}", "content": crc32(repr((order, lines, said)).encode())} | more
     return Purchased(at=when, order=order, lines=lines, **parts)
 
 

@@ -13,8 +13,8 @@ from tests.spec import Spec, answered, at, escalated, feedback, given, opened, r
 START = at("2026-03-01T10:00")
 
 
-def case_of(story: Spec, name: str = "k1") -> Case:
-    return story.customer.head.cases[name]
+def case_of(story: Spec, name: str = "k1", desk: str = "desk") -> Case:
+    return story.customer.head.cases[cases.case_key(desk, name)]
 
 
 @pytest.mark.parametrize(("priority", "hours"), [("low", 48), ("normal", 24), ("high", 8), ("urgent", 2)])
@@ -108,6 +108,24 @@ def test_what_names_a_case_that_never_comes_is_given_up(moment: AnyMoment) -> No
     assert story.tick(START + 30 * DAY).refusals == (("unknown-case", "data.case_id"),)
 
 
+def test_two_desks_may_number_their_cases_alike() -> None:
+    story = given(opened(START), opened(START + 1, source="chat", priority="urgent"), resolved(START + 2))
+
+    assert cases.open_count(story.customer.head) == 1
+    assert (case_of(story).open, case_of(story, desk="chat").open) == (False, True)
+    assert case_of(story, desk="chat").due == START + 1 + 2 * HOUR
+
+
+@pytest.mark.parametrize("moment", [answered(START + 1, source="chat"), resolved(START + 1, source="chat")])
+def test_what_another_desk_says_of_a_case_of_that_number_waits_for_its_own(moment: AnyMoment) -> None:
+    story = given(opened(START), moment)
+    assert (story.profile["waiting"], case_of(story).answered) == (1, None)
+
+    story = story.when(opened(START + 2, source="chat"))
+    assert (story.profile["waiting"], case_of(story, desk="chat").answered) == (0, START + 1)
+    assert story.customer.head == given(opened(START), opened(START + 2, source="chat"), moment).customer.head
+
+
 @pytest.mark.parametrize(
     ("instrument", "score", "detracts"),
     [
@@ -148,6 +166,19 @@ def test_a_bad_answer_about_one_case_marks_only_that_one() -> None:
     assert (case_of(story).detractor, case_of(story, "k2").detractor) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("source", "detractors"), [("survey", {"k1 chat", "k1 desk"}), ("chat", {"k1 chat"}), ("desk", {"k1 desk"})]
+)
+def test_a_survey_knows_a_case_by_its_number_and_a_desk_means_its_own(source: str, detractors: set[str]) -> None:
+    story = given(
+        opened(START), opened(START, source="chat"), opened(START, "k11"), opened(START, "k12", source="chat")
+    )
+    story = story.when(feedback(START + 1, "csat", 1, case="k1", source=source))
+
+    found = {key.replace("\n", " ") for key, case in story.customer.head.cases.items() if case.detractor}
+    assert found == detractors
+
+
 def test_a_bad_answer_about_no_case_marks_all_that_are_open() -> None:
     story = given(opened(START), opened(START, "k2"), opened(START, "k3"), resolved(START + 1, "k2"))
     story = story.when(feedback(START + 2, "complaint", None))
@@ -170,7 +201,7 @@ def test_an_answer_about_an_unknown_case_changes_no_case() -> None:
 def test_a_solved_case_is_forgotten_when_a_case_opens_long_after(later: int, *, kept: bool) -> None:
     story = given(opened(START), resolved(START + 1), opened(START + 1 + later, "k2"))
 
-    assert ("k1" in story.customer.head.cases) is kept
+    assert ("k1\ndesk" in story.customer.head.cases) is kept
 
 
 def test_an_open_case_is_never_forgotten() -> None:

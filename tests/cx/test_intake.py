@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from cx.intake import NotTakenError, moment_of
@@ -96,7 +97,8 @@ def taken(kind: str, data: dict[str, Any]) -> AnyMoment:
 def test_an_event_becomes_the_moment_of_its_kind(kind: str, data: dict[str, Any], moment: AnyMoment) -> None:
     found = taken(kind, data)
 
-    assert found == moment
+    assert found.content
+    assert msgspec.structs.replace(found, content=0) == moment
     assert type(found) is type(moment)
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from cx.calendar import DAY
 from cx.moments import Line
-from cx.orders import digest
 from tests.spec import at, bought, given, refunded, rules
 
 START = at("2026-03-01T10:00")
@@ -123,23 +122,3 @@ def test_an_id_used_again_moves_the_order_to_its_new_time() -> None:
     assert list(story.customer.head.open_orders) == ["o2\nshop", "o1\nshop"]
     later = story.when(bought(START + 201 * DAY, 4, "o3"))
     assert list(later.customer.head.open_orders) == ["o1\nshop", "o3\nshop"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"amount": 1_001},
-        {"channel": "store"},
-        {"store": "hcm-1"},
-        {"shipping": 1},
-        {"tax": 1},
-        {"not_money": (("points", 1),)},
-        {"lines": (Line("l2", "food", 1_000),)},
-    ],
-)
-def test_a_fingerprint_tells_another_content(change: dict[str, Any]) -> None:
-    assert digest(bought(START)) != digest(bought(START, **change))
-
-
-def test_a_fingerprint_does_not_look_at_time_or_event_id() -> None:
-    assert digest(bought(START)) == digest(bought(START + 5, id="other"))

@@ -165,6 +165,17 @@ def test_another_record_would_have_another_outcome(change: dict[str, Any], outco
     assert tier_of(record(given(bought(START))) | change) == outcome
 
 
+def test_two_steps_in_one_batch_are_one_for_the_tier_and_the_last_for_its_rewards() -> None:
+    by = rules(rewards=[reward("gift", "silver"), reward("big", "gold")])
+    story = given(by=by).when(bought(START), bought(START + 1, 4_000, "o2"))
+
+    assert [(record(story, n)["rule"], record(story, n)["before"]) for n in range(3)] == [
+        ("tier:gold", "member"),
+        ("reward:gift", "silver"),
+        ("reward:big", "silver"),
+    ]
+
+
 def test_a_reward_carries_the_record_of_the_tier_it_is_given_for() -> None:
     story = given(bought(START), by=rules(rewards=[reward("gift", "silver")]))
 

@@ -144,7 +144,7 @@ def test_a_state_of_format_1_goes_on_as_if_it_had_been_decided_today() -> None:
     story = Spec(full_story().rules, decode(FIXTURE.read_bytes())).when(resolved(START + DAY))
 
     assert story.tier == "silver"
-    assert story.customer.head.cases["k1"].resolved == START + DAY
+    assert story.customer.head.cases["k1\ndesk"].resolved == START + DAY
     late = story.when(touched(START + 2, "use"))
     assert late.customer.head.reached == START + DAY
 
@@ -206,10 +206,12 @@ def test_an_error_names_nothing_of_the_customer() -> None:
     assert str(caught.value) == "state is damaged"
 
 
-def test_a_base_of_nothing_is_a_fresh_head() -> None:
+def test_a_base_of_nothing_is_a_fresh_head_and_a_damaged_one_is_refused() -> None:
     assert decode_head(b"") == Head()
     head = full_story().customer.head
     assert decode_head(encode_head(head)) == head
+    with pytest.raises(StateFormatError, match="base is damaged"):
+        decode_head(encode_head(head)[:-1])
 
 
 def test_a_copy_shares_nothing_that_a_fold_changes() -> None:
