@@ -65,13 +65,17 @@ class Local:
             worker.launch()
 
     def stop(self) -> None:
-        """Stop the workers, all at once, then Kafka and Redis; the data stays."""
+        """Stop the workers, then Kafka and Redis; the data stays."""
+        self.stop_workers()
+        self.stack.stop()
+
+    def stop_workers(self) -> None:
+        """Stop the workers, all at once."""
         for worker in self.workers:
             worker.child.ask_to_stop()
         for worker in self.workers:
             worker.child.stop()
         self.workers = ()
-        self.stack.stop()
 
     @property
     def ready(self) -> bool:

@@ -1,12 +1,13 @@
 """Apache Kafka's brokers: their properties, formatting, processes and console tools."""
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from ops.embedded.classes import Archive
 from ops.embedded.ports import nodes_known
 from ops.embedded.process import Child
 from ops.embedded.root import Addresses, Cluster, Root
@@ -40,6 +41,22 @@ TOOLS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Extras:
+    """What a broker has beyond the ordinary.
+
+    Attributes:
+        ports: Further listeners, by protocol: port of the first broker, the others follow.
+        properties: Further entries of `server.properties`.
+    """
+
+    ports: Mapping[str, int] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+PLAIN = Extras()
+
+
+@dataclass(frozen=True, slots=True)
 class Runtime:
     """How to run one of Kafka's main classes."""
 
@@ -47,14 +64,23 @@ class Runtime:
     class_path: tuple[Path, ...]
     heap_mb: int
     jvm: Jvm
+    archive: Archive
+    extras: Extras = PLAIN
 
-    def command(self, main_class: str, arguments: Sequence[str], *, log_level: str = "info") -> list[str]:
-        """Build the command line; the program logs to its standard error."""
+    def command(
+        self, main_class: str, arguments: Sequence[str], *, log_level: str = "info", record: Path | None = None
+    ) -> list[str]:
+        """Build the command line; the program logs to its standard error.
+
+        Args:
+            record: Where to leave an archive of the program's classes, if there is none yet.
+        """
         logger = "-Dorg.slf4j.simpleLogger"
         return [
             str(self.java),
             f"-Xmx{self.heap_mb}m",
             *_JVM_OPTIONS[self.jvm],
+            *self.archive.options(record),
             "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData",  # else each start leaves a file under /tmp
             "-Djava.awt.headless=true",
@@ -73,24 +99,29 @@ class Runtime:
         ]
 
 
-def properties(node: int, addresses: Addresses, *, heap_mb: int, data: str) -> str:
+def properties(node: int, addresses: Addresses, *, heap_mb: int, data: str, extras: Extras = PLAIN) -> str:
     """Write the `server.properties` of one broker, which is a controller as well.
 
     Args:
         node: Number of the broker, from 1.
         data: Folder of its data, relative to its working directory: an absolute path would have to be escaped.
+        extras: What it has beyond.
     """
     count = len(addresses.kafka_ports)
     in_sync_min = max(1, count - 1)
     voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(addresses.controller_ports, start=1))
-    kafka, controller = addresses.kafka_ports[node - 1], addresses.controller_ports[node - 1]
+    ports = {"PLAINTEXT": addresses.kafka_ports[node - 1]}
+    ports |= {protocol: first + node - 1 for protocol, first in extras.ports.items()}
+    for_clients = ",".join(f"{protocol}://127.0.0.1:{port}" for protocol, port in ports.items())
+    controller = addresses.controller_ports[node - 1]
     settings: dict[str, str | int] = {
         "process.roles": "broker,controller",
         "node.id": node,
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{kafka}",
+        "listeners": f"{for_clients},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": for_clients,
+        "listener.security.protocol.map": ",".join(("CONTROLLER:PLAINTEXT", *(f"{name}:{name}" for name in ports))),
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": data,
         "auto.create.topics.enable": "false",
@@ -117,6 +148,7 @@ def properties(node: int, addresses: Addresses, *, heap_mb: int, data: str) -> s
         "num.io.threads": 4,
         "background.threads": 4,
         "group.coordinator.threads": 1,
+        **extras.properties,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -126,12 +158,12 @@ def broker_children(root: Root, addresses: Addresses, runtime: Runtime) -> tuple
     children = []
     for node, port in enumerate(addresses.kafka_ports, start=1):
         name = f"broker-{node}"
-        text = properties(node, addresses, heap_mb=runtime.heap_mb, data=name)
+        text = properties(node, addresses, heap_mb=runtime.heap_mb, data=name, extras=runtime.extras)
         (root.kafka / f"{name}.properties").write_text(text, encoding="ascii")
         children.append(
             Child(
                 f"Kafka broker {node}",
-                runtime.command("kafka.Kafka", [f"{name}.properties"]),
+                runtime.command("kafka.Kafka", [f"{name}.properties"], record=_record(root) if node == 1 else None),
                 log_path=root.logs / f"kafka-{node}.log",
                 cwd=root.kafka,
                 grace_seconds=GRACE_SECONDS,
@@ -140,6 +172,15 @@ def broker_children(root: Root, addresses: Addresses, runtime: Runtime) -> tuple
             )
         )
     return tuple(children)
+
+
+def keep_classes(root: Root, runtime: Runtime, broker: Child) -> None:
+    """Let later starts profit from the classes that the first *broker* left, if it has stopped in order."""
+    runtime.archive.keep(_record(root), broker.wait(0))
+
+
+def _record(root: Root) -> Path:
+    return root.kafka / "classes.jsa"
 
 
 def _takes_part(node: int, port: int) -> bool:
@@ -174,7 +215,7 @@ def format_storage(root: Root, addresses: Addresses, runtime: Runtime, cluster: 
 def _formatter(root: Root, node: int, addresses: Addresses, runtime: Runtime, cluster: Cluster) -> Child:
     data = f"format-{node}"
     shutil.rmtree(root.kafka / data, ignore_errors=True)
-    text = properties(node, addresses, heap_mb=runtime.heap_mb, data=data)
+    text = properties(node, addresses, heap_mb=runtime.heap_mb, data=data, extras=runtime.extras)
     (root.kafka / f"{data}.properties").write_text(text, encoding="ascii")
     arguments = ["format", "--cluster-id", cluster.cluster_id, "--config", f"{data}.properties"]
     return Child(

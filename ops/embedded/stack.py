@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from ops.embedded import jars, ports
-from ops.embedded.brokers import TOOLS, Jvm, Runtime, broker_children, format_storage
+from ops.embedded.brokers import PLAIN, TOOLS, Extras, Jvm, Runtime, broker_children, format_storage, keep_classes
+from ops.embedded.classes import Archive
 from ops.embedded.errors import NotRunningError
 from ops.embedded.java import find_java
 from ops.embedded.process import Child, ending, spawn_guarded, wait_until_ready
@@ -47,6 +48,7 @@ class Stack:
         redis_port: int | None = None,
         heap_mb: int = 256,
         jvm: Jvm = "light",
+        extras: Extras = PLAIN,
         notify: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Describe the stack; nothing starts yet.
@@ -56,6 +58,7 @@ class Stack:
             kafka_port: Port of the first broker, the others follow. Any free one by default, the one of the run
                 before when possible; likewise *redis_port*.
             heap_mb: Java heap of each broker, in MiB.
+            extras: Listeners and properties of the brokers beyond their own.
             notify: Gets one line for a person when something takes long (the first download).
         """
         self._root = Root(root)
@@ -64,6 +67,7 @@ class Stack:
         self._redis_port = redis_port
         self._heap_mb = heap_mb
         self._jvm: Jvm = jvm
+        self._extras = extras
         self._notify = notify
         self._running: _Running | None = None
         self._children: list[Child] = []
@@ -140,6 +144,8 @@ class Stack:
             child.ask_to_stop()
         for child in self._children:
             child.stop()
+        if self._running is not None:
+            keep_classes(self._root, self._running.runtime, self._running.brokers[0])
         self._children = []
         self._running = None
         self._root.close()
@@ -184,7 +190,8 @@ class Stack:
     def _start(self) -> _Running:
         cluster = self._root.claim(self._broker_count)
         executable = find_redis()
-        runtime = Runtime(find_java(), jars.class_path(self._notify), self._heap_mb, self._jvm)
+        java, class_path = find_java(), jars.class_path(self._notify)
+        runtime = Runtime(java, class_path, self._heap_mb, self._jvm, Archive.of(java, class_path), self._extras)
         addresses = self._choose_ports()
         self._root.remember(addresses)
         redis = redis_child(self._root, executable, addresses.redis_port)

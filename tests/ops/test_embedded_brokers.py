@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded.brokers import Runtime, properties
+from ops.embedded.brokers import Extras, Runtime, properties
+from ops.embedded.classes import Archive
 from ops.embedded.root import Addresses
 
 ONE = Addresses((21000,), (21001,), 21009)
@@ -33,6 +34,17 @@ def test_a_broker_listens_on_this_machine_only_and_tells_clients_its_own_port() 
     assert settings["controller.quorum.voters"] == "1@127.0.0.1:21001,2@127.0.0.1:21003,3@127.0.0.1:21005"
 
 
+def test_further_listeners_are_advertised_and_known_by_their_protocol() -> None:
+    extras = Extras({"SASL_SSL": 22000}, {"ssl.keystore.type": "PEM"})
+    text = properties(2, THREE, heap_mb=256, data="broker-2", extras=extras)
+    settings = dict(line.split("=", 1) for line in text.splitlines())
+    clients = "PLAINTEXT://127.0.0.1:21002,SASL_SSL://127.0.0.1:22001"
+    assert settings["listeners"] == f"{clients},CONTROLLER://127.0.0.1:21003"
+    assert settings["advertised.listeners"] == clients
+    assert settings["listener.security.protocol.map"].split(",")[-1] == "SASL_SSL:SASL_SSL"
+    assert settings["ssl.keystore.type"] == "PEM"
+
+
 def test_a_topic_must_be_made_on_purpose() -> None:
     assert read(ONE)["auto.create.topics.enable"] == "false"
 
@@ -43,7 +55,9 @@ def test_the_largest_message_can_also_be_replicated() -> None:
 
 
 def test_heap_and_class_path_are_on_the_command_line() -> None:
-    runtime = Runtime(Path("/usr/bin/java"), (Path("/m2/a.jar"), Path("/m2/b.jar")), heap_mb=384, jvm="full")
+    class_path = (Path("/m2/a.jar"), Path("/m2/b.jar"))
+    archive = Archive(Path("/m2/none.jsa"))
+    runtime = Runtime(Path("/usr/bin/java"), class_path, heap_mb=384, jvm="full", archive=archive)
     command = runtime.command("kafka.Kafka", ["broker-1.properties"])
     assert command[0] == "/usr/bin/java"
     assert "-Xmx384m" in command
