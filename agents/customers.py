@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
-from aiokafka.partitioner import murmur2
 
 from cx.calendar import HOUR, instant, micros, rfc3339
 from cx.decide import Arrival, advance, decide, shrink
 from cx.intake import NotTakenError, moment_of
-from cx.state import BYTES_MAX, RECENT_BYTES_MAX, Customer, Kept, StateFormatError, decode, encode
+from cx.state import BYTES_MAX, FORMAT, RECENT_BYTES_MAX, Customer, Kept, StateFormatError, decode, encode
 from cx.view import profile
 from schemas.dead_letters import dead_letter
 from schemas.envelope import CONTENT_TYPE, STRUCTURED, is_binary
@@ -21,6 +20,7 @@ from schemas.errors import Reason, Unreadable
 from schemas.inputs import CLOCK, parse
 from schemas.topics import DEAD_LETTERS, Lane, Role, lane_topics
 from streams.effects import Effects, Outgoing, View
+from streams.transactions import partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,7 @@ class CustomerFold:
         """Decide by *rules*."""
         self.rules = rules
         self.policy = rules.hash
+        self.state_format = FORMAT
         self.topics = tuple(topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.INPUT))
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
@@ -72,6 +73,8 @@ class CustomerFold:
         for key in due:
             try:
                 self._keep(state, key, advance(self._load(state, key), state.tick, self.rules), (), effects)
+            except StateFormatError:
+                raise  # no deadline's fault: somebody has to look at the store
             except Exception:
                 # A rule that fails for one customer must not stop everybody's clock; the next event tries again.
                 log.exception("rule failed on a deadline", extra={"partition": state.number})
@@ -118,7 +121,7 @@ class CustomerFold:
         if (
             key not in state.cache
             and state.encoded(key) is None
-            and _partition_of(key, state.partitions) != record.partition
+            and partition_of(key, state.partitions) != record.partition
         ):
             # Asked only before a customer's first event: two halves of one customer would be worse than a dead letter.
             raise Unreadable(Reason.WRONG_PARTITION, "key", "partition")
@@ -160,8 +163,9 @@ class CustomerFold:
                 if len(value) > BYTES_MAX:
                     return False
             # Written down before anything is kept: what cannot be written must leave no trace.
-            outputs = [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS) for o in decision.outputs]
-            state.cache[key] = customer
+            # Where their key belongs is where the customer is: all topics of the lane have as many partitions.
+            outputs = [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS, state.number) for o in decision.outputs]
+            state.cache.put(key, customer, len(value))
             effects.changed[key] = value
             effects.views.append(self._view(customer, value, state.tick))
             effects.outputs += outputs
@@ -197,7 +201,3 @@ class _Record:
 
 def _postponed(value: bytes, until: int) -> bytes:
     return until.to_bytes(8) + value[8:]
-
-
-def _partition_of(key: bytes, partitions: int) -> int:
-    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions

@@ -13,15 +13,11 @@ from rich.console import Console
 
 from cli.here import settings_here
 from cli.screen.customer import picture
-from schemas.errors import CxError
+from streams.access import of_redis
 from streams.readmodel import connect, read_customer
 
 if TYPE_CHECKING:
     from streams.settings import RedisSettings
-
-
-class ReadModelError(CxError):
-    """Redis does not answer; the text is one line for a person."""
 
 
 @click.command(name="customer")
@@ -30,11 +26,12 @@ class ReadModelError(CxError):
 def command(customer: str, *, as_json: bool) -> None:
     """Show the profile of CUSTOMER from Redis: tier, progress, CX level, dimensions, rewards and why.
 
-    Exit code 1 when there is no such customer.
+    Exit code 1 when there is no such customer or Redis does not answer, 78 when it does not let us in.
     """
-    profile = asyncio.run(read(settings_here().redis, customer))
+    redis = settings_here().redis
+    profile = asyncio.run(read(redis, customer))
     if profile is None:
-        click.echo(f"{customer}: no such customer in the read model", err=True)
+        click.echo(f"{customer}: no such customer in the read model (Redis at {redis.address})", err=True)
         sys.exit(1)
     if as_json:
         click.echo(profile)
@@ -46,16 +43,14 @@ async def read(settings: RedisSettings, customer: str) -> bytes | None:
     """Return the rendered profile of *customer*; None for one never seen.
 
     Raises:
-        ReadModelError: Redis does not answer, or refuses us.
+        AwayError: Redis does not answer.
+        RefusedError: it does not let us in.
     """
     client = connect(settings)
     try:
         found: Any = await read_customer(client, customer)
     except (RedisError, OSError) as error:
-        # Only the host: an address may hold a password.
-        kind = type(error).__name__
-        message = f"Redis does not answer as it should ({kind}): is `cx up` running, or CX_REDIS__URL set?"
-        raise ReadModelError(message) from error
+        raise of_redis(error, settings) from error
     finally:
         await client.aclose()
     return None if found is None else bytes(found[b"profile"])

@@ -18,10 +18,11 @@ from ops.traffic.kafka import KafkaSink
 from ops.traffic.options import Options, duration
 from ops.traffic.past import refuse_later_ticks
 from ops.traffic.sinks import LineSink
+from streams.access import ask_kafka
+from streams.settings import KafkaSettings
 
 if TYPE_CHECKING:
     from ops.traffic.generator import Progress
-    from ops.traffic.kafka import Client
     from ops.traffic.manifest import Manifest
 
 BEHIND_MS = 1_000  # from here on the rate asked was not held
@@ -53,7 +54,7 @@ class Duration(click.ParamType):
 @click.option("--ticks/--no-ticks", default=None, help="Whether to write ticks; by default with --span or --out.")
 @click.option("--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write lines of JSON here, not to Kafka.")
 @click.option("--manifest", type=click.Path(dir_okay=False, path_type=Path), help="Write what was produced here.")
-@click.option("--bootstrap", help="Kafka's bootstrap servers; by default those of the settings.")
+@click.option("--bootstrap", help="Kafka's bootstrap servers, instead of those of the settings.")
 def command(
     *,
     out: str | None,
@@ -75,14 +76,18 @@ def command(
             file: BinaryIO = sys.stdout.buffer if out == "-" else stack.enter_context(Path(out).open("wb"))
             made = asyncio.run(generate(options, LineSink(file), show))
         else:
-            client = bootstrap or settings_here().kafka.client_options()
-            made = asyncio.run(_to_kafka(client, options, show))
+            kafka = settings_here().kafka
+            if bootstrap:
+                kafka = KafkaSettings.model_validate(kafka.model_dump() | {"bootstrap": bootstrap})
+            made = asyncio.run(_to_kafka(kafka, options, show))
     if manifest:
         made.write(manifest)
     _report(made)
 
 
-async def _to_kafka(client: Client, options: Options, show: Progress | None) -> Manifest:
+async def _to_kafka(kafka: KafkaSettings, options: Options, show: Progress | None) -> Manifest:
+    await ask_kafka(kafka)
+    client = kafka.client_options()
     await refuse_later_ticks(client, options)
     async with KafkaSink(client) as sink:
         return await generate(options, sink, show)

@@ -58,7 +58,8 @@ def main() -> None:
     except ValidationError as error:
         # Only settings are validated without being caught: what they hold, a password among it, is not repeated.
         for fault in error.errors(include_url=False, include_input=False, include_context=False):
-            click.echo(f"cx: setting {'.'.join(map(str, fault['loc'])) or 'unknown'}: {fault['msg']}", err=True)
+            name, reason = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+            click.echo(f"cx: setting {name}: {reason}" if name else f"cx: {reason}", err=True)
         sys.exit(EXIT_CONFIG)
     except CxError as error:
         click.echo(f"cx: {error}", err=True)

@@ -18,6 +18,7 @@ from cli.screen import lines
 from cli.stopping import stoppable
 from schemas.errors import CxError
 from schemas.topics import TOPICS
+from streams.access import ask_kafka
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -86,8 +87,11 @@ async def follow(
     """Yield the committed records of *topics*, in the order of their timestamps as far as they come together.
 
     Raises:
-        TailError: Kafka does not answer, or the topics are missing.
+        AwayError: Kafka does not answer.
+        RefusedError: it does not let us in.
+        TailError: it stopped to answer, or the topics are missing.
     """
+    await ask_kafka(settings.kafka)
     consumer = AIOKafkaConsumer(
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -107,8 +111,7 @@ async def follow(
     except (KafkaError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             raise
-        kind = type(error).__name__
-        message = f"Kafka does not answer as it should ({kind}): is `cx up` running, or CX_KAFKA__BOOTSTRAP set?"
+        message = f"Kafka at {settings.kafka.bootstrap} does not answer as it should ({type(error).__name__})"
         raise TailError(message) from error
     finally:
         await consumer.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,13 @@ from cli.logs import set_up
 from cx.rules import compile_policy
 from schemas.policy_file import PolicyError, parse_policy
 from streams import admin
-from streams.settings import EXIT_CONFIG, Settings
+from streams.access import AwayError, ask_kafka, ask_redis
+from streams.settings import EXIT_CONFIG, Settings, presets
 
 if TYPE_CHECKING:
     from cx.rules import Rules
+
+log = logging.getLogger(__name__)
 
 
 @click.command(name="worker")
@@ -27,12 +31,23 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    faults = asyncio.run(admin.check(settings))
+    faults = asyncio.run(faults_of(settings))
     for fault in faults:
         click.echo(f"cx: {fault}", err=True)
     if faults:
         sys.exit(EXIT_CONFIG)
     run(settings, rules)
+
+
+async def faults_of(settings: Settings) -> list[str]:
+    """Return what is wrong with the topics, once Kafka and Redis have let us in."""
+    await ask_kafka(settings.kafka)
+    try:
+        await ask_redis(settings.redis, settings.app)
+    except AwayError as error:
+        # Profiles wait for Redis, as they do when it goes away later.
+        log.warning("read model is away", extra={"reason": str(error)})
+    return await admin.check(settings)
 
 
 def load_rules(settings: Settings) -> Rules:
@@ -41,7 +56,8 @@ def load_rules(settings: Settings) -> Rules:
         text = settings.policy.read_text(encoding="utf-8")
         return compile_policy(parse_policy(text, str(settings.policy)))
     except (OSError, UnicodeDecodeError) as error:
-        click.echo(f"cx: policy {settings.policy} cannot be read: {type(error).__name__}", err=True)
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        click.echo(f"cx: policy {settings.policy} cannot be read ({reason}); presets: {', '.join(presets())}", err=True)
     except PolicyError as error:
         click.echo(f"cx: {error}", err=True)
     sys.exit(EXIT_CONFIG)
@@ -49,10 +65,10 @@ def load_rules(settings: Settings) -> Rules:
 
 def run(settings: Settings, rules: Rules) -> None:
     """Run the Faust worker in this process; never returns."""
-    # Before anything makes an event loop.
-    from mode.loop import use  # noqa: PLC0415
+    from streams.loop import Policy  # noqa: PLC0415
 
-    use("uvloop")
+    # Before anything makes an event loop.
+    asyncio.set_event_loop_policy(Policy())
     from faust import Worker  # noqa: PLC0415
 
     from agents.app import build_app  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -50,13 +50,29 @@ class Effects(msgspec.Struct):
     more: bool = False
 
 
+class Cache(Protocol):
+    """Decoded states of a partition; what does not fit is forgotten and decoded again when it is needed."""
+
+    def get(self, key: bytes) -> Any | None:  # noqa: ANN401  # whatever the fold put there
+        """Return the decoded state of *key*, or None."""
+
+    def put(self, key: bytes, decoded: object, encoded_bytes: int) -> None:
+        """Keep *decoded*, whose encoded form has *encoded_bytes*."""
+
+    def __contains__(self, key: bytes) -> bool:
+        """Whether *key* is held."""
+
+
 class PartitionState(Protocol):
     """The state of one partition number of a lane, as a fold sees it."""
 
     number: int
     partitions: int
     tick: int  # last applied, in microseconds; 0 before the first
-    cache: MutableMapping[bytes, Any]  # decoded states, bounded: a fold puts here what it decoded
+
+    @property
+    def cache(self) -> Cache:
+        """Decoded states, bounded: a fold puts here what it decoded."""
 
     def encoded(self, key: bytes) -> bytes | None:
         """Return the encoded state of *key* as of the fold before, or None."""
@@ -75,6 +91,7 @@ class Fold(Protocol):
     topics: tuple[str, ...]
     clock: str  # the topic with the ticks
     policy: str  # hash of what the fold decides by; state made under another is not continued
+    state_format: int  # of the encoded values; a store or changelog of another is not continued
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
         """Fold records of one partition of one topic, in their order."""

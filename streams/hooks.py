@@ -14,16 +14,18 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import IllegalStateError, KafkaError
-from aiokafka.producer import sender
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
+from faust.tables.table import Table
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
+from faust.types import TP, TopicT
 from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.types.services import ServiceT
+
+from streams.transactions import Member
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -36,11 +38,8 @@ log = logging.getLogger(__name__)
 
 FETCH_MAX_WAIT_MS = 20
 POLL_S = 1.0
+READ_ONLY = "a lane's table changes by the effects of its fold only"
 POLL_WAITING_S = 0.05  # while the lane waits for positions, or a buffer was full
-BACKOFF_S = 0.002
-
-# After a transaction follows at once another, the broker may still be ending the first; aiokafka then sleeps 20 ms.
-sender.BACKOFF_OVERRIDE = BACKOFF_S
 
 
 class LaneConsumerThread(driver.AIOKafkaConsumerThread):
@@ -55,6 +54,11 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
     async def positions(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Return the reading positions of the partitions still assigned; they pass control records, records do not."""
         return cast("dict[TP, int]", await self.call_thread(self._positions, list(tps)))
+
+    def member(self) -> Member:
+        """Return who we are in the group."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
+        return Member(coordinator.member_id, coordinator.generation)
 
     async def _positions(self, tps: list[TP]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
@@ -76,6 +80,10 @@ class LaneConsumer(driver.Consumer):
     def lane(self) -> Lane:
         """The lane of this worker's app."""
         return cast("LaneApp", self.app).lane
+
+    def member(self) -> Member:
+        """Return who we are in the group."""
+        return self._thread.member()
 
     def _new_consumer_thread(self) -> LaneConsumerThread:
         return LaneConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -187,7 +195,8 @@ class LaneRecovery(Recovery):
             self.signal_recovery_start.clear()
             generation = self._generation_id
             lane = cast("LaneApp", self.app).lane
-            if not await lane.assign(self._assigned, generation, self._epoch):
+            member = cast("LaneConsumer", self.app.consumer).member()
+            if member.generation != generation or not await lane.assign(self._assigned, member, self._epoch):
                 continue  # another rebalance came in between
             try:
                 await self._resume_streams(generation)
@@ -219,10 +228,42 @@ class LaneTables(TableManager):
         self._tables_registered.set()
 
 
+class LaneTable(Table[bytes, bytes]):
+    """The lane's state as a Faust table, to look at: encoded state by key, of the partitions that this worker has.
+
+    Only folds change it, by their effects; its changelog is written by the lane's transactions.
+    """
+
+    def __getitem__(self, key: bytes) -> bytes:
+        """Return the encoded state of *key*, what is not committed yet included.
+
+        Raises:
+            KeyError: the key is unknown, or another worker's.
+        """
+        value = cast("LaneApp", self.app).lane.encoded(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        """Refuse: written from here, a state would be in no transaction."""
+        raise TypeError(READ_ONLY)
+
+    def __delitem__(self, key: bytes) -> None:
+        """Refuse, as `__setitem__` does."""
+        raise TypeError(READ_ONLY)
+
+
 class LaneApp(App):
     """A Faust app whose topics are read by a batch lane; `lane` is set before it starts."""
 
     lane: Lane
+
+    def input(self, name: str) -> TopicT:
+        """Return the topic *name* as an agent of the lane reads it: bytes, as they are."""
+        return self.topic(
+            name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False
+        )
 
     def _new_transport(self) -> LaneTransport:
         return LaneTransport(self.conf.broker_consumer, self)

@@ -7,17 +7,23 @@ import logging
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from schemas.errors import CxError
 from streams.effects import Effects
-from streams.partition import OWN_KEY, Partition
-from streams.recovery import recover
+from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
+from streams.opening import Opening, close
+from streams.repair import Repair
 from streams.settings import EXIT_CONFIG
-from streams.writer import Folded, Writer
+from streams.store import StoreError
+from streams.ticks import Ticks
+from streams.transactions import Member, ReplacedError, partition_of
+from streams.writer import Folded, Writer, Written
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -26,43 +32,23 @@ if TYPE_CHECKING:
     from faust import Stream
     from faust.types import StreamT
 
-    from streams.effects import Fold, View
+    from streams.effects import Fold
     from streams.hooks import LaneApp
     from streams.readmodel import ReadModel
     from streams.settings import Settings
+    from streams.slot import Slot
 
 log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 70  # what we promised cannot be kept: nothing of the batch is committed, and somebody has to look
-TICKS_MAX = 256  # waiting ticks of a partition; past them its clock is not fetched
-TICK_LIMIT = 1_000  # customers a tick brings forward before others get a turn
 CLOSE_S = 2.0
 HOUSEKEEPING_S = 0.5
 IDLE_COMMIT_S = 1.0
-REPUBLISH_MAX = 1_000
+REJOIN_S = 60.0  # to be given partitions again, once the group has replaced us
 
 
 class LostBatchError(CxError):
     """A batch that the consumer handed over did not reach the fold in its turn."""
-
-
-class Slot:
-    """One partition number that this worker owns."""
-
-    def __init__(self, partition: Partition, writer: Writer) -> None:
-        """Put state and writer together."""
-        self.partition = partition
-        self.writer = writer
-        self.received: dict[str, int] = {}  # by topic, the offset behind what the consumer handed over
-        self.coming: dict[str, deque[int]] = {}  # by topic, first offsets of the batches handed over and not yet folded
-        self.folded: dict[str, int] = {}  # by topic, the offset behind what was folded
-        self.ticks: deque[ConsumerRecord[bytes, bytes]] = deque()
-        self.ticking = False
-        self.logged = -1  # offset of the last changelog record
-
-    def reached(self, topic: str) -> int:
-        """Return the offset before which everything of *topic* is folded; -1 when that is not known yet."""
-        return self.folded.get(topic, -1)
 
 
 class Lane:
@@ -78,13 +64,18 @@ class Lane:
         self.changelog = f"{settings.app}-{name}-changelog"
         self._app, self._readmodel, self._settings = app, readmodel, settings
         self._slots: dict[int, Slot] = {}
+        self._opening = Opening(name, fold.topics, self.changelog, settings)
+        self._ticks = Ticks(self, fold, self._opening)
+        self._repair = Repair(readmodel, fold)
+        self._writer: Writer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.epoch = 0  # counts revocations
         self._generation = -1
-        self._inputs = tuple(topic for topic in fold.topics if topic != fold.clock)
         self._idle_since = 0.0
         self._wanted: set[TP] = set()
         self._assigning = asyncio.Lock()
+        self._dropping = asyncio.Lock()
+        self._rejoining: asyncio.Task[None] | None = None
 
     # What agents call
 
@@ -92,53 +83,60 @@ class Lane:
         """Fold every batch that *stream* brings; the body of an agent."""
         async for event in cast("Stream[Any]", stream).noack().events():
             message = event.message
-            slot = self._slots.get(message.partition)
-            if slot is None:
+            slot, writer = self._slots.get(message.partition), self._writer
+            if slot is None or writer is None:
                 continue
-            await slot.writer.room()
+            await writer.room()
             # Checked after waiting and before folding, with no await in between.
             if message.generation_id != self._generation or self._slots.get(message.partition) is not slot:
                 continue  # of an earlier assignment: the owner of today reads it again
             try:
                 self._take(slot, message.topic, event.value)
-                await self._apply_ticks(slot)
+                await self._ticks.apply(slot)
             except Exception as error:  # noqa: BLE001  # Faust would restart the agent, and commit what comes behind
-                self._failed(message.partition, error)
+                self._failed(error)
 
     # What the group's side calls (streams/hooks.py)
 
-    async def assign(self, assigned: Iterable[TP], generation: int, epoch: int) -> bool:
+    async def assign(self, assigned: Iterable[TP], member: Member, epoch: int) -> bool:
         """Fence, recover and open the numbers in *assigned*; return False if another rebalance overtook this one.
 
         *epoch* is that of the lane when it was assigned: a generation alone does not tell of a revocation since.
         """
         try:
-            return await self._assign(assigned, generation, epoch)
+            return await self._assign(assigned, member, epoch)
         except (CxError, KafkaError, OSError) as error:
-            self._failed(-1, error)
+            self._failed(error)
             raise
 
-    async def _assign(self, assigned: Iterable[TP], generation: int, epoch: int) -> bool:
+    async def _assign(self, assigned: Iterable[TP], member: Member, epoch: int) -> bool:
         async with self._assigning:
             await self._drop_all()
             if epoch != self.epoch:
                 return False
             numbers = sorted({tp.partition for tp in assigned if tp.topic in self.fold.topics})
             self._check_whole(assigned, numbers)
-            writers = {number: self._writer(number) for number in numbers}
             started = time.monotonic()
-            await asyncio.gather(*(writer.start() for writer in writers.values()))
-            states = {number: Partition(number, self._settings.partitions, {}) for number in numbers}
-            told = {number: await self._readmodel.position(number) for number in numbers}
-            recovered = await recover(self._settings.kafka, self.changelog, states, told) if numbers else {}
-            if epoch != self.epoch or generation != self._app.consumer_generation_id:
-                await asyncio.gather(*(writer.stop(CLOSE_S) for writer in writers.values()))
+            slots, committed = await self._opening.open(numbers, self._readmodel) if numbers else ({}, {})
+            if epoch != self.epoch or member.generation != self._app.consumer_generation_id:
+                close(slot.partition for slot in slots.values())
                 return False
-            for number, (last, unseen) in recovered.items():
-                self._check_policy(states[number])
-                self._slots[number] = Slot(states[number], writers[number])
-                self._republish(number, last, unseen)
-            self._generation = generation
+            for slot in slots.values():
+                self._check_state(slot)
+                if slot.unseen != set():
+                    self._readmodel.soil(slot.number)
+            if numbers:
+                self._writer = Writer(
+                    await self._opening.transactions(),
+                    member,
+                    changelog=self.changelog,
+                    on_commit=self._committed,
+                    on_failure=self._failed,
+                    committed=committed,
+                )
+                self._writer.start()
+            self._slots = slots
+            self._generation = member.generation
             self._start_tasks()
             seconds = round(time.monotonic() - started, 3)
             log.info("partitions opened", extra={"partitions": len(numbers), "seconds": seconds})
@@ -151,10 +149,13 @@ class Lane:
 
     async def _drop_all(self) -> None:
         self._generation = -1
-        slots, self._slots = self._slots, {}
-        whole = await asyncio.gather(*(slot.writer.stop(CLOSE_S) for slot in slots.values()))
-        if slots:
-            log.info("partitions closed", extra={"partitions": len(slots), "given_up": whole.count(False)})
+        async with self._dropping:  # whoever comes second may open the stores again: they have to be closed
+            slots, self._slots = self._slots, {}
+            writer, self._writer = self._writer, None
+            whole = writer is None or await writer.stop(CLOSE_S)
+            close(slot.partition for slot in slots.values())
+            if slots:
+                log.info("partitions closed", extra={"partitions": len(slots), "whole": whole})
 
     async def close(self) -> None:
         """End the lane for good."""
@@ -163,6 +164,7 @@ class Lane:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self.revoke()
+        await self._opening.stop()
         await self._readmodel.stop()
 
     def handed_over(self, tp: TP, first: int, behind: int) -> None:
@@ -174,7 +176,7 @@ class Lane:
 
     def wanted_positions(self) -> set[TP]:
         """Return, once, the partitions whose reading position the lane wants to know."""
-        wanted, self._wanted = self._wanted, set()
+        wanted, self._wanted = self._wanted | self._ticks.wanted(), set()
         return wanted
 
     def note_positions(self, positions: Mapping[TP, int]) -> None:
@@ -185,6 +187,11 @@ class Lane:
                 continue  # handed over and not folded yet: the position is ahead of the fold
             slot.folded[tp.topic] = max(slot.reached(tp.topic), position)
 
+    def encoded(self, key: bytes) -> bytes | None:
+        """Return the encoded state of *key* where this worker has it, what is not committed yet included."""
+        slot = self._slots.get(partition_of(key, self._settings.partitions))
+        return None if slot is None else slot.partition.encoded(key)
+
     # Folding
 
     def _take(self, slot: Slot, topic: str, records: list[ConsumerRecord[bytes, bytes]]) -> None:
@@ -193,67 +200,47 @@ class Lane:
             # To fold on would commit offsets behind a batch that nobody has folded.
             raise LostBatchError(topic)
         if topic == self.fold.clock:
-            slot.ticks.extend(records)
-            if len(slot.ticks) > TICKS_MAX:
-                self._app.consumer.on_buffer_full(TP(topic, slot.partition.number))
+            self._ticks.take(slot, records)
         else:
             self._fold(slot, topic, records)
 
     def _fold(self, slot: Slot, topic: str, records: list[ConsumerRecord[bytes, bytes]]) -> None:
         effects = self.fold.fold(slot.partition, records)
-        self._done(slot, effects, topic, records[0].offset, records[-1].offset)
+        reach(AFTER_FOLD)
+        self.done(slot, effects, topic, records[0].offset, records[-1].offset)
 
-    def _done(self, slot: Slot, effects: Effects, topic: str, first: int, last: int) -> None:
+    # What ticks call (streams/ticks.py)
+
+    def done(self, slot: Slot, effects: Effects, topic: str, first: int, last: int) -> None:
         """Give the effects of the records *first* to *last* to the writer, with the offset behind them."""
         slot.folded[topic] = last + 1
-        self._put(slot, effects, {topic: last + 1}, [(topic, first, last)])
+        self.put(slot, Folded(effects, {topic: last + 1}, [(topic, first, last)]))
 
-    def _put(self, slot: Slot, effects: Effects, offsets: dict[str, int], batches: list[tuple[str, int, int]]) -> None:
-        for key, value in effects.changed.items():
+    def put(self, slot: Slot, folded: Folded) -> None:
+        """Let folds see the new states, and the writer make them durable."""
+        for key, value in folded.effects.changed.items():
             slot.partition.put(key, value)
-        own = slot.partition.own_record(self.fold.policy) if effects.changed or batches else None
-        slot.writer.put(Folded(effects, offsets, batches, own))
+        if folded.effects.changed or folded.batches:
+            folded.own_record = slot.partition.own_record(self.fold.policy, self.fold.state_format)
+        if self._writer is not None:
+            self._writer.put(slot.number, folded)
 
-    async def _apply_ticks(self, slot: Slot) -> None:
-        """Apply the ticks whose time has come: everything that was written before them is folded."""
-        if slot.ticking:
-            return
-        slot.ticking = True
-        try:
-            while slot.ticks and self._is_live(slot):
-                record = slot.ticks[0]
-                clock = self.fold.clock
-                try:
-                    at, upto = self.fold.read_tick(record)
-                except CxError as error:
-                    reason, loc = getattr(error, "reason", "invalid"), getattr(error, "loc", "")
-                    effects = Effects(outputs=[self.fold.reject(record, str(reason), str(loc))])
-                    slot.ticks.popleft()
-                    self._done(slot, effects, clock, record.offset, record.offset)
-                    continue
-                short = {topic for topic in self._inputs if slot.reached(topic) < upto.get(topic, 0)}
-                if short:
-                    self._wanted |= {TP(topic, slot.partition.number) for topic in short}
-                    return
-                slot.partition.tick = max(slot.partition.tick, at)
-                while True:
-                    await slot.writer.room()
-                    if not self._is_live(slot):
-                        return
-                    effects = self.fold.tick(slot.partition, TICK_LIMIT)
-                    if not effects.more:
-                        break
-                    self._put(slot, effects, {}, [])
-                    await asyncio.sleep(0)
-                slot.ticks.popleft()
-                self._done(slot, effects, clock, record.offset, record.offset)
-        finally:
-            slot.ticking = False
-            if len(slot.ticks) <= TICKS_MAX // 2 and self._is_live(slot):
-                self._app.consumer.on_buffer_drop(TP(self.fold.clock, slot.partition.number))
+    async def room(self) -> None:
+        """Wait until more may be folded."""
+        if self._writer is not None:
+            await self._writer.room()
 
-    def _is_live(self, slot: Slot) -> bool:
-        return self._slots.get(slot.partition.number) is slot
+    def is_live(self, slot: Slot) -> bool:
+        """Whether *slot* is still ours."""
+        return self._slots.get(slot.number) is slot
+
+    def pause(self, tp: TP) -> None:
+        """Fetch no more of *tp* for now."""
+        self._app.consumer.on_buffer_full(tp)
+
+    def resume(self, tp: TP) -> None:
+        """Fetch *tp* again."""
+        self._app.consumer.on_buffer_drop(tp)
 
     # Housekeeping
 
@@ -273,7 +260,7 @@ class Lane:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failed(-1, error)
+            self._failed(error)
 
     async def _keep_house(self) -> None:
         """Retry waiting ticks, and commit positions behind control records."""
@@ -281,7 +268,7 @@ class Lane:
             await asyncio.sleep(HOUSEKEEPING_S if not self._waiting() else HOUSEKEEPING_S / 10)
             now = time.monotonic()
             for slot in list(self._slots.values()):
-                await self._apply_ticks(slot)
+                await self._ticks.apply(slot)
             if now - self._idle_since >= IDLE_COMMIT_S:
                 self._idle_since = now
                 self._commit_idle()
@@ -292,7 +279,7 @@ class Lane:
             await asyncio.sleep(IDLE_COMMIT_S)
             for number in self._readmodel.dirty():
                 if slot := self._slots.get(number):
-                    await self._republish_all(slot)
+                    await self._repair.mend(slot, self.is_live)
 
     def _waiting(self) -> bool:
         return any(slot.ticks for slot in self._slots.values())
@@ -301,87 +288,57 @@ class Lane:
         """Commit reading positions that stand behind control records, so that lag is 0 when all is done."""
         for number, slot in self._slots.items():
             self._wanted |= {TP(topic, number) for topic in self.fold.topics}
-            if slot.writer.idle and not slot.ticks:
-                committed = slot.writer.committed
-                ahead = {t: offset for t, offset in slot.folded.items() if offset > committed.get(t, 0)}
+            if self._writer is not None and self._writer.is_idle(number) and not slot.ticks:
+                committed = self._writer.committed
+                ahead = {
+                    topic: offset
+                    for topic, offset in slot.folded.items()
+                    if offset > committed.get(TopicPartition(topic, number), 0)
+                }
                 if ahead:
-                    slot.writer.put(Folded(Effects(), ahead))
+                    self.put(slot, Folded(Effects(), ahead))
 
     async def _write_ticks(self) -> None:
-        """Write one tick per owned partition and interval, each in its partition's transaction."""
+        """Write one tick per owned partition and interval."""
         while True:
             await asyncio.sleep(self._settings.tick_seconds)
-            slots = dict(self._slots)
-            if not slots:
-                continue
-            at = time.time_ns() // 1_000  # before the ends are read: what is recorded until now lies before them
-            tps = [TP(topic, number) for number in slots for topic in self._inputs]
-            try:
-                ends = await self._app.consumer.highwaters(*tps)
-            except Exception as error:  # noqa: BLE001  # the broker is away: ticks wait, as events do
-                log.warning("no tick: end offsets unknown", extra={"error": type(error).__name__})
-                continue
-            for number, slot in slots.items():
-                if self._is_live(slot):
-                    upto = {topic: ends[TP(topic, number)] for topic in self._inputs if ends.get(TP(topic, number))}
-                    tick = self.fold.make_tick(at, upto, number)
-                    slot.writer.put(Folded(Effects(outputs=[tick]), {}))
+            if self._slots:
+                await self._ticks.write(list(self._slots.values()))
 
     # Read model
 
-    def _committed(self, number: int, offset: int, views: list[View]) -> None:
-        if slot := self._slots.get(number):
-            slot.logged = offset
-        self._readmodel.push(number, offset, views)
-
-    def _republish(self, number: int, last: int, keys: set[bytes]) -> None:
-        """Push again what the worker before us may have committed without telling the read model."""
-        self._slots[number].logged = last
-        partition = self._slots[number].partition
-        views = [view for key in keys if key != OWN_KEY and (view := self._view(partition, key))]
-        if views:
-            log.info("read model repaired", extra={"partition": number, "views": len(views)})
-        self._readmodel.push(number, last, views)
-
-    async def _republish_all(self, slot: Slot) -> None:
-        """Push a whole partition again, in portions: Redis was away for too long, or has lost what it had."""
-        log.info(
-            "read model is made again", extra={"partition": slot.partition.number, "customers": len(slot.partition)}
-        )
-        logged = slot.logged
-        for keys in _chunks(list(slot.partition.keys()), REPUBLISH_MAX):
-            views = [view for key in keys if (view := self._view(slot.partition, key))]
-            self._readmodel.push(slot.partition.number, None, views)
-            await self._readmodel.drained()
-            if not self._is_live(slot):
-                return
-        self._readmodel.mended(slot.partition.number, logged)
-
-    def _view(self, partition: Partition, key: bytes) -> View | None:
-        value = partition.encoded(key)
-        return self.fold.view(value, partition.tick) if value is not None else None
+    def _committed(self, written: Written) -> None:
+        slot = self._slots.get(written.number)
+        if slot is None or written.offset < 0:
+            return
+        slot.partition.committed(written.changed, written.own_record, written.offset)
+        reach(BEFORE_REDIS)
+        slot.logged = written.offset
+        self._readmodel.push(written.number, written.offset, written.views)
 
     # Guards
 
-    def _writer(self, number: int) -> Writer:
-        settings = self._settings
-        return Writer(
-            settings.kafka,
-            group=settings.app,
-            lane=self.name,
-            number=number,
-            changelog=self.changelog,
-            on_commit=self._committed,
-            on_failure=self._failed,
-        )
-
-    def _failed(self, number: int, error: BaseException) -> None:
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, ReplacedError):
+            log.warning("the group has given our partitions away", extra={"detail": str(error)})
+            self._rejoining = asyncio.create_task(self._rejoin(self.epoch))
+            return
+        if isinstance(error, StoreError):
+            for slot in self._slots.values():
+                with suppress(StoreError):
+                    slot.partition.reset()
         log.critical(
-            "partition cannot be written, worker stops",
-            extra={"partition": number, "error": type(error).__name__},
-            exc_info=error,
+            "partitions cannot be written, worker stops", extra={"error": type(error).__name__}, exc_info=error
         )
         _exit(EXIT_BROKEN)
+
+    async def _rejoin(self, epoch: int) -> None:
+        """Forget everything and wait for a new assignment: the consumer finds out by itself that it has to rejoin."""
+        await self._drop_all()
+        await asyncio.sleep(REJOIN_S)
+        if self.epoch == epoch:
+            log.critical("no partitions were assigned again, worker stops")
+            _exit(EXIT_BROKEN)
 
     def _check_whole(self, assigned: Iterable[TP], numbers: list[int]) -> None:
         """Refuse an assignment that gives us a number of one topic and not of another."""
@@ -391,17 +348,21 @@ class Lane:
             log.critical("assignment splits partition numbers over workers", extra={"partitions": torn})
             _exit(EXIT_CONFIG)
 
-    def _check_policy(self, partition: Partition) -> None:
+    def _check_state(self, slot: Slot) -> None:
+        """Refuse to continue state of another format, or made under another policy."""
+        partition = slot.partition
+        if partition.state_format not in {0, self.fold.state_format}:
+            log.critical(
+                "state is of another format",
+                extra={"state": partition.state_format, "reads": self.fold.state_format},
+            )
+            _exit(EXIT_CONFIG)
         if partition.policy and partition.policy != self.fold.policy:
             log.critical(
                 "state was made under another policy; publishing a new one is not supported yet",
                 extra={"state": partition.policy[:12], "configured": self.fold.policy[:12]},
             )
             _exit(EXIT_CONFIG)
-
-
-def _chunks(keys: list[bytes], size: int) -> Iterable[list[bytes]]:
-    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 def _exit(code: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio import Redis
@@ -69,7 +70,7 @@ class ReadModel:
         self._waiting: dict[str, View] = {}
         self._positions: dict[int, int] = {}
         self._written: dict[int, int] = {}  # positions as we wrote them last
-        self._dirty: set[int] = set()  # partitions of which something is missing, until they are mended
+        self._dirty: dict[int, int] = {}  # partitions of which something is missing, and how often that was found
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -94,7 +95,7 @@ class ReadModel:
     def push(self, partition: int, offset: int | None, views: list[View]) -> None:
         """Take *views* of a partition, complete up to the changelog *offset* where one is given."""
         if len(self._waiting) + len(views) > BACKLOG_MAX:
-            self._dirty.add(partition)
+            self.soil(partition)
         else:
             for view in views:
                 self._waiting[view.key] = view
@@ -107,13 +108,26 @@ class ReadModel:
         """Wait until everything taken is written."""
         await self._idle.wait()
 
+    def soil(self, partition: int) -> None:
+        """Take note that something of *partition* is missing; its position stays as it is until that is mended."""
+        self._dirty[partition] = self.soiled(partition) + 1
+
+    def soiled(self, partition: int) -> int:
+        """Return how often something of *partition* was found missing since it was whole."""
+        return self._dirty.get(partition, 0)
+
     def dirty(self) -> set[int]:
         """Return the partitions whose views must be made again from their state; none while Redis is away."""
         return set() if self._failing else set(self._dirty)
 
-    def mended(self, partition: int, offset: int) -> None:
-        """Take note that all views of *partition* up to the changelog *offset* were pushed again."""
-        self._dirty.discard(partition)
+    def mended(self, partition: int, offset: int, soiled: int) -> None:
+        """Take note that all views of *partition* up to the changelog *offset* were pushed again.
+
+        What was found missing after *soiled* times may be of a view that had been pushed already.
+        """
+        if self.soiled(partition) != soiled:
+            return
+        self._dirty.pop(partition, None)
         self._written.pop(partition, None)
         self.push(partition, offset, [])
 
@@ -171,11 +185,41 @@ class ReadModel:
             lost = {p for p, value in zip(known, stored, strict=True) if value is None or int(value) < self._written[p]}
             if lost:
                 log.warning("read model has lost data", extra={"partitions": len(lost)})
-            self._dirty |= lost
+            for partition in lost:
+                self.soil(partition)
         safe = {p: offset for p, offset in positions.items() if p not in self._dirty}
         if safe:
             await self._client.mset({position_key(self._app, p): offset for p, offset in safe.items()})
             self._written |= safe
+
+
+class NoReadModel(ReadModel):
+    """For a lane that shows nothing: takes views and forgets them."""
+
+    def __init__(self) -> None:
+        """Connect to nothing."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    async def stop(self, deadline_s: float = 1.0) -> None:
+        """Do nothing."""
+        del deadline_s
+
+    def push(self, partition: int, offset: int | None, views: list[View]) -> None:
+        """Do nothing."""
+
+    def soil(self, partition: int) -> None:
+        """Do nothing."""
+
+    def dirty(self) -> set[int]:
+        """Return nothing."""
+        return set()
+
+    async def position(self, partition: int) -> int:
+        """Say that everything has been written."""
+        del partition
+        return sys.maxsize
 
 
 def _profile(view: View) -> bytes | None:

@@ -3,40 +3,90 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from schemas.topics import CUSTOMER_PARTITIONS
+from streams.tls import TlsFiles
 
 EXIT_CONFIG: Final = 78  # a process ends with it where settings, policy or topics are wrong
 PREFIX: Final = "CX_"
 OTHER_VARIABLES: Final = frozenset({"CONFIG", "EXAMPLES"})  # which file to read; how many examples tests make
+PRESETS: Final = Path(__file__).resolve().parents[1] / "policies"  # beside us in a checkout as where it is installed
+
+_ADDRESS = re.compile(r"([^\s:/@\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?")
 
 
-class KafkaSettings(BaseModel):
+def presets() -> list[str]:
+    """Return the names of the policies that come along."""
+    return sorted(found.stem for found in PRESETS.glob("*.yaml"))
+
+
+def _servers(text: str) -> str:
+    addresses = [part.strip() for part in text.split(",")]
+    if not all(map(_ADDRESS.fullmatch, addresses)):
+        message = "should be host:port, or several of them with commas between"
+        raise ValueError(message)
+    return ",".join(addresses)
+
+
+def _redis_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme == "unix" or (parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0)
+    except ValueError:
+        fits = False
+    if not fits:
+        # What is wrong with it is not said: it may hold a password.
+        message = "should be redis://host:port/number, or rediss://… for TLS"
+        raise ValueError(message)
+    return text
+
+
+def _policy_file(path: Path) -> Path:
+    """Return the preset of a bare word; whatever has a folder or an ending is a file, from where the process stands."""
+    if path.suffix or len(path.parts) != 1:
+        return path.absolute()
+    preset = PRESETS / f"{path}.yaml"
+    if not preset.is_file():
+        message = f"there is no preset {path}, but {', '.join(presets())}; a file is named with its ending"
+        raise ValueError(message)
+    return preset
+
+
+class KafkaSettings(TlsFiles):
     """Where Kafka is, and how to prove who we are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    bootstrap: str = "127.0.0.1:9092"
+    bootstrap: Annotated[str, AfterValidator(_servers)] = "127.0.0.1:9092"
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     username: str | None = None
     password: SecretStr | None = None
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     session_timeout_s: Annotated[float, Field(ge=1, le=300)] = 6.0
     heartbeat_s: Annotated[float, Field(gt=0, le=60)] = 1.5
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Refuse what would connect in another way than its writer believes."""
+        if "SASL" not in self.security and (self.username or self.password):
+            message = f"a username or password is given, but security {self.security} sends none"
+            raise ValueError(message)
+        if "SASL" in self.security and not (self.username and self.password):
+            message = f"security {self.security} needs a username and a password"
+            raise ValueError(message)
+        self.refuse_unusable(tls="SSL" in self.security, asked_by="security SSL or SASL_SSL")
+        return self
+
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return the TLS context that `security` asks for, with host names checked, or None without TLS."""
-        return _tls(self.ca_file, self.cert_file, self.key_file) if "SSL" in self.security else None
+        return self.context() if "SSL" in self.security else None
 
     def client_options(self) -> dict[str, Any]:
         """Return what every aiokafka client takes to connect."""
@@ -52,16 +102,25 @@ class KafkaSettings(BaseModel):
         return options
 
 
-class RedisSettings(BaseModel):
+class RedisSettings(TlsFiles):
     """Where the read model is; `rediss://` means TLS, and an ACL user may be named."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    url: str = "redis://127.0.0.1:6379/0"
+    url: Annotated[str, AfterValidator(_redis_url)] = "redis://127.0.0.1:6379/0"
     username: str | None = None
     password: SecretStr | None = None
-    ca_file: Path | None = None
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Refuse what would connect in another way than its writer believes."""
+        self.refuse_unusable(tls=self.is_tls, asked_by="a url with rediss://")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where it is, in words for a person: without user name and password."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
 
     def client_options(self) -> dict[str, Any]:
         """Return what `redis.asyncio.from_url` takes beside the address."""
@@ -70,9 +129,17 @@ class RedisSettings(BaseModel):
             options["username"] = self.username
         if self.password:
             options["password"] = self.password.get_secret_value()
-        if self.ca_file:
-            options["ssl_ca_certs"] = str(self.ca_file)
+        if self.is_tls:
+            options |= {"ssl_check_hostname": True, "ssl_min_version": ssl.TLSVersion.TLSv1_2}
+        for name, file in (("ca_certs", self.ca_file), ("certfile", self.cert_file), ("keyfile", self.key_file)):
+            if file:
+                options[f"ssl_{name}"] = str(file)
         return options
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the address asks for TLS."""
+        return self.url.startswith("rediss:")
 
 
 class Settings(BaseSettings):
@@ -80,6 +147,7 @@ class Settings(BaseSettings):
 
     Attributes:
         app: Kafka group of the workers, and first part of the changelogs' names.
+        policy: A file, or one of the presets that come along: `retail-vn`, `minimal`.
         clock: Who writes ticks: the `owner` of a partition, or an `external` producer (a generator, an import).
         partitions: Partitions of each topic of the customer lane; final once events are in.
     """
@@ -94,7 +162,7 @@ class Settings(BaseSettings):
     )
 
     app: str = "cx"
-    policy: Path = Path("policies/retail-vn.yaml")
+    policy: Annotated[Path, AfterValidator(_policy_file)] = Path("retail-vn")
     data: Path = Path(".cx")
     clock: Literal["owner", "external"] = "owner"
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600)] = 1.0
@@ -126,11 +194,3 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         file = Path(os.environ.get("CX_CONFIG", "cx.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
-
-
-def _tls(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if cert_file:
-        context.load_cert_chain(cert_file, key_file)
-    return context

@@ -1,31 +1,34 @@
-"""The writer of one partition number: folded batches become durable in order, each group in one transaction."""
+"""The writer: makes what a worker's partitions folded durable, one transaction after the other, in the order folded."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections import deque
-from typing import TYPE_CHECKING
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaProducer, TopicPartition
+import orjson
+from aiokafka.structs import TopicPartition
 
-from streams.effects import Outgoing, View
+from streams.effects import Effects
+from streams.failpoints import COMMITTED, reach
 from streams.partition import OWN_KEY
+from streams.transactions import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from streams.effects import Effects
-    from streams.settings import KafkaSettings
+    from streams.effects import View
+    from streams.transactions import Member, Transactions
 
 log = logging.getLogger(__name__)
 
-PENDING_MAX = 64  # folded batches that wait; more, and the fold waits
-GROUP_RECORDS_MAX = 5_000  # per transaction: an open one blocks every read-committed reader of what it touched
-TRANSACTION_TIMEOUT_MS = 10_000
-REQUEST_BYTES_MAX = 4 << 20
+PENDING_RECORDS_MAX: Final = 20_000  # folded and not yet written; more, and the fold waits
+GROUP_RECORDS_MAX: Final = 5_000  # per transaction: an open one blocks every read-committed reader of what it touched
+GROUP_BYTES_MAX: Final = 8 << 20
+BATCHES_HEADER: Final = "cx-batches"
+ABORT_S: Final = 0.5
 
 
 class Folded(msgspec.Struct):
@@ -36,80 +39,110 @@ class Folded(msgspec.Struct):
     batches: list[tuple[str, int, int]] = []  # topic, first and last offset, in the order of folding
     own_record: bytes | None = None
 
+    @property
+    def records(self) -> int:
+        """How many records this will write."""
+        return len(self.effects.outputs) + len(self.effects.changed) + 1
+
+    @property
+    def bytes(self) -> int:
+        """About how large they are."""
+        values = sum(len(value) for value in self.effects.changed.values() if value)
+        return values + sum(len(out.value or b"") for out in self.effects.outputs)
+
+
+class Written(NamedTuple):
+    """What a transaction has made durable of one partition."""
+
+    number: int
+    changed: dict[bytes, bytes | None]
+    own_record: bytes | None
+    views: list[View]
+    offset: int  # of its last changelog record, which is its own; -1 where the changelog was not written to
+
+
+class _Share:
+    """One partition's part of a transaction, put together from what was folded."""
+
+    def __init__(self) -> None:
+        self.changed: dict[bytes, bytes | None] = {}
+        self.views: dict[str, View] = {}
+        self.batches: list[tuple[str, int, int]] = []
+        self.own_record: bytes | None = None
+
+    def add(self, folded: Folded) -> None:
+        self.changed |= folded.effects.changed
+        self.views |= {view.key: view for view in folded.effects.views}
+        self.batches += folded.batches
+        self.own_record = folded.own_record or self.own_record
+
 
 class Writer:
-    """Owns the transactional producer of one partition number; starting it fences whoever had the number before."""
+    """Writes for all partitions of a worker, from one assignment to the next.
+
+    Batches that come in while a transaction is on its way share the next one, whatever partitions they are of.
+    """
 
     def __init__(
         self,
-        kafka: KafkaSettings,
+        transactions: Transactions,
+        member: Member,
         *,
-        group: str,
-        lane: str,
-        number: int,
         changelog: str,
-        on_commit: Callable[[int, int, list[View]], None],
-        on_failure: Callable[[int, BaseException], None],
+        on_commit: Callable[[Written], None],
+        on_failure: Callable[[BaseException], None],
+        committed: Mapping[TopicPartition, int],
     ) -> None:
-        """Prepare; *on_commit* gets (partition, last changelog offset, views), *on_failure* the end of the writer."""
-        self.number = number
-        self.committed: dict[str, int] = {}
-        self._group, self._changelog = group, changelog
+        """Prepare; *committed* is what the group has read so far, *on_failure* gets the end of the writer."""
+        self.committed = dict(committed)
+        self._transactions, self._member, self._changelog = transactions, member, changelog
         self._on_commit, self._on_failure = on_commit, on_failure
-        self._pending: deque[Folded] = deque()
+        self._pending: deque[tuple[int, Folded]] = deque()
+        self._records = 0
+        self._unwritten: Counter[int] = Counter()
         self._wake, self._room, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
         self._empty.set()
+        self._failed = False
         self._task: asyncio.Task[None] | None = None
-        self._producer = AIOKafkaProducer(
-            transactional_id=f"{group}-{lane}-{number}",
-            acks="all",
-            linger_ms=0,
-            compression_type="lz4",
-            max_batch_size=1 << 18,
-            max_request_size=REQUEST_BYTES_MAX,
-            retry_backoff_ms=10,
-            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-            **kafka.client_options(),
-        )
 
-    async def start(self) -> None:
-        """Initialise the transactional id, which waits out and fences the predecessor, and begin to write."""
-        await self._producer.start()
-        self._task = asyncio.create_task(self._run(), name=f"writer-{self.number}")
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="writer")
 
     async def room(self) -> None:
-        """Wait until another batch may be folded."""
+        """Wait until another batch may be folded, or nothing is written any more."""
         await self._room.wait()
 
-    def put(self, folded: Folded) -> None:
-        """Take a folded batch; the order of calls is the order of the changelog."""
-        self._pending.append(folded)
+    def put(self, number: int, folded: Folded) -> None:
+        """Take what partition *number* folded; the order of calls is the order of its changelog."""
+        self._pending.append((number, folded))
+        self._unwritten[number] += 1
+        self._records += folded.records
         self._empty.clear()
         self._wake.set()
-        if len(self._pending) >= PENDING_MAX:
+        if self._records >= PENDING_RECORDS_MAX:
             self._room.clear()
 
-    @property
-    def idle(self) -> bool:
-        """Whether all that was put is committed."""
-        return self._empty.is_set()
+    def is_idle(self, number: int) -> bool:
+        """Whether all that was put for partition *number* is committed."""
+        return not self._unwritten[number]
 
     async def stop(self, deadline_s: float) -> bool:
-        """Commit what is pending, for *deadline_s* at most, and close; return False if something had to be given up."""
+        """Commit what is pending, for *deadline_s* at most; return False if something had to be given up."""
         whole = True
-        try:
-            await asyncio.wait_for(self._empty.wait(), deadline_s)
-        except TimeoutError:
-            whole = False
+        if not self._failed:
+            try:
+                await asyncio.wait_for(self._empty.wait(), deadline_s)
+            except TimeoutError:
+                whole = False
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        try:
-            await asyncio.wait_for(self._producer.stop(), deadline_s)
-        except Exception as error:  # noqa: BLE001  # closing is best effort: the successor's fence ends what is left open
-            log.warning("producer did not close", extra={"partition": self.number, "error": type(error).__name__})
-        return whole
+        if not whole:
+            await self._abort()
+        self._room.set()  # whoever waits finds that the partition is not its own any more
+        return whole and not self._failed
 
     async def _run(self) -> None:
         try:
@@ -122,82 +155,68 @@ class Writer:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  # whatever it was, nothing of the group is committed
-            self._on_failure(self.number, error)
-
-    def _take(self) -> list[Folded]:
-        """Take what waits, as far as one transaction should hold."""
-        group: list[Folded] = []
-        records = 0
-        while self._pending and records < GROUP_RECORDS_MAX:
-            folded = self._pending.popleft()
-            records += len(folded.effects.outputs) + len(folded.effects.changed)
-            group.append(folded)
-        if len(self._pending) < PENDING_MAX:
-            self._room.set()
-        return group
-
-    async def _write(self, group: list[Folded]) -> None:
-        offsets: dict[str, int] = {}
-        changed: dict[bytes, bytes | None] = {}
-        views: dict[str, View] = {}
-        outputs: list[Outgoing] = []
-        batches: list[tuple[str, int, int]] = []
-        own_record = None
-        for folded in group:
-            offsets |= folded.offsets
-            changed |= folded.effects.changed
-            outputs += folded.effects.outputs
-            batches += folded.batches
-            own_record = folded.own_record or own_record
-            views |= {view.key: view for view in folded.effects.views}
-        last = await self._transact(outputs, changed, own_record, batches, offsets)
-        self.committed |= offsets
-        if last >= 0:
-            self._on_commit(self.number, last, list(views.values()))
-
-    async def _transact(
-        self,
-        outputs: list[Outgoing],
-        changed: dict[bytes, bytes | None],
-        own_record: bytes | None,
-        batches: list[tuple[str, int, int]],
-        offsets: dict[str, int],
-    ) -> int:
-        """Write all or nothing; return the offset of the last changelog record, or -1 if there was none."""
-        producer = self._producer
-        await producer.begin_transaction()
-        try:
-            sends = [
-                await producer.send(
-                    out.topic, out.value, key=out.key, partition=out.partition, headers=list(out.headers)
-                )
-                for out in outputs
-            ]
-            logged = [
-                await producer.send(self._changelog, value, key=key, partition=self.number)
-                for key, value in changed.items()
-            ]
-            if own_record is not None:
-                headers = [("cx-batches", json.dumps(batches).encode())]
-                logged.append(
-                    await producer.send(
-                        self._changelog, own_record, key=OWN_KEY, partition=self.number, headers=headers
-                    )
-                )
-            # Each one awaited: a record refused for good does not fail the transaction by itself, it is just missing.
-            await asyncio.gather(*sends)
-            done = await asyncio.gather(*logged)
-            if offsets:
-                tps = {TopicPartition(topic, self.number): offset for topic, offset in offsets.items()}
-                await producer.send_offsets_to_transaction(tps, self._group)
-        except BaseException:
             await self._abort()
-            raise
-        await producer.commit_transaction()
-        return max((record.offset for record in done), default=-1)
+            self._failed = True
+            self._empty.set()  # nothing that waits will ever be written: `stop` need not wait for it
+            self._on_failure(error)
 
     async def _abort(self) -> None:
         try:
-            await asyncio.wait_for(self._producer.abort_transaction(), 2)
-        except Exception as error:  # noqa: BLE001  # fenced, or the broker is away: the transaction times out by itself
-            log.warning("transaction was left to time out", extra={"error": type(error).__name__})
+            await asyncio.wait_for(self._transactions.abort(), ABORT_S)
+        except TimeoutError:
+            log.info("an open transaction is left to the successor")
+
+    def _take(self) -> list[tuple[int, Folded]]:
+        """Take what waits, as far as one transaction should hold."""
+        group: list[tuple[int, Folded]] = []
+        records = size = 0
+        while self._pending and records < GROUP_RECORDS_MAX and size < GROUP_BYTES_MAX:
+            number, folded = self._pending.popleft()
+            records += folded.records
+            size += folded.bytes
+            group.append((number, folded))
+        self._records -= records
+        if self._records < PENDING_RECORDS_MAX:
+            self._room.set()
+        return group
+
+    async def _write(self, group: list[tuple[int, Folded]]) -> None:
+        shares: dict[int, _Share] = {}
+        offsets: dict[TopicPartition, int] = {}
+        records: list[Record] = []
+        for number, folded in group:
+            shares.setdefault(number, _Share()).add(folded)
+            offsets |= {TopicPartition(topic, number): offset for topic, offset in folded.offsets.items()}
+            records += [
+                Record(out.topic, await self._partition_of(out.topic, out.key, out.partition), *out[1:4])
+                for out in folded.effects.outputs
+            ]
+        for number in shares.keys() - {tp.partition for tp in offsets}:
+            offsets |= self._known_offset(number)
+        for number, share in shares.items():
+            records += [Record(self._changelog, number, key, value) for key, value in share.changed.items()]
+            if share.own_record is not None:
+                headers = ((BATCHES_HEADER, orjson.dumps(share.batches)),)
+                records.append(Record(self._changelog, number, OWN_KEY, share.own_record, headers))
+        last = await self._transactions.commit(records, offsets, self._member)
+        reach(COMMITTED)
+        self.committed |= offsets
+        for number, _ in group:
+            self._unwritten[number] -= 1
+        for number, share in shares.items():
+            offset = last.get(TopicPartition(self._changelog, number), -1)
+            self._on_commit(Written(number, share.changed, share.own_record, list(share.views.values()), offset))
+
+    def _known_offset(self, number: int) -> dict[TopicPartition, int]:
+        """Return an offset of partition *number* that is committed already.
+
+        By offsets the group knows whether we are still its member, and whoever takes *number* over waits for a
+        transaction on its offsets, also where the records come late.
+        """
+        tp, offset = next((tp, offset) for tp, offset in self.committed.items() if tp.partition == number)
+        return {tp: max(offset, 0)}
+
+    async def _partition_of(self, topic: str, key: bytes | None, partition: int | None) -> int:
+        if partition is not None:
+            return partition
+        return await self._transactions.partition_for(topic, key)

@@ -12,12 +12,17 @@ import pytest
 from cli.tail import NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+NONE: dict[str, str] = {}
 
-def cx(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+
+def cx(
+    *arguments: str, cwd: Path | None = None, variables: Mapping[str, str] = NONE
+) -> subprocess.CompletedProcess[str]:
     nowhere = {"CX_KAFKA__BOOTSTRAP": "127.0.0.1:1", "CX_REDIS__URL": "redis://user:pass-w0rd@127.0.0.1:1/0"}
-    environment = os.environ | nowhere | {"CX_CONFIG": os.devnull}
+    environment = {**os.environ, **nowhere, "CX_CONFIG": os.devnull, **variables}
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments], env=environment, cwd=cwd, capture_output=True, text=True, check=False
     )
@@ -45,8 +50,10 @@ def test_tail_refuses_what_is_no_output(topic: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("customer", "lan"), "cx: Redis does not answer as it should (ConnectionError)"),
-        (("tail", "--limit", "1"), "cx: Kafka does not answer as it should (KafkaConnectionError)"),
+        (("customer", "lan"), "cx: Redis at 127.0.0.1:1 does not answer as it should (ConnectionError): is it running"),
+        (("tail", "--limit", "1"), "cx: Kafka at 127.0.0.1:1 does not answer as it should (ConnectionRefusedError)"),
+        (("topics", "check"), "cx: Kafka at 127.0.0.1:1 does not answer as it should (ConnectionRefusedError)"),
+        (("generate", "--seconds", "1"), "cx: Kafka at 127.0.0.1:1 does not answer as it should"),
     ],
 )
 def test_a_server_that_is_away_is_said_in_one_line_without_its_password(arguments: tuple[str, ...], line: str) -> None:
@@ -56,6 +63,19 @@ def test_a_server_that_is_away_is_said_in_one_line_without_its_password(argument
     assert said.stderr.startswith(line)
     assert said.stderr.count("\n") == 1
     assert "pass-w0rd" not in said.stderr
+
+
+def test_a_misspelt_variable_and_a_wrong_value_are_one_line_each() -> None:
+    for name, line in (
+        ("CX_REDDIS__URL", "cx: there is no CX_REDDIS\n"),
+        ("CX_KAFKA__SECURITY", "cx: setting kafka.security: Input should be 'PLAINTEXT', 'SSL', "),
+    ):
+        said = cx("topics", "check", variables={name: "pass-w0rd"})
+
+        assert said.returncode == 78
+        assert said.stderr.startswith(line)
+        assert said.stderr.count("\n") == 1
+        assert "pass-w0rd" not in said.stderr
 
 
 def test_a_demo_that_cannot_be_is_refused_before_anything_starts(tmp_path: Path) -> None:

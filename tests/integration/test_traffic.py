@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,13 +35,6 @@ OPTIONS = Options(
 )
 
 Records = dict[TopicPartition, list[Any]]
-
-
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of this module's own, because traffic fills all customers' topics."""
-    with Stack(tmp_path_factory.mktemp("traffic-stack")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

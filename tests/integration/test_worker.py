@@ -87,6 +87,11 @@ class Client:
             stamp = millis(recorded or at)
             await self.producer.send_and_wait("cx.clock", value, partition=partition, timestamp_ms=stamp)
 
+    async def tick_at(self, partition: int, at: datetime, upto: dict[str, int]) -> None:
+        event = {"specversion": "1.0", "id": f"t{at}", "source": "test", "type": "clock.ticked", "time": iso(at)}
+        value = json.dumps({**event, "data": {"upto": upto}}).encode()
+        await self.producer.send_and_wait("cx.clock", value, partition=partition, timestamp_ms=millis(at))
+
     async def until(self, count: int, *topics: str, key: str | None = None) -> list[ConsumerRecord[bytes, bytes]]:
         """Read until *count* records of *topics* (of one *key*) were seen, and return them."""
         async with asyncio.timeout(PATIENCE_S):
@@ -258,26 +263,45 @@ async def test_a_tick_waits_until_everything_written_before_it_is_folded(
     bought_at = now() - 380 * DAY
     after_window = bought_at + 366 * DAY
     partition = partition_of(lan.encode())
+    helpdesk = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, transactional_id=lan)
+    await helpdesk.start()
     async with connected(settings) as client:
         await client.send("cx.purchases", purchase(lan, 4_000_000, at=bought_at), timestamp_ms=millis(bought_at))
         await client.until(1, "cx.tier-changes", key=lan)
-        [tp] = [tp for tp in client.reader.assignment() if (tp.topic, tp.partition) == ("cx.tier-changes", partition)]
-        ends = await client.reader.end_offsets([type(tp)("cx.support", partition)])
-        missing = {"cx.support": next(iter(ends.values())) + 1}
-        tick = {"specversion": "1.0", "id": "held", "source": "test", "type": "clock.ticked", "time": iso(after_window)}
-        held = json.dumps({**tick, "data": {"upto": missing}}).encode()
-        await client.producer.send_and_wait("cx.clock", held, partition=partition, timestamp_ms=millis(after_window))
-        await client.send("cx.purchases", purchase(lan, 1, order="o2", at=bought_at), timestamp_ms=millis(bought_at))
-        await client.profile(lan, events_held=2)
-        for _ in range(5):
-            await client.read()
-        assert len(client.of("cx.tier-changes", key=lan)) == 1  # a day late would have cost the tier already
-
         opened = event(lan, "case.opened", {"case_id": "k", "channel": "chat", "topic": "t"}, bought_at)
-        await client.send("cx.support", opened, timestamp_ms=millis(bought_at))
+        async with helpdesk.transaction():
+            written = await helpdesk.send_and_wait(
+                "cx.support", json.dumps(opened).encode(), key=lan.encode(), timestamp_ms=millis(bought_at)
+            )
+            await client.tick_at(partition, after_window, {"cx.support": written.offset + 1})
+            second = purchase(lan, 1, order="o2", at=bought_at)
+            await client.send("cx.purchases", second, timestamp_ms=millis(bought_at))
+            await client.profile(lan, events_held=2)
+            for _ in range(5):
+                await client.read()
+            assert len(client.of("cx.tier-changes", key=lan)) == 1  # a day late would have cost the tier already
         down = (await client.until(2, "cx.tier-changes", key=lan))[1]
         assert outputs.read(down.topic, down.value, down.headers).type == "tier.downgraded"
         assert (await client.profile(lan, tier="member"))["events_held"] == 3
+    await helpdesk.stop()
+
+
+async def test_a_tick_that_names_an_offset_beyond_the_end_is_a_dead_letter_and_the_clock_goes_on(
+    worker: Worker, settings: Settings, unique: str
+) -> None:
+    lan = unique[-20:]
+    bought_at = now() - 380 * DAY
+    partition = partition_of(lan.encode())
+    async with connected(settings) as client:
+        await client.send("cx.purchases", purchase(lan, 4_000_000, at=bought_at), timestamp_ms=millis(bought_at))
+        await client.until(1, "cx.tier-changes", key=lan)
+        await client.tick_at(partition, bought_at + 1 * DAY, {"cx.support": 1_000_000})
+        await client.tick_at(partition, bought_at + 366 * DAY, {})
+        [letter] = await client.until(1, "cx.dead-letters")
+        refused = dict(letter.headers)
+        assert (refused["cx-topic"], refused["cx-loc"]) == (b"cx.clock", b"data.upto")
+        down = (await client.until(2, "cx.tier-changes", key=lan))[1]
+        assert outputs.read(down.topic, down.value, down.headers).type == "tier.downgraded"
 
 
 async def test_a_refund_waits_for_its_order_and_goes_to_dead_letters_when_that_never_comes(

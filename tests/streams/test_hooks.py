@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.producer import sender
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
@@ -17,7 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams import hooks
-from streams.hooks import LaneAssignor, LaneConsumer, LaneRecovery, LaneTables, LaneTransport
+from streams.hooks import LaneAssignor, LaneConsumer, LaneRecovery, LaneTable, LaneTables, LaneTransport
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -42,6 +46,7 @@ def test_the_versions_are_those_that_were_read(package: str, pinned: str) -> Non
         (PartitionAssignor, "_group_co_subscribed", ["topics", "subscriptions"]),
         (Recovery, "on_rebalance", ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
         (Recovery, "_resume_streams", ["self", "generation_id"]),
+        (TableManager, "on_start", ["self"]),
         (TableManager, "_update_channels", ["self"]),
         (App, "_new_transport", ["self"]),
     ],
@@ -66,9 +71,64 @@ def test_the_consumer_takes_isolation_and_wait_from_the_attributes_that_are_set(
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source
 
 
-def test_the_pause_between_transactions_is_short() -> None:
-    assert sender.BACKOFF_OVERRIDE == hooks.BACKOFF_S
-    assert "BACKOFF_OVERRIDE" in inspect.getsource(sender.AddPartitionsToTxnHandler)
+def test_a_consumer_knows_by_what_name_and_generation_it_is_in_the_group() -> None:
+    assert "self._coordinator = GroupCoordinator(" in inspect.getsource(AIOKafkaConsumer.start)
+    source = inspect.getsource(GroupCoordinator.__init__)
+    assert "self.member_id =" in source
+    assert "self.generation =" in source
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        (Consumer, ["_buffered_partitions", "flow_active"]),
+        (TableManager, ["_tables_finalized", "_tables_registered", "_recovery"]),
+    ],
+)
+def test_the_attributes_that_are_read_or_set_are_there(owner: type, names: list[str]) -> None:
+    source = inspect.getsource(owner)
+    assert [name for name in names if f"self.{name}" not in source] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("send", ["self", "node_id", "request", "group"]),
+        ("coordinator_lookup", ["self", "coordinator_type", "coordinator_key"]),
+        ("force_metadata_update", ["self"]),
+        ("set_topics", ["self", "topics"]),
+        ("add_topic", ["self", "topic"]),
+    ],
+)
+def test_the_client_under_the_transactions_has_the_shape_that_was_read(name: str, parameters: list[str]) -> None:
+    assert list(inspect.signature(getattr(AIOKafkaClient, name)).parameters) == parameters
+
+
+def test_a_batch_can_be_made_part_of_a_transaction() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, 1, 5, 3, 7, 1_000)
+    assert builder.append(0, 1, b"key", b"value", []) is not None
+    assert builder.append(1, 1, b"key", bytes(1_000), []) is None, "it is full"
+    batch = bytes(builder.build())
+    assert (batch[16], batch[22] & 0x10) == (2, 0x10), "magic, and the bit for a transaction"
+    assert batch[43:57] == (5).to_bytes(8) + (3).to_bytes(2) + (7).to_bytes(4), "producer, epoch, first sequence"
+
+
+def test_a_table_is_read_from_its_lane_and_changed_by_nobody() -> None:
+    class Lane:
+        encoded = {b"lan": b"state"}.get
+
+    class Seen(LaneTable):
+        def __init__(self) -> None:
+            self.app: Any = SimpleNamespace(lane=Lane())
+
+    table = Seen()
+    assert table[b"lan"] == b"state"
+    with pytest.raises(KeyError):
+        table[b"mai"]
+    with pytest.raises(TypeError):
+        table[b"lan"] = b"other"
+    with pytest.raises(TypeError):
+        del table[b"lan"]
 
 
 def test_topics_of_a_lane_stay_together_whoever_subscribes_to_them() -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.settings import KafkaSettings, RedisSettings, Settings
+from tests.integration.certificates import Authority
 
 
 def test_the_environment_wins_over_the_file_and_the_file_over_defaults(
@@ -50,7 +51,7 @@ def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path, monkeypatch: pyte
 
 
 def test_passwords_do_not_show_in_a_printed_setting() -> None:
-    kafka = KafkaSettings.model_validate({"password": "s3cret"})
+    kafka = KafkaSettings.model_validate({"security": "SASL_SSL", "username": "cx", "password": "s3cret"})
     redis = RedisSettings.model_validate({"password": "s3cret"})
     assert "s3cret" not in f"{kafka!r}{redis!r}{kafka.model_dump_json()}"
 
@@ -72,15 +73,88 @@ def test_without_tls_no_context_is_sent_along() -> None:
     }
 
 
-def test_an_acl_user_and_its_ca_reach_the_redis_client() -> None:
-    redis = RedisSettings.model_validate({"username": "cx", "password": "s3cret", "ca_file": Path("/ca.pem")})
-    assert redis.client_options() == {
+def test_an_acl_user_and_the_files_for_tls_reach_the_redis_client(tmp_path: Path) -> None:
+    named = {"username": "cx", "password": "s3cret"}
+    assert RedisSettings.model_validate(named).client_options() == {
         "socket_timeout": 5.0,
         "socket_connect_timeout": 5.0,
         "username": "cx",
         "password": "s3cret",
-        "ssl_ca_certs": "/ca.pem",
     }
+    authority = Authority(tmp_path, "authority")
+    certificate, key = authority.issue("worker")
+    files = {"ca_file": authority.ca_file, "cert_file": certificate, "key_file": key}
+    tls = RedisSettings.model_validate({"url": "rediss://redis.example", **files})
+    assert tls.client_options() == {
+        "socket_timeout": 5.0,
+        "socket_connect_timeout": 5.0,
+        "ssl_check_hostname": True,
+        "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+        "ssl_ca_certs": str(authority.ca_file),
+        "ssl_certfile": str(certificate),
+        "ssl_keyfile": str(key),
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "reason"),
+    [
+        (KafkaSettings, {"username": "cx"}, "is given, but security PLAINTEXT sends none"),
+        (KafkaSettings, {"security": "SSL", "password": "s3cret"}, "is given, but security SSL sends none"),
+        (KafkaSettings, {"security": "SASL_SSL"}, "security SASL_SSL needs a username and a password"),
+        (KafkaSettings, {"security": "SASL_PLAINTEXT", "username": "cx"}, "needs a username and a password"),
+        (KafkaSettings, {"ca_file": __file__}, "only security SSL or SASL_SSL asks for TLS"),
+        (RedisSettings, {"ca_file": __file__}, "only a url with rediss:// asks for TLS"),
+        (KafkaSettings, {"security": "SSL", "key_file": __file__}, "key_file needs cert_file"),
+        (KafkaSettings, {"security": "SSL", "ca_file": "/nowhere.pem"}, "does not point to a file"),
+        (KafkaSettings, {"security": "SSL", "ca_file": __file__}, "cannot be used: .*no certificate"),
+        (RedisSettings, {"url": "rediss://redis.example", "cert_file": __file__}, "cannot be used"),
+    ],
+)
+def test_what_would_connect_otherwise_than_believed_is_refused_before_it_does(
+    model: type[KafkaSettings | RedisSettings], given: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(ValidationError, match=reason) as refused:
+        model.model_validate(given)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_key_with_a_password_is_refused_instead_of_asking_for_it(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    certificate, key = authority.issue("worker", password="s3cret")
+    with pytest.raises(ValidationError, match="cannot be used"):
+        KafkaSettings(security="SSL", ca_file=authority.ca_file, cert_file=certificate, key_file=key)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "host", "localhost:6379", "http://host", "redis://", "redis://u:s3cret@host:x/0"]
+)
+def test_what_is_no_address_of_redis_is_refused_without_repeating_it(wrong: str) -> None:
+    with pytest.raises(ValidationError, match=r"should be redis://host:port/number") as refused:
+        RedisSettings(url=wrong)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", ["", ":9092", "kafka://host:1", "host:port", "a:1,", "a:1 b:2", "user@host:1"])
+def test_what_are_no_servers_of_kafka_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="should be host:port"):
+        KafkaSettings(bootstrap=wrong)
+
+
+def test_several_servers_are_told_apart_by_commas() -> None:
+    assert KafkaSettings(bootstrap="a.example:1, [::1]:2,b").bootstrap == "a.example:1,[::1]:2,b"
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://user:s3cret@redis.example:7000/1", "redis.example:7000"),
+        ("rediss://redis.example", "redis.example:6379"),
+        ("unix:///run/redis.sock", "/run/redis.sock"),
+    ],
+)
+def test_a_person_is_told_where_redis_is_and_nothing_secret(url: str, address: str) -> None:
+    assert RedisSettings(url=url).address == address
 
 
 def test_a_misspelt_variable_is_refused_and_its_value_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,83 @@
+"""Taking over partition numbers: end what predecessors have open, then bring each state up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiokafka.structs import TopicPartition
+
+from streams.partition import CACHE_BYTES, Partition
+from streams.recovery import recover
+from streams.slot import Slot
+from streams.store import Stores
+from streams.transactions import Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from streams.readmodel import ReadModel
+    from streams.settings import Settings
+
+
+class Opening:
+    """Opens partition numbers of one lane; keeps the connection for transactions and the folder of local stores."""
+
+    def __init__(self, lane: str, topics: Sequence[str], changelog: str, settings: Settings) -> None:
+        """Prepare for *lane* with its input *topics* and its *changelog*."""
+        self._lane, self._topics, self._changelog, self._settings = lane, tuple(topics), changelog, settings
+        self._transactions: Transactions | None = None
+        self._stores: Stores | None = None
+
+    async def open(
+        self, numbers: Sequence[int], readmodel: ReadModel
+    ) -> tuple[dict[int, Slot], dict[TopicPartition, int]]:
+        """Fence whoever had *numbers* before and recover their state; return slots and committed offsets."""
+        transactions = await self.transactions()
+        await transactions.fence(numbers)
+        # In this order: once no transaction on the offsets is open, everything that they cover is in the changelog.
+        found = await transactions.committed([TopicPartition(t, n) for t in self._topics for n in numbers])
+        ends = await transactions.ends(self._changelog, numbers)
+        told = {number: await readmodel.position(number) for number in numbers}
+        partitions: dict[int, Partition] = {}
+        try:
+            for number in numbers:
+                partitions[number] = self._partition(number, len(numbers))
+            recovered = await recover(self._settings.kafka, self._changelog, partitions, told, ends)
+        except BaseException:
+            close(partitions.values())
+            raise
+        slots = {number: Slot(partitions[number], *recovered[number]) for number in numbers}
+        return slots, {tp: offset for tp, (offset, _) in found.items()}
+
+    async def transactions(self) -> Transactions:
+        """Return the connection for transactions, made on first use."""
+        if self._transactions is None:
+            made = Transactions(self._settings.kafka, self._settings.app, f"{self._settings.app}-{self._lane}")
+            await made.start([*self._topics, self._changelog])
+            self._transactions = made
+        return self._transactions
+
+    async def ends(self, topics: Iterable[str], numbers: Sequence[int]) -> dict[str, dict[int, int]]:
+        """Return, by topic and number, the offset behind the last record, open transactions included."""
+        transactions = await self.transactions()
+        return {topic: await transactions.ends(topic, numbers) for topic in topics}
+
+    async def stop(self) -> None:
+        """Disconnect, and let another process have the folder."""
+        if self._transactions is not None:
+            await self._transactions.stop()
+        if self._stores is not None:
+            self._stores.close()
+
+    def _partition(self, number: int, owned: int) -> Partition:
+        if self._stores is None:
+            self._stores = Stores(self._settings.data / "worker" / self._settings.app / self._lane)
+        return Partition(
+            number, self._settings.partitions, self._stores.open(number, owned), cache_bytes=CACHE_BYTES // owned
+        )
+
+
+def close(partitions: Iterable[Partition]) -> None:
+    """Close the stores of *partitions*."""
+    for partition in partitions:
+        partition.close()
