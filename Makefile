@@ -8,7 +8,9 @@ PYTHON ?= $(shell for name in python3.12 python3.11 python3 python3.13 python; d
 
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHES := $(filter-out _%,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
+VENV_BENCH := .venv-bench
+BENCHES := $(patsubst bench/%.py,%,$(wildcard bench/*.py))
+UNKNOWN := $(filter-out $(BENCHES),$(ONLY))
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header --quiet
 
@@ -41,13 +43,11 @@ check: setup ## ruff (rules and format) and mypy strict
 	@$(BIN)/ruff format --diff --quiet
 	@$(BIN)/mypy
 
-bench: setup ## run the benchmarks, or one of them with ONLY=name
-ifeq ($(BENCHES),)
-	@echo 'No benchmark here yet: the first comes with the batch lane.'
-else ifneq ($(filter-out $(BENCHES),$(ONLY)),)
-	@echo 'No benchmark is called $(ONLY); there are: $(BENCHES).' >&2; exit 2
+bench: $(if $(UNKNOWN),,$(VENV_BENCH)/project.stamp) ## run the benchmarks, or one of them with ONLY=name
+ifneq ($(UNKNOWN),)
+	@echo 'No benchmark is called $(UNKNOWN); there are: $(BENCHES).' >&2; exit 2
 else
-	@set -e; for name in $(or $(ONLY),$(BENCHES)); do $(BIN)/python -m bench.$$name; done
+	@set -e; for name in $(or $(ONLY),$(BENCHES)); do $(VENV_BENCH)/bin/python -m bench.$$name; done
 endif
 
 faults: setup ## break Kafka, Redis and workers on purpose, and count every event
@@ -68,9 +68,12 @@ lock: ## renew requirements/*.lock from pyproject.toml; needs uv
 	@command -v uv >/dev/null || { echo 'uv is needed to renew the lock files; install it and try again.' >&2; exit 1; }
 	@$(LOCK) --extra dev --output-file requirements/dev.lock
 	@$(LOCK) --constraint requirements/dev.lock --output-file requirements/base.lock
+# From what runs, so that only those packages differ that a peer holds back.
+	@cp requirements/base.lock requirements/bench.lock
+	@$(LOCK) --extra bench --output-file requirements/bench.lock
 
 clean: ## remove .venv and caches; data in .cx stays
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf $(VENV) $(VENV_BENCH) bench/peers/kafka-streams/target .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first stamp says which folder the environment was made in: one that was moved, copied or left behind by a removed
@@ -78,19 +81,27 @@ clean: ## remove .venv and caches; data in .cx stays
 ifneq ($(shell $(BIN)/python -c 'print(open("$(VENV)/packages.stamp").read().strip())' 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/packages.stamp
 endif
+ifneq ($(shell $(VENV_BENCH)/bin/python -c 'print(open("$(VENV_BENCH)/packages.stamp").read().strip())' 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV_BENCH)/packages.stamp
+endif
 
 setup: $(VENV)/project.stamp
 
+# The benchmarks have packages of their peers beside ours, in an environment where they disturb nobody.
 $(VENV)/packages.stamp: requirements/dev.lock
+$(VENV_BENCH)/packages.stamp: requirements/bench.lock
+$(VENV)/packages.stamp $(VENV_BENCH)/packages.stamp:
 	@{ test -n '$(PYTHON)' && '$(PYTHON)' $(SUITS); } || { echo 'Python 3.11 or newer with venv is needed and was not found; name one: make PYTHON=/path/to/python3' >&2; exit 1; }
-	@echo "Setting up $(VENV) with $$('$(PYTHON)' -V) (once, a minute or so)"
-	@rm -rf $(VENV)
-	@'$(PYTHON)' -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock || { \
-		echo 'The packages of requirements/dev.lock could not be installed, see above; is there a network?' >&2; exit 1; }
+	@echo "Setting up $(@D) with $$('$(PYTHON)' -V) (once, a minute or so)"
+	@rm -rf $(@D)
+	@'$(PYTHON)' -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --require-hashes --requirement $< || { \
+		echo 'The packages of $< could not be installed, see above; is there a network?' >&2; exit 1; }
 	@echo '$(CURDIR)' > $@
 
 # A new top-level package is visible to `cx` only after another editable install.
-$(VENV)/project.stamp: $(VENV)/packages.stamp pyproject.toml $(wildcard */__init__.py)
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+$(VENV)/project.stamp: $(VENV)/packages.stamp
+$(VENV_BENCH)/project.stamp: $(VENV_BENCH)/packages.stamp
+$(VENV)/project.stamp $(VENV_BENCH)/project.stamp: pyproject.toml $(wildcard */__init__.py)
+	@$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

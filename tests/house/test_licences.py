@@ -70,9 +70,14 @@ def test_every_locked_distribution_is_listed_with_the_licence_it_states() -> Non
     assert table.keys() == locked("dev").keys()
 
 
+def test_what_only_the_benchmarks_run_is_listed_beside() -> None:
+    assert listed("Python, for the benchmarks").keys() == locked("bench").keys() - locked("dev").keys()
+    assert set().union(*listed("Python, for the benchmarks").values()) <= PERMISSIVE
+
+
 def test_every_package_that_the_project_names_has_its_reason() -> None:
     rows = re.findall(r"^\| ([a-z0-9, -]+) \| [^|]+ \| \w[^|]+ \|$", DECISIONS.read_text("utf-8"), re.MULTILINE)
-    named = {canonicalize_name(Requirement(line).name) for line in WANTED["dev"]}
+    named = {canonicalize_name(Requirement(line).name) for line in WANTED["dev"] + WANTED["bench"]}
 
     assert {name for names in rows for name in names.split(", ")} - {"package"} == named
 

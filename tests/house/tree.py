@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+MADE = {".venv", ".venv-bench", ".cx", ".git", "__pycache__", "build", "dist", "target"}
 
 
 def files(*patterns: str) -> list[Path]:
@@ -26,4 +27,4 @@ def _all() -> list[Path]:
 
 
 def _made(name: str) -> bool:
-    return name in {".venv", ".cx", ".git", "__pycache__", "build", "dist"} or name.endswith(("_cache", ".egg-info"))
+    return name in MADE or name.endswith(("_cache", ".egg-info"))
