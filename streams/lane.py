@@ -64,6 +64,7 @@ class Lane:
         self.changelog = f"{settings.app}-{name}-changelog"
         self._app, self._readmodel, self._settings = app, readmodel, settings
         self._slots: dict[int, Slot] = {}
+        self._leaving: dict[int, Slot] = {}  # folded no more; what they have in flight is still committed and shown
         self._opening = Opening(name, fold.topics, self.changelog, settings)
         self._ticks = Ticks(self, fold, self._opening)
         self._repair = Repair(readmodel, fold)
@@ -151,8 +152,10 @@ class Lane:
         self._generation = -1
         async with self._dropping:  # whoever comes second may open the stores again: they have to be closed
             slots, self._slots = self._slots, {}
+            self._leaving = slots
             writer, self._writer = self._writer, None
             whole = writer is None or await writer.stop(CLOSE_S)
+            self._leaving = {}
             close(slot.partition for slot in slots.values())
             if slots:
                 log.info("partitions closed", extra={"partitions": len(slots), "whole": whole})
@@ -308,7 +311,7 @@ class Lane:
     # Read model
 
     def _committed(self, written: Written) -> None:
-        slot = self._slots.get(written.number)
+        slot = self._slots.get(written.number) or self._leaving.get(written.number)
         if slot is None or written.offset < 0:
             return
         slot.partition.committed(written.changed, written.own_record, written.offset)

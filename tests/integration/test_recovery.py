@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from streams import recovery
-from streams.partition import Partition, PartitionFormatError
+from streams.partition import FORMAT, Partition, PartitionFormatError, PartitionRecord
 from streams.store import Stores
 from streams.writer import Folded
 from tests.integration.rig import PATIENCE_S, Rig, until, value
@@ -45,14 +47,9 @@ async def write(rig: Rig, own: bytes, *batches: Folded) -> None:
     assert await writer.stop(5)
 
 
-def own_record(stores: Stores, rig: Rig, tick: int = 7) -> bytes:
+def own_record() -> bytes:
     """Return an own record of a new incarnation."""
-    fresh = rig.partition(stores, 1)
-    fresh.reset()
-    fresh.tick = tick
-    made = fresh.own_record("hash", 1)
-    fresh.close()
-    return made
+    return msgspec.msgpack.encode(PartitionRecord(FORMAT, 7, "hash", secrets.token_hex(8), 1))
 
 
 def held(partition: Partition) -> dict[bytes, bytes | None]:
@@ -63,7 +60,7 @@ async def test_the_newest_state_is_read_past_control_records_and_tombstones(rig:
     first, second = rig.folded(0), rig.folded(1)
     first.effects.changed |= {b"mai": value("mai"), b"gone": value("gone")}
     second.effects.changed[b"gone"] = None
-    await write(rig, own_record(stores, rig), first, second)
+    await write(rig, own_record(), first, second)
     partition = rig.partition(stores)
     result = await rig.recover(partition, told=rig.commits[0].offset)
     assert held(partition) == {b"lan": value("state-1"), b"mai": value("mai")}
@@ -89,7 +86,7 @@ async def begun(rig: Rig, transactional_id: str) -> AIOKafkaProducer:
 
 
 async def test_what_was_aborted_is_not_seen_and_may_be_the_end(rig: Rig, stores: Stores) -> None:
-    await write(rig, own_record(stores, rig), rig.folded(0))
+    await write(rig, own_record(), rig.folded(0))
     producer = await begun(rig, f"{rig.prefix}-other")
     await producer.abort_transaction()
     await producer.stop()
@@ -137,7 +134,7 @@ async def test_what_a_predecessor_of_several_numbers_has_open_is_waited_for(
 
 
 async def test_from_a_store_only_the_tail_is_read(rig: Rig, stores: Stores) -> None:
-    own = own_record(stores, rig)
+    own = own_record()
     await write(rig, own, rig.folded(0, b"lan"))
     partition = rig.partition(stores)
     await rig.recover(partition)
@@ -152,10 +149,10 @@ async def test_from_a_store_only_the_tail_is_read(rig: Rig, stores: Stores) -> N
 
 
 async def test_a_store_that_is_ahead_of_its_changelog_is_made_again(rig: Rig, stores: Stores) -> None:
-    await write(rig, own_record(stores, rig), rig.folded(0, b"lan"))
+    await write(rig, own_record(), rig.folded(0, b"lan"))
     partition = rig.partition(stores)
     await rig.recover(partition)
-    partition.committed({b"lan": value("ahead")}, own_record(stores, rig), 1_000)
+    partition.committed({b"lan": value("ahead")}, own_record(), 1_000)
     partition.close()
     partition = rig.partition(stores)
     await rig.recover(partition)
@@ -165,9 +162,9 @@ async def test_a_store_that_is_ahead_of_its_changelog_is_made_again(rig: Rig, st
 
 async def test_a_store_of_another_changelog_is_made_again(rig: Rig, stores: Stores) -> None:
     partition = rig.partition(stores)
-    partition.committed({b"lan": value("of another cluster")}, own_record(stores, rig), 1)
+    partition.committed({b"lan": value("of another cluster")}, own_record(), 1)
     partition.close()
-    await write(rig, own_record(stores, rig), rig.folded(0, b"mai"), rig.folded(1, b"mai"))
+    await write(rig, own_record(), rig.folded(0, b"mai"), rig.folded(1, b"mai"))
     partition = rig.partition(stores)
     result = await rig.recover(partition)
     assert held(partition) == {b"mai": value("state-1")}
@@ -176,7 +173,7 @@ async def test_a_store_of_another_changelog_is_made_again(rig: Rig, stores: Stor
 
 
 async def test_a_store_that_ends_before_the_changelog_begins_is_made_again(rig: Rig, stores: Stores) -> None:
-    own = own_record(stores, rig)
+    own = own_record()
     await write(rig, own, rig.folded(0, b"lan"))
     partition = rig.partition(stores)
     await rig.recover(partition)
@@ -194,7 +191,7 @@ async def test_a_store_that_ends_before_the_changelog_begins_is_made_again(rig: 
 async def test_a_store_whose_own_record_was_compacted_away_is_known_by_its_incarnation(
     rig: Rig, stores: Stores
 ) -> None:
-    own = own_record(stores, rig)
+    own = own_record()
     await write(rig, own, rig.folded(0, b"lan"))
     partition = rig.partition(stores)
     await rig.recover(partition)
@@ -205,7 +202,7 @@ async def test_a_store_whose_own_record_was_compacted_away_is_known_by_its_incar
     partition = rig.partition(stores)
     await rig.recover(partition)
     assert held(partition) == {b"lan": value("state-0"), b"mai": value("state-1"), b"ours": value("kept")}
-    partition.committed({b"foreign": value("state")}, own_record(stores, rig), marker)
+    partition.committed({b"foreign": value("state")}, own_record(), marker)
     partition.close()
     partition = rig.partition(stores)
     await rig.recover(partition)
@@ -214,20 +211,20 @@ async def test_a_store_whose_own_record_was_compacted_away_is_known_by_its_incar
 
 
 async def test_a_partition_that_begins_anew_holds_no_other_up_and_disturbs_none(rig: Rig, stores: Stores) -> None:
-    owns = [own_record(stores, rig), own_record(stores, rig)]
+    owns = [own_record(), own_record()]
     writer = await rig.writer()
     for number in (0, 1):
         for offset in range(3):
             writer.put(number, rig.folded(offset, b"lan", partition=number, own=owns[number]))
     assert await writer.stop(PATIENCE_S)
     partitions = {number: rig.partition(stores, number) for number in (0, 1)}
-    partitions[0].committed({b"foreign": value("state")}, own_record(stores, rig), 1)
-    partitions[1].committed({b"ours": value("kept")}, owns[1], 1)
+    last = {written.number: written.offset for written in rig.commits}
+    partitions[0].committed({b"foreign": value("state")}, own_record(), last[0])
+    partitions[1].committed({b"ours": value("kept")}, owns[1], last[1])
     ends = await (await rig.transactions()).ends(rig.changelog, [0, 1])
     found = await recovery.recover(rig.kafka, rig.changelog, partitions, {}, ends)
     assert held(partitions[0]) == {b"lan": value("state-2")}
-    assert held(partitions[1]) == {b"lan": value("state-2"), b"ours": value("kept")}
-    last = {written.number: written.offset for written in rig.commits}
+    assert held(partitions[1]) == {b"ours": value("kept")}, "nothing before its end is read"
     assert {number: one.last for number, one in found.items()} == last
     for partition in partitions.values():
         partition.close()
@@ -246,7 +243,7 @@ async def test_an_own_record_of_another_format_is_not_read_over(rig: Rig, stores
 
 
 async def test_where_the_read_model_is_behind_the_store_it_lacks_any_key(rig: Rig, stores: Stores) -> None:
-    own = own_record(stores, rig)
+    own = own_record()
     await write(rig, own, rig.folded(0, b"lan"), rig.folded(1, b"mai"))
     partition = rig.partition(stores)
     await rig.recover(partition)
@@ -263,7 +260,7 @@ async def test_where_the_read_model_is_behind_the_store_it_lacks_any_key(rig: Ri
 async def test_a_read_model_that_is_ahead_of_the_changelog_was_written_from_another_one(
     rig: Rig, stores: Stores
 ) -> None:
-    await write(rig, own_record(stores, rig), rig.folded(0, b"lan"), rig.folded(1, b"mai"))
+    await write(rig, own_record(), rig.folded(0, b"lan"), rig.folded(1, b"mai"))
     partition = rig.partition(stores)
     assert (await rig.recover(partition, told=1_000)).unseen == {b"lan", b"mai"}
     partition.close()
@@ -272,9 +269,9 @@ async def test_a_read_model_that_is_ahead_of_the_changelog_was_written_from_anot
 async def test_a_read_model_that_was_written_from_the_other_changelog_lacks_everything(
     rig: Rig, stores: Stores
 ) -> None:
-    await write(rig, own_record(stores, rig), rig.folded(0, b"lan"), rig.folded(1, b"mai"))
+    await write(rig, own_record(), rig.folded(0, b"lan"), rig.folded(1, b"mai"))
     partition = rig.partition(stores)
-    partition.committed({b"lan": value("of another cluster")}, own_record(stores, rig), 1)
+    partition.committed({b"lan": value("of another cluster")}, own_record(), 1)
     assert (await rig.recover(partition, told=rig.commits[1].offset)).unseen == {b"lan", b"mai"}
     partition.close()
 
@@ -283,7 +280,7 @@ async def test_too_many_keys_that_the_read_model_lacks_mean_all(
     rig: Rig, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "UNSEEN_MAX", 2)
-    await write(rig, own_record(stores, rig), *(rig.folded(n, f"{n}".encode()) for n in range(3)))
+    await write(rig, own_record(), *(rig.folded(n, f"{n}".encode()) for n in range(3)))
     partition = rig.partition(stores)
     assert (await rig.recover(partition)).unseen is None
     partition.reset()

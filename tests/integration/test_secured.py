@@ -30,8 +30,10 @@ from tests.integration.tls_proxy import TlsProxy
 from tests.integration.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
     from pathlib import Path
+
+    from schemas.errors import CxError
 
 USER = "cx-worker"
 PASSWORD = "n0-one-may-read-this"
@@ -210,6 +212,17 @@ def test_who_is_not_let_in_is_told_why_in_one_line_and_tries_no_longer(cluster: 
     assert set(codes.values()) == {78}
 
 
+async def refusal(asking: Coroutine[Any, Any, None], kind: type[CxError] = RefusedError) -> str:
+    """Return what is said where we are not let in, once all connections are closed."""
+    with pytest.raises(kind) as refused:
+        await asking
+    selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # noqa: SLF001  # nobody else knows
+    async with asyncio.timeout(PATIENCE_S):
+        while len(selector.get_map()) > 1:  # noqa: ASYNC110  # besides the pipe of the loop; sockets tell nobody
+            await asyncio.sleep(0.01)
+    return str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("door", "change", "reason"),
     [
@@ -221,16 +234,17 @@ def test_who_is_not_let_in_is_told_why_in_one_line_and_tries_no_longer(cluster: 
 async def test_kafka_says_what_it_has_against_us(
     door: str, change: dict[str, Any], reason: str, cluster: Cluster
 ) -> None:
-    with pytest.raises(RefusedError, match=reason):
-        await ask_kafka(KafkaSettings.model_validate(getattr(cluster, f"kafka_by_{door}") | change))
+    settings = KafkaSettings.model_validate(getattr(cluster, f"kafka_by_{door}") | change)
+    assert reason in await refusal(ask_kafka(settings))
 
 
 async def test_a_certificate_of_another_host_is_refused_and_the_next_server_asked(cluster: Cluster) -> None:
-    here = cluster.kafka_by_password["bootstrap"]
+    password = cluster.kafka_by_password
+    here = password["bootstrap"]
     other = here.replace("127.0.0.1", "localhost")
-    with pytest.raises(RefusedError, match=r"that we do not trust \(Hostname mismatch"):
-        await ask_kafka(KafkaSettings.model_validate(cluster.kafka_by_password | {"bootstrap": f"127.0.0.1:1,{other}"}))
-    await ask_kafka(KafkaSettings.model_validate(cluster.kafka_by_password | {"bootstrap": f"{other},{here}"}))
+    alone = KafkaSettings.model_validate(password | {"bootstrap": f"127.0.0.1:1,{other}"})
+    assert "that we do not trust (Hostname mismatch" in await refusal(ask_kafka(alone))
+    await ask_kafka(KafkaSettings.model_validate(password | {"bootstrap": f"{other},{here}"}))
 
 
 async def test_a_password_in_the_clear_is_taken_within_tls(cluster: Cluster) -> None:
@@ -245,11 +259,11 @@ async def test_the_wrong_kind_of_listener_is_named(cluster: Cluster) -> None:
         (password | {"bootstrap": cluster.kafka_plain}, "SASL_SSL"),
     ]
     for settings, kind in crossed:
-        with pytest.raises(AwayError, match=rf"hangs up \(\w+\): does it listen for {kind}\? See CX_KAFKA__SECURITY$"):
-            await ask_kafka(KafkaSettings.model_validate(settings))
+        said = await refusal(ask_kafka(KafkaSettings.model_validate(settings)), AwayError)
+        assert said.endswith(f"does it listen for {kind}? See CX_KAFKA__SECURITY")
     named = password | {"bootstrap": cluster.kafka_plain, "security": "SASL_PLAINTEXT", "ca_file": None}
-    with pytest.raises(RefusedError, match=r"wants no user name here: see CX_KAFKA__SECURITY$"):
-        await ask_kafka(KafkaSettings.model_validate(named))
+    said = await refusal(ask_kafka(KafkaSettings.model_validate(named)))
+    assert said.endswith("wants no user name here: see CX_KAFKA__SECURITY")
 
 
 @pytest.mark.parametrize(
@@ -261,21 +275,20 @@ async def test_the_wrong_kind_of_listener_is_named(cluster: Cluster) -> None:
 )
 async def test_redis_says_what_it_has_against_us(change: dict[str, Any], reason: str, cluster: Cluster) -> None:
     settings = RedisSettings.model_validate(cluster.redis_by_password | change)
-    with pytest.raises(RefusedError, match=reason):
-        await ask_redis(settings, "cx")
+    assert reason in await refusal(ask_redis(settings, "cx"))
 
 
 async def test_a_redis_certificate_of_another_host_is_refused(cluster: Cluster) -> None:
     settings = cluster.redis_by_password
-    other = settings["url"].replace("127.0.0.1", "localhost")
-    with pytest.raises(RefusedError, match=r"that we do not trust \(Hostname mismatch"):
-        await ask_redis(RedisSettings.model_validate(settings | {"url": other}), "cx")
+    other = settings | {"url": settings["url"].replace("127.0.0.1", "localhost")}
+    said = await refusal(ask_redis(RedisSettings.model_validate(other), "cx"))
+    assert "that we do not trust (Hostname mismatch" in said
 
 
 async def test_a_redis_that_asks_for_a_certificate_is_told_of(cluster: Cluster) -> None:
     settings = cluster.redis_by_certificate | {"cert_file": None, "key_file": None}
-    with pytest.raises(AwayError, match=r", or does it ask for CX_REDIS__CERT_FILE\?$"):
-        await ask_redis(RedisSettings.model_validate(settings), "cx")
+    said = await refusal(ask_redis(RedisSettings.model_validate(settings), "cx"), AwayError)
+    assert said.endswith(", or does it ask for CX_REDIS__CERT_FILE?")
 
 
 def test_a_connection_is_closed_although_the_other_side_never_says_goodbye(tmp_path: Path) -> None:

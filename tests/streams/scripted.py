@@ -21,6 +21,7 @@ class ScriptedKafka:
         script: By kind of request, what becomes of the next ones: an error code, or an error that takes the place of
             the answer to what was done.
         asked: Kinds of the requests that came.
+        ids: Transactional ids under which transactions were made.
         looked_up: Whose coordinators were asked for.
         committed: Offsets and metadata of the transactions that were committed.
         batches: As they were taken.
@@ -30,6 +31,7 @@ class ScriptedKafka:
         """Begin with nothing."""
         self.script: defaultdict[str, deque[int | Exception]] = defaultdict(deque)
         self.asked: list[str] = []
+        self.ids: set[str] = set()
         self.looked_up: list[str] = []
         self.committed: dict[TopicPartition, tuple[int, str | None]] = {}
         self.batches: list[tuple[TopicPartition, bytes]] = []
@@ -71,6 +73,7 @@ class ScriptedKafka:
                 self._epoch += not code
                 return SimpleNamespace(error_code=code, producer_id=5, producer_epoch=self._epoch)
             case "AddPartitionsToTxn":
+                self.ids.add(message.transactional_id)
                 return SimpleNamespace(errors=_refused_first(message.topics, code))
             case "Produce":
                 return self._produce(message.topics, code)

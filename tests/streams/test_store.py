@@ -148,7 +148,7 @@ def test_a_process_that_is_killed_leaves_the_store_as_it_was_at_some_commit(tmp_
     numbers, due, mark = content(store)
     assert numbers == {mark}, "values and mark are of one commit"
     assert due == [(mark, key) for key in KEYS], "and so are the deadlines"
-    assert mark > 0, "it was written out now and then"
+    assert 0 < mark < told, "it was written out now and then, and has no log of its own"
     store.close()
     stores.close()
 
@@ -160,7 +160,11 @@ def test_keys_come_in_the_order_of_their_deadlines_and_the_last_instant_counts(s
     assert list(store.due((1 << 63) - 1))[-1] == (300, b"late")
 
 
-def test_keys_are_told_apart_from_deadlines_and_mark_whatever_bytes_they_have(store: Store) -> None:
+@pytest.mark.parametrize("portion", [1, 100])
+def test_keys_are_told_apart_from_deadlines_and_mark_whatever_bytes_they_have(
+    store: Store, monkeypatch: pytest.MonkeyPatch, portion: int
+) -> None:
+    monkeypatch.setattr(module, "PORTION", portion)
     odd = [b"\x00mark", b"\x00", b"\x01", b"\x02", b"\x03", b"\xff" * 64, b"a", b"a\x00", b"a\x00\x00"]
     store.write(dict.fromkeys(odd, b"value"), dict.fromkeys(odd, (None, 7)), (1, b"own"))
     assert list(store) == sorted(odd)
@@ -174,6 +178,10 @@ def test_more_keys_than_are_read_at_once_are_all_found_in_order(store: Store) ->
     store.write(dict.fromkeys(keys, b""), {key: (None, count - at) for at, key in enumerate(keys)}, None)
     assert list(store) == keys
     assert [deadline for deadline, _ in store.due(count)] == list(range(1, count + 1))
+    going = iter(store)
+    next(going)
+    store.write({keys[-1]: None}, {}, None)
+    assert list(going) == keys[1:-1], "no more of them than a portion were in memory"
 
 
 def test_a_store_whose_keys_somebody_is_still_going_through_can_be_closed_and_opened_again(stores: Stores) -> None:

@@ -290,7 +290,8 @@ async def test_whoever_takes_numbers_over_ends_what_was_open_under_each_and_writ
     assert sorted(kafka.looked_up) == ["cx-lane-11", "cx-lane-2", "cx-lane-5"]
     kafka.looked_up.clear()
     await commit(made)
-    assert kafka.looked_up == ["cx"], "the one of cx-lane-2 is known"
+    assert kafka.ids == {"cx-lane-2"}
+    assert kafka.looked_up == ["cx"], "the coordinator of cx-lane-2 is known"
 
 
 @pytest.mark.parametrize("codes", [[51, 51], [14, 16, 15], [47, 90], [KafkaConnectionError()]])

@@ -260,8 +260,18 @@ async def test_a_writer_that_failed_stops_at_once(rig: Rig) -> None:
     for offset in range(3):
         rig.writer.put(0, folded(offset))
     await until(lambda: rig.failures)
+    rig.writer.put(0, folded(3))
     async with asyncio.timeout(PATIENCE_S / 2):
         assert not await rig.writer.stop(PATIENCE_S)
+
+
+async def test_a_writer_that_fails_while_it_stops_has_stopped(rig: Rig) -> None:
+    await rig.begin()
+    stopping = asyncio.create_task(rig.writer.stop(PATIENCE_S))
+    await asyncio.sleep(0)
+    rig.transactions.error = ReplacedError("fenced")
+    rig.transactions.open.set()
+    assert not await asyncio.wait_for(stopping, PATIENCE_S / 2)
 
 
 async def test_a_commit_that_cannot_be_kept_ends_the_writer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,116 @@
+"""Partitions taken from a lane, and failures, where a real Kafka would hardly do what is asked of it here."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams import lane as module
+from streams.lane import EXIT_BROKEN, Lane
+from streams.readmodel import NoReadModel
+from streams.settings import Settings
+from streams.store import StoreError
+from streams.transactions import ReplacedError
+
+PATIENCE_S = 10.0
+
+
+class Fold:
+    topics = ("in", "clock")
+    clock = "clock"
+
+
+class Part:
+    """A partition's state that is closed, or reset, some time."""
+
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def close(self) -> None:
+        self._told.append("closed")
+
+    def reset(self) -> None:
+        self._told.append("reset")
+        raise StoreError
+
+
+class Slot:
+    def __init__(self, told: list[str]) -> None:
+        self.partition = Part(told)
+
+
+class Writer:
+    """Stops when it is let."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    async def stop(self, _: float) -> bool:
+        self.stopping.set()
+        await self.let.wait()
+        return False
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def lane(told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
+    app: Any = None
+    fold: Any = Fold()
+    slots: Any = {0: Slot(told)}
+    made = Lane(app, "lane", fold, NoReadModel(), Settings(data=tmp_path))
+    made._slots = slots  # noqa: SLF001  # as after an assignment
+    monkeypatch.setattr(module, "_exit", lambda code: told.append(f"exit {code}"))
+    return made
+
+
+async def test_partitions_are_closed_before_anybody_opens_them_again(lane: Lane, told: list[str]) -> None:
+    """A worker that was replaced gives up by itself, and may be given the same partitions while it still does."""
+    writer: Any = Writer()
+    lane._writer = writer  # noqa: SLF001
+    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    await asyncio.wait_for(writer.stopping.wait(), PATIENCE_S)
+    revoked = asyncio.create_task(lane.revoke())
+    await asyncio.sleep(0.01)
+    assert (revoked.done(), told) == (False, [])
+    writer.let.set()
+    await asyncio.wait_for(revoked, PATIENCE_S)
+    assert told == ["closed"]
+    assert lane._rejoining is not None  # noqa: SLF001
+    lane._rejoining.cancel()  # noqa: SLF001
+
+
+async def test_a_worker_that_was_replaced_and_is_given_nothing_again_ends(
+    lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REJOIN_S", 0.01)
+    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    assert lane._rejoining is not None  # noqa: SLF001
+    await asyncio.wait_for(lane._rejoining, PATIENCE_S)  # noqa: SLF001
+    assert told == ["closed", f"exit {EXIT_BROKEN}"]
+
+
+async def test_a_worker_that_was_replaced_goes_on_with_what_it_is_given_next(
+    lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REJOIN_S", 0.05)
+    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    await lane.revoke()
+    assert lane._rejoining is not None  # noqa: SLF001
+    await asyncio.wait_for(lane._rejoining, PATIENCE_S)  # noqa: SLF001
+    assert told == ["closed"]
+
+
+@pytest.mark.parametrize(("error", "first"), [(StoreError("disk"), ["reset"]), (ZeroDivisionError(), [])])
+def test_a_failure_ends_the_worker_and_a_store_that_failed_is_thrown_away_as_far_as_it_can_be(
+    lane: Lane, told: list[str], error: Exception, first: list[str]
+) -> None:
+    lane._failed(error)  # noqa: SLF001
+    assert told == [*first, f"exit {EXIT_BROKEN}"]
