@@ -13,7 +13,10 @@ from ops.embedded.brokers import Extras
 from ops.embedded.stack import Stack
 
 EMPTY_S = 30.0
-HURRIED = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200"}  # Kafka's default is 10 s
+HURRIED = {
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",  # Kafka's default is 10 s
+    "group.min.session.timeout.ms": "1000",  # 6 s; so that a test may miss a killed worker sooner
+}
 
 
 @pytest.fixture(scope="session")
