@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 POLL_RECORDS_MAX = 4_000
 FETCH_BYTES_MAX = 1 << 20  # of a partition
-BUFFERED_BATCHES_MAX = 32  # of a topic; a partition over it is not fetched until half of them are folded
+BUFFERED_BATCHES_MAX = 1 << 16  # of a topic: never reached, the lane itself bounds what is handed over
 REBALANCE_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 30.0
 

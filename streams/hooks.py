@@ -91,6 +91,8 @@ class LaneConsumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's signature
         """Fetch, and yield one message per partition whose value is the list of its records."""
         lane = self.lane
+        if not await lane.ready():
+            return
         wanted = lane.wanted_positions()
         hurry = wanted or self._buffered_partitions
         records, active = await self._wait_next_records(min(timeout, POLL_WAITING_S if hurry else POLL_S))

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 70  # what we promised cannot be kept: nothing of the batch is committed, and somebody has to look
 CLOSE_S = 2.0
+HANDED_MAX = 256  # batches on their way to the agents; more, and nothing is fetched until some are folded
+READY_S = 1.0
 HOUSEKEEPING_S = 0.5
 IDLE_COMMIT_S = 1.0
 REJOIN_S = 60.0  # to be given partitions again, once the group has replaced us
@@ -74,6 +76,7 @@ class Lane:
         self._generation = -1
         self._idle_since = 0.0
         self._wanted: set[TP] = set()
+        self._taken = asyncio.Event()
         self._assigning = asyncio.Lock()
         self._dropping = asyncio.Lock()
         self._rejoining: asyncio.Task[None] | None = None
@@ -177,6 +180,21 @@ class Lane:
             slot.received[tp.topic] = behind
             slot.coming.setdefault(tp.topic, deque()).append(first)
 
+    async def ready(self) -> bool:
+        """Wait, for a while at most, until more may be fetched; return whether that came to be.
+
+        Only here does pressure from behind hold the consumer up. A partition that Faust pauses over a full stream is
+        fetched again a poll later, which made seconds of latency out of a burst.
+        """
+        self._taken.clear()
+        if self._writer is not None and self._handed() >= HANDED_MAX:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._taken.wait(), READY_S)
+        return self._writer is None or self._handed() < HANDED_MAX
+
+    def _handed(self) -> int:
+        return sum(len(batches) for slot in self._slots.values() for batches in slot.coming.values())
+
     def wanted_positions(self) -> set[TP]:
         """Return, once, the partitions whose reading position the lane wants to know."""
         wanted, self._wanted = self._wanted | self._ticks.wanted(), set()
@@ -202,6 +220,7 @@ class Lane:
         if not coming or coming.popleft() != records[0].offset:
             # To fold on would commit offsets behind a batch that nobody has folded.
             raise LostBatchError(topic)
+        self._taken.set()
         if topic == self.fold.clock:
             self._ticks.take(slot, records)
         else:

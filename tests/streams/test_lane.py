@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faust.types import TP
 
 from streams import lane as module
-from streams.lane import EXIT_BROKEN, Lane
+from streams.lane import EXIT_BROKEN, HANDED_MAX, Lane
 from streams.readmodel import NoReadModel
 from streams.settings import Settings
 from streams.store import StoreError
@@ -38,8 +40,14 @@ class Part:
 
 
 class Slot:
+    number = 0
+
     def __init__(self, told: list[str]) -> None:
         self.partition = Part(told)
+        self.received: dict[str, int] = {}
+        self.coming: dict[str, deque[int]] = {}
+        self.folded: dict[str, int] = {}
+        self.ticks: list[object] = []
 
 
 class Writer:
@@ -114,3 +122,35 @@ def test_a_failure_ends_the_worker_and_a_store_that_failed_is_thrown_away_as_far
 ) -> None:
     lane._failed(error)  # noqa: SLF001
     assert told == [*first, f"exit {EXIT_BROKEN}"]
+
+
+async def test_nothing_more_is_fetched_while_too_much_waits_to_be_folded(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer: Any = Writer()
+    lane._writer = writer  # noqa: SLF001
+    for offset in range(HANDED_MAX):
+        assert await lane.ready()
+        lane.handed_over(TP("clock", 0), offset, offset + 1)
+    monkeypatch.setattr(module, "READY_S", 0.01)
+    assert not await lane.ready()
+    monkeypatch.setattr(module, "READY_S", PATIENCE_S)
+    waiting = asyncio.create_task(lane.ready())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    lane._take(lane._slots[0], "clock", [Tick()])  # noqa: SLF001
+    assert await asyncio.wait_for(waiting, PATIENCE_S / 2)
+
+
+async def test_what_was_handed_over_for_partitions_that_are_gone_holds_nothing_up(lane: Lane) -> None:
+    writer: Any = Writer()
+    writer.let.set()
+    lane._writer = writer  # noqa: SLF001
+    for offset in range(HANDED_MAX):
+        lane.handed_over(TP("in", 0), offset, offset + 1)
+    await lane.revoke()
+    assert await asyncio.wait_for(lane.ready(), PATIENCE_S)
+
+
+class Tick:
+    offset = 0
