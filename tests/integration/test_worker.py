@@ -256,13 +256,18 @@ def partition_of(key: bytes) -> int:
     return int(DefaultPartitioner()(key, list(range(PARTITIONS)), list(range(PARTITIONS))))
 
 
+def customer_of(unique: str, *, partition: int) -> str:
+    """A customer of *partition*: a test that moves time needs a clock that no other test has moved."""
+    names = (f"{unique[-16:]}-{number}" for number in itertools.count())
+    return next(name for name in names if partition_of(name.encode()) == partition)
+
+
 async def test_a_tick_waits_until_everything_written_before_it_is_folded(
     worker: Worker, settings: Settings, unique: str
 ) -> None:
-    lan = unique[-20:]
+    lan = customer_of(unique, partition=0)
     bought_at = now() - 380 * DAY
     after_window = bought_at + 366 * DAY
-    partition = partition_of(lan.encode())
     helpdesk = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, transactional_id=lan)
     await helpdesk.start()
     async with connected(settings) as client:
@@ -273,7 +278,7 @@ async def test_a_tick_waits_until_everything_written_before_it_is_folded(
             written = await helpdesk.send_and_wait(
                 "cx.support", json.dumps(opened).encode(), key=lan.encode(), timestamp_ms=millis(bought_at)
             )
-            await client.tick_at(partition, after_window, {"cx.support": written.offset + 1})
+            await client.tick_at(0, after_window, {"cx.support": written.offset + 1})
             second = purchase(lan, 1, order="o2", at=bought_at)
             await client.send("cx.purchases", second, timestamp_ms=millis(bought_at))
             await client.profile(lan, events_held=2)
@@ -289,14 +294,13 @@ async def test_a_tick_waits_until_everything_written_before_it_is_folded(
 async def test_a_tick_that_names_an_offset_beyond_the_end_is_a_dead_letter_and_the_clock_goes_on(
     worker: Worker, settings: Settings, unique: str
 ) -> None:
-    lan = unique[-20:]
+    lan = customer_of(unique, partition=1)
     bought_at = now() - 380 * DAY
-    partition = partition_of(lan.encode())
     async with connected(settings) as client:
         await client.send("cx.purchases", purchase(lan, 4_000_000, at=bought_at), timestamp_ms=millis(bought_at))
         await client.until(1, "cx.tier-changes", key=lan)
-        await client.tick_at(partition, bought_at + 1 * DAY, {"cx.support": 1_000_000})
-        await client.tick_at(partition, bought_at + 366 * DAY, {})
+        await client.tick_at(1, bought_at + 1 * DAY, {"cx.support": 1_000_000})
+        await client.tick_at(1, bought_at + 366 * DAY, {})
         [letter] = await client.until(1, "cx.dead-letters")
         refused = dict(letter.headers)
         assert (refused["cx-topic"], refused["cx-loc"]) == (b"cx.clock", b"data.upto")
@@ -307,7 +311,7 @@ async def test_a_tick_that_names_an_offset_beyond_the_end_is_a_dead_letter_and_t
 async def test_a_refund_waits_for_its_order_and_goes_to_dead_letters_when_that_never_comes(
     worker: Worker, settings: Settings, unique: str
 ) -> None:
-    lan = unique[-20:]
+    lan = customer_of(unique, partition=2)
     refunded_at = now() - 40 * DAY
     options = {"timestamp_ms": millis(refunded_at)}
     async with connected(settings) as client:
