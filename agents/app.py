@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.customers import CustomerFold
 from streams.app import lane_app
+from streams.meter import SILENT
 from streams.readmodel import ReadModel, connect
 
 if TYPE_CHECKING:
@@ -13,15 +14,16 @@ if TYPE_CHECKING:
 
     from cx.rules import Rules
     from streams.hooks import LaneApp
+    from streams.meter import Meter
     from streams.settings import Settings
 
 LANE = "customers"
 
 
-def build_app(settings: Settings, rules: Rules) -> LaneApp:
-    """Return the app of one worker; nothing connects before it is started."""
+def build_app(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneApp:
+    """Return the app of one worker, its figures going to *meter*; nothing connects before it is started."""
     readmodel = ReadModel(connect(settings.redis), settings.app)
-    app = lane_app(settings, LANE, CustomerFold(rules), readmodel)
+    app = lane_app(settings, LANE, CustomerFold(rules), readmodel, meter=meter)
     _register(app)
     return app
 

@@ -76,11 +76,12 @@ def _addresses(local: Local, root: Path) -> str:
     """Return the block that says what is where, and what to type elsewhere."""
     bootstrap, redis = local.stack.bootstrap, local.stack.redis_url
     worker = "one, starting" if local.workers else "none: run `cx worker` where the two lines below are set"
+    metrics = "".join(f"\n  metrics  http://{one.metrics}/metrics" for one in local.workers)
     return f"""
   Kafka    {bootstrap}
   Redis    {redis}
   data     {root}    logs  {root / "logs"}
-  worker   {worker}
+  worker   {worker}{metrics}
 
 For other terminals:
   export CX_KAFKA__BOOTSTRAP={bootstrap}

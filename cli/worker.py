@@ -11,13 +11,16 @@ import click
 
 from cli.logs import set_up
 from cx.rules import compile_policy
+from ops.metrics import PrometheusMeter, process_registry, serve
 from schemas.policy_file import PolicyError, parse_policy
 from streams import admin
 from streams.access import AwayError, ask_kafka, ask_redis
+from streams.meter import SILENT
 from streams.settings import EXIT_CONFIG, Settings, presets
 
 if TYPE_CHECKING:
     from cx.rules import Rules
+    from streams.meter import Meter
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,16 @@ def load_rules(settings: Settings) -> Rules:
     sys.exit(EXIT_CONFIG)
 
 
+def metered(settings: Settings, lane: str) -> Meter:
+    """Return what *lane* tells its figures to; they are served where the settings say so."""
+    if settings.metrics is None:
+        return SILENT
+    registry = process_registry()
+    meter = PrometheusMeter(lane, registry)
+    serve(settings.metrics, registry)
+    return meter
+
+
 def run(settings: Settings, rules: Rules) -> None:
     """Run the Faust worker in this process; never returns."""
     from streams.loop import Policy  # noqa: PLC0415
@@ -71,9 +84,9 @@ def run(settings: Settings, rules: Rules) -> None:
     asyncio.set_event_loop_policy(Policy())
     from faust import Worker  # noqa: PLC0415
 
-    from agents.app import build_app  # noqa: PLC0415
+    from agents.app import LANE, build_app  # noqa: PLC0415
 
     settings.data.mkdir(parents=True, exist_ok=True)
-    app = build_app(settings, rules)
+    app = build_app(settings, rules, metered(settings, LANE))
     worker = Worker(app, loglevel=None, logfile=None, redirect_stdouts=False, quiet=True, override_logging=False)
     worker.execute_from_commandline()

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.embedded import ports
 from ops.formats import bring_up_to_date
 from ops.supervise import Worker, settings_for
 from streams import admin
@@ -57,9 +58,12 @@ class Local:
         self.stack.start()
         self.settings = settings_for(self.stack, self._base, brokers=self._brokers, clock=self._clock)
         asyncio.run(self._prepare())
+        taken: set[int] = set()
         for number in range(1, self._worker_count + 1):
-            data = self.stack.root if number == 1 else self.stack.root / f"worker-{number}"
-            own = self.settings.model_copy(update={"data": data})
+            first = number == 1
+            data = self.stack.root if first else self.stack.root / f"worker-{number}"
+            metrics = (first and self._base.metrics) or f"{ports.HOST}:{ports.choose(None, taken)}"
+            own = self.settings.model_copy(update={"data": data, "metrics": metrics})
             worker = Worker(own, self.stack.root / "logs", Path.cwd(), number)
             self.workers += (worker,)
             worker.launch()

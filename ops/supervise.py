@@ -105,6 +105,7 @@ class Worker:
             grace_seconds=GRACE_S,
             environment=environment(settings),
         )
+        self.metrics = settings.metrics
         self.ready = False
         self._began_at = self._read_to = 0
 

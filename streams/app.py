@@ -17,11 +17,13 @@ from faust.auth import SASLCredentials, SSLCredentials
 
 from streams.hooks import LaneApp, LaneAssignor, LaneTable, LaneTables
 from streams.lane import Lane
+from streams.meter import SILENT
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
 
     from streams.effects import Fold
+    from streams.meter import Meter
     from streams.readmodel import ReadModel
     from streams.settings import KafkaSettings, Settings
 
@@ -32,10 +34,11 @@ REBALANCE_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 30.0
 
 
-def lane_app(settings: Settings, name: str, fold: Fold, readmodel: ReadModel) -> LaneApp:
+def lane_app(settings: Settings, name: str, fold: Fold, readmodel: ReadModel, *, meter: Meter = SILENT) -> LaneApp:
     """Return an app whose lane *name* runs *fold*; nothing connects before it is started.
 
-    Its table is *name*, its changelog `{settings.app}-{name}-changelog`, its consumer group `settings.app`.
+    Its table is *name*, its changelog `{settings.app}-{name}-changelog`, its consumer group `settings.app`; *meter*
+    takes its figures.
     """
     kafka = settings.kafka
     app = LaneApp(
@@ -64,7 +67,7 @@ def lane_app(settings: Settings, name: str, fold: Fold, readmodel: ReadModel) ->
         TableManager=LaneTables,
     )
     app.Table(name, key_type=bytes, value_type=bytes, partitions=settings.partitions)
-    app.lane = Lane(app, name, fold, readmodel, settings)
+    app.lane = Lane(app, name, fold, readmodel, settings, meter=meter)
     return app
 
 

@@ -17,6 +17,7 @@ from faust.types import TP
 from schemas.errors import CxError
 from streams.effects import Effects
 from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
+from streams.meter import SILENT
 from streams.opening import Opening, close
 from streams.repair import Repair
 from streams.settings import EXIT_CONFIG
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from streams.effects import Fold
     from streams.hooks import LaneApp
+    from streams.meter import Meter
     from streams.readmodel import ReadModel
     from streams.settings import Settings
     from streams.slot import Slot
@@ -60,14 +62,16 @@ class Lane:
     transactions, read model.
     """
 
-    def __init__(self, app: LaneApp, name: str, fold: Fold, readmodel: ReadModel, settings: Settings) -> None:
+    def __init__(
+        self, app: LaneApp, name: str, fold: Fold, readmodel: ReadModel, settings: Settings, *, meter: Meter = SILENT
+    ) -> None:
         """Tie *fold* to *app*; *name* is the lane's part in transactional ids and in the changelog's name."""
         self.name, self.fold = name, fold
         self.changelog = f"{settings.app}-{name}-changelog"
-        self._app, self._readmodel, self._settings = app, readmodel, settings
+        self._app, self._readmodel, self._settings, self._meter = app, readmodel, settings, meter
         self._slots: dict[int, Slot] = {}
         self._leaving: dict[int, Slot] = {}  # folded no more; what they have in flight is still committed and shown
-        self._opening = Opening(name, fold.topics, self.changelog, settings)
+        self._opening = Opening(name, fold.topics, self.changelog, settings, meter)
         self._ticks = Ticks(self, fold, self._opening)
         self._repair = Repair(readmodel, fold)
         self._writer: Writer | None = None
@@ -137,10 +141,12 @@ class Lane:
                     on_commit=self._committed,
                     on_failure=self._failed,
                     committed=committed,
+                    meter=self._meter,
                 )
                 self._writer.start()
             self._slots = slots
             self._generation = member.generation
+            self._meter.assigned(len(slots))
             self._start_tasks()
             seconds = round(time.monotonic() - started, 3)
             log.info("partitions opened", extra={"partitions": len(numbers), "seconds": seconds})
@@ -161,6 +167,7 @@ class Lane:
             self._leaving = {}
             close(slot.partition for slot in slots.values())
             if slots:
+                self._meter.assigned(0)
                 log.info("partitions closed", extra={"partitions": len(slots), "whole": whole})
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from streams.transactions import Transactions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from streams.meter import Meter
     from streams.readmodel import ReadModel
     from streams.settings import Settings
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 class Opening:
     """Opens partition numbers of one lane; keeps the connection for transactions and the folder of local stores."""
 
-    def __init__(self, lane: str, topics: Sequence[str], changelog: str, settings: Settings) -> None:
+    def __init__(self, lane: str, topics: Sequence[str], changelog: str, settings: Settings, meter: Meter) -> None:
         """Prepare for *lane* with its input *topics* and its *changelog*."""
+        self._meter = meter
         self._lane, self._topics, self._changelog, self._settings = lane, tuple(topics), changelog, settings
         self._transactions: Transactions | None = None
         self._stores: Stores | None = None
@@ -42,7 +44,7 @@ class Opening:
         try:
             for number in numbers:
                 partitions[number] = self._partition(number, len(numbers))
-            recovered = await recover(self._settings.kafka, self._changelog, partitions, told, ends)
+            recovered = await recover(self._settings.kafka, self._changelog, partitions, told, ends, meter=self._meter)
         except BaseException:
             close(partitions.values())
             raise

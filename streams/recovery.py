@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.meter import SILENT
 from streams.partition import OWN_KEY, OtherChangelogError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
+    from streams.meter import Meter
     from streams.partition import Partition
     from streams.settings import KafkaSettings
 
@@ -50,6 +52,8 @@ async def recover(
     partitions: Mapping[int, Partition],
     told: Mapping[int, int],
     ends: Mapping[int, int],
+    *,
+    meter: Meter = SILENT,
 ) -> dict[int, Recovered]:
     """Bring *partitions* up to date, all at once.
 
@@ -59,6 +63,7 @@ async def recover(
         partitions: By number; nobody else adds to their changelogs meanwhile.
         told: By number, the changelog offset up to which the read model was written, or -1.
         ends: By number, where the changelog ends, open transactions included.
+        meter: Is told what remains.
     """
     reader = AIOKafkaConsumer(
         isolation_level="read_committed",
@@ -77,20 +82,23 @@ async def recover(
         for tp, partition in tps.items():
             catching[tp] = _CatchUp(partition, starts[tp], ends[tp.partition], told.get(tp.partition, -1))
             reader.seek(tp, catching[tp].start)
-        await _read(reader, catching)
+        await _read(reader, catching, meter)
     finally:
         await reader.stop()
     return {tp.partition: one.result() for tp, one in catching.items()}
 
 
-async def _read(reader: AIOKafkaConsumer, catching: Mapping[TopicPartition, _CatchUp]) -> None:
-    progress = _Progress(sum(max(one.end - one.start, 0) for one in catching.values()))
+async def _read(reader: AIOKafkaConsumer, catching: Mapping[TopicPartition, _CatchUp], meter: Meter) -> None:
+    progress = _Progress(sum(max(one.end - one.start, 0) for one in catching.values()), meter)
     unfinished = dict(catching)
     while True:
-        for tp in list(unfinished):
-            if await reader.position(tp) >= unfinished[tp].end and not unfinished[tp].must_restart():
+        remaining = {}
+        for tp, one in list(unfinished.items()):
+            remaining[tp.partition] = max(one.end - await reader.position(tp), 0)
+            if not remaining[tp.partition] and not one.must_restart():
                 reader.pause(tp)
                 del unfinished[tp]
+        meter.recovering(remaining)
         if not unfinished:
             break
         batches = await reader.getmany(*unfinished, timeout_ms=POLL_MS)
@@ -177,7 +185,8 @@ class _CatchUp:
 class _Progress:
     """Says how far recovery is, and when it is stuck."""
 
-    def __init__(self, records: int) -> None:
+    def __init__(self, records: int, meter: Meter) -> None:
+        self.meter = meter
         self.started = self.moved = self.said = time.monotonic()
         self.records_max, self.records = records, 0
 
@@ -196,5 +205,6 @@ class _Progress:
             log.info("recovering", extra=facts)
 
     def done(self) -> None:
-        seconds = round(time.monotonic() - self.started, 3)
-        log.info("recovered", extra={"records": self.records, "seconds": seconds})
+        seconds = time.monotonic() - self.started
+        self.meter.recovered(self.records, seconds)
+        log.info("recovered", extra={"records": self.records, "seconds": round(seconds, 3)})

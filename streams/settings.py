@@ -20,6 +20,8 @@ PREFIX: Final = "CX_"
 OTHER_VARIABLES: Final = frozenset({"CONFIG", "EXAMPLES"})  # which file to read; how many examples tests make
 PRESETS: Final = Path(__file__).resolve().parents[1] / "policies"  # beside us in a checkout as where it is installed
 
+PORTS: Final = 1 << 16
+
 _ADDRESS = re.compile(r"([^\s:/@\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?")
 
 
@@ -34,6 +36,14 @@ def _servers(text: str) -> str:
         message = "should be host:port, or several of them with commas between"
         raise ValueError(message)
     return ",".join(addresses)
+
+
+def _listener(text: str | None) -> str | None:
+    found = None if text is None else _ADDRESS.fullmatch(text)
+    if text is not None and not (found and found[2] and 0 < int(found[2][1:]) < PORTS):
+        message = "should be host:port, where this process listens"
+        raise ValueError(message)
+    return text
 
 
 def _redis_url(text: str) -> str:
@@ -150,6 +160,7 @@ class Settings(BaseSettings):
         policy: A file, or one of the presets that come along: `retail-vn`, `minimal`.
         clock: Who writes ticks: the `owner` of a partition, or an `external` producer (a generator, an import).
         partitions: Partitions of each topic of the customer lane; final once events are in.
+        metrics: Where a worker answers Prometheus, host:port; without it nowhere.
     """
 
     model_config = SettingsConfigDict(
@@ -167,6 +178,7 @@ class Settings(BaseSettings):
     clock: Literal["owner", "external"] = "owner"
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600)] = 1.0
     partitions: Annotated[int, Field(ge=1, le=1_000)] = CUSTOMER_PARTITIONS
+    metrics: Annotated[str | None, AfterValidator(_listener)] = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()

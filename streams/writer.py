@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.effects import Effects
 from streams.failpoints import COMMITTED, reach
+from streams.meter import SILENT
 from streams.partition import OWN_KEY
 from streams.transactions import Record
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from streams.effects import View
+    from streams.meter import Meter
     from streams.transactions import Member, Transactions
 
 log = logging.getLogger(__name__)
@@ -92,8 +95,10 @@ class Writer:
         on_commit: Callable[[Written], None],
         on_failure: Callable[[BaseException], None],
         committed: Mapping[TopicPartition, int],
+        meter: Meter = SILENT,
     ) -> None:
         """Prepare; *committed* is what the group has read so far, *on_failure* gets the end of the writer."""
+        self._meter = meter
         self.committed = dict(committed)
         self._transactions, self._member, self._changelog = transactions, member, changelog
         self._on_commit, self._on_failure = on_commit, on_failure
@@ -198,7 +203,9 @@ class Writer:
             if share.own_record is not None:
                 headers = ((BATCHES_HEADER, orjson.dumps(share.batches)),)
                 records.append(Record(self._changelog, number, OWN_KEY, share.own_record, headers))
+        began = time.monotonic()
         last = await self._transactions.commit(records, offsets, self._member)
+        self._meter.committed(len(records), time.monotonic() - began)
         reach(COMMITTED)
         self.committed |= offsets
         for number, _ in group:

@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from cx.state import NEVER
 from streams.effects import Effects, Outgoing, View
+from streams.meter import SILENT, Meter
 from streams.partition import Partition
 from streams.recovery import Recovered, recover
 from streams.settings import KafkaSettings
@@ -134,12 +135,14 @@ class Rig:
     def partition(self, stores: Stores, number: int = 0) -> Partition:
         return Partition(number, PARTITIONS, stores.open(number, 1))
 
-    async def recover(self, partition: Partition, told: int = -1) -> Recovered:
+    async def recover(self, partition: Partition, told: int = -1, *, meter: Meter = SILENT) -> Recovered:
         transactions = await self.transactions(partition.number)
         await transactions.committed([self.tp(partition.number)])
         ends = await transactions.ends(self.changelog, [partition.number])
         numbers = {partition.number: partition}
-        return (await recover(self.kafka, self.changelog, numbers, {partition.number: told}, ends))[partition.number]
+        told_by = {partition.number: told}
+        found = await recover(self.kafka, self.changelog, numbers, told_by, ends, meter=meter)
+        return found[partition.number]
 
     def folded(self, number: int, key: bytes = b"lan", *, partition: int = 0, own: bytes = b"own") -> Folded:
         """Return a batch of one record at offset *number*, with one output and one state."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,14 @@ async def lan(redis_url: str) -> dict[str, Any]:
     return profile
 
 
+def metrics(up: Command) -> bytes:
+    """Return what Prometheus would read."""
+    [address] = [line.split()[1] for line in up.lines if line.strip().startswith("metrics ")]
+    with urllib.request.urlopen("http://" + address.removeprefix("http://"), timeout=PATIENCE_S) as answer:
+        found: bytes = answer.read()
+    return found
+
+
 def test_up_survives_a_crash_rebuilds_an_older_format_and_ends_with_its_worker(tmp_path: Path) -> None:
     root = tmp_path / "root"
     with Command("up", "--root", str(root), PARTITIONS=str(PARTITIONS)) as up:
@@ -66,6 +75,7 @@ def test_up_survives_a_crash_rebuilds_an_older_format_and_ends_with_its_worker(t
         older = [("cx-customers-changelog", f"old-{number}".encode(), OLDER) for number in range(20)]
         asyncio.run(write(bootstrap, *older, ("cx.purchases", b"lan", purchase("o1"))))
         first = asyncio.run(lan(servers["CX_REDIS__URL"]))
+        figures = metrics(up)
         assert up.ends(signal.SIGKILL) == -signal.SIGKILL
 
     with Command("up", "--root", str(root), PARTITIONS=str(PARTITIONS)) as up:
@@ -75,6 +85,7 @@ def test_up_survives_a_crash_rebuilds_an_older_format_and_ends_with_its_worker(t
         os.kill(up.descendant("-m cli worker"), signal.SIGKILL)
         assert up.ends() == 128 + signal.SIGKILL
 
+    assert b'cx_assigned_partitions{lane="customers"} 2.0\n' in figures
     assert (first["tier"], again["tier"], again["events_held"]) == ("gold", "gold", 1)
     assert again["rewards"] == first["rewards"]
     assert up.lines[-1] == f"cx: worker was ended by signal 9 (log: {root / 'logs' / 'worker.log'})"

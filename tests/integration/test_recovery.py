@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from streams import recovery
+from streams.meter import Silent
 from streams.partition import FORMAT, Partition, PartitionFormatError, PartitionRecord
 from streams.store import Stores
 from streams.writer import Folded
@@ -66,6 +67,32 @@ async def test_the_newest_state_is_read_past_control_records_and_tombstones(rig:
     assert held(partition) == {b"lan": value("state-1"), b"mai": value("mai")}
     assert (partition.tick, partition.policy, partition.state_format) == (7, "hash", 1)
     assert result == (rig.commits[1].offset, {b"lan", b"gone"})  # committed after the read model was last told
+    partition.close()
+
+
+class Told(Silent):
+    """A meter that remembers."""
+
+    def __init__(self) -> None:
+        self.remaining: list[int] = []
+        self.records = -1
+
+    def recovering(self, remaining: Mapping[int, int]) -> None:
+        self.remaining.append(remaining[0])
+
+    def recovered(self, records: int, seconds: float) -> None:
+        assert seconds > 0
+        self.records = records
+
+
+async def test_recovery_tells_how_much_is_before_it_until_nothing_is(rig: Rig, stores: Stores) -> None:
+    await write(rig, own_record(), rig.folded(0), rig.folded(1))
+    told = Told()
+    partition = rig.partition(stores)
+    await rig.recover(partition, meter=told)
+    assert told.remaining[0] == 6  # two transactions of a state, the own record and a control record
+    assert told.remaining == sorted(told.remaining, reverse=True)
+    assert (told.remaining[-1], told.records) == (0, 4)
     partition.close()
 
 

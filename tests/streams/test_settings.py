@@ -141,6 +141,18 @@ def test_what_are_no_servers_of_kafka_is_refused(wrong: str) -> None:
         KafkaSettings(bootstrap=wrong)
 
 
+@pytest.mark.parametrize("wrong", ["", "9100", ":9100", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536"])
+def test_where_nobody_can_listen_for_prometheus_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="should be host:port, where this process listens"):
+        Settings(metrics=wrong)
+
+
+def test_a_worker_answers_prometheus_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().metrics is None
+    monkeypatch.setenv("CX_METRICS", "[::1]:9100")
+    assert Settings().metrics == "[::1]:9100"
+
+
 def test_several_servers_are_told_apart_by_commas() -> None:
     assert KafkaSettings(bootstrap="a.example:1, [::1]:2,b").bootstrap == "a.example:1,[::1]:2,b"
 
