@@ -66,8 +66,8 @@ async def run(
     child.launch()
     heard = []
     try:
-        if awake := await _is_awake(cluster, job, child):
-            heard = [await _phase(cluster, job, phase, folder) for phase in phases]
+        if awake := await is_awake(cluster, job, child):
+            heard = [await send_and_hear(cluster, job, phase, folder) for phase in phases]
     finally:
         await asyncio.to_thread(child.stop)
     faults: tuple[str, ...] = () if awake else ("it answers nothing",)
@@ -78,7 +78,7 @@ async def run(
     return Hearing(tuple(heard), faults)
 
 
-async def _is_awake(cluster: Cluster, job: Job, child: Child) -> bool:
+async def is_awake(cluster: Cluster, job: Job, child: Child) -> bool:
     """Ask the contestant something and wait for the answer: from then on it owns its partitions."""
     probe = {"customer_id": PROBE.decode(), "event_id": "probe", "serial": PROBE_SERIAL, "amount": 1}
     await cluster.fill(job.source, [Record(PROBE, orjson.dumps(probe))])
@@ -86,7 +86,7 @@ async def _is_awake(cluster: Cluster, job: Job, child: Child) -> bool:
     return [serial_of(value) for value in seen.values()] == [PROBE_SERIAL]
 
 
-async def _phase(cluster: Cluster, job: Job, phase: Phase, folder: Path) -> Heard:
+async def send_and_hear(cluster: Cluster, job: Job, phase: Phase, folder: Path) -> Heard:
     """Send one phase and hear the answers."""
     arrived, sent, ready = (folder / f"{name}-{phase.rate}" for name in ("arrived", "sent", "ready"))
     within_s = phase.count / phase.rate + SLACK_S
