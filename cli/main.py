@@ -9,7 +9,7 @@ import click
 from pydantic import ValidationError
 
 from schemas.errors import CxError
-from streams.settings import EXIT_CONFIG
+from streams.settings import EXIT_CONFIG, PREFIX
 
 # One line each, so that `cx --help` imports no verb.
 VERBS = {
@@ -59,7 +59,11 @@ def main() -> None:
         # Only settings are validated without being caught: what they hold, a password among it, is not repeated.
         for fault in error.errors(include_url=False, include_input=False, include_context=False):
             name, reason = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
-            click.echo(f"cx: setting {name}: {reason}" if name else f"cx: {reason}", err=True)
+            if fault["type"] == "extra_forbidden":
+                variable = PREFIX + "__".join(map(str, fault["loc"])).upper()
+                click.echo(f"cx: there is no setting {name}, neither in a file nor as {variable}", err=True)
+            else:
+                click.echo(f"cx: setting {name}: {reason}" if name else f"cx: {reason}", err=True)
         sys.exit(EXIT_CONFIG)
     except CxError as error:
         click.echo(f"cx: {error}", err=True)

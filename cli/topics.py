@@ -25,24 +25,32 @@ def command() -> None:
 
 @command.command()
 def create() -> None:
-    """Create the topics that are missing; exit code 78 when Kafka does not let us in."""
+    """Create the topics that are missing.
+
+    Exit code 78 when what is there then differs from the contract, or Kafka does not let us in.
+    """
     quieten()
-    made = asyncio.run(_create(settings_here()))
+    settings = settings_here()
+    made = asyncio.run(_create(settings))
     for name in made:
         click.echo(f"created {name}")
     click.echo(f"{len(made)} topics created")
+    _tell(asyncio.run(_check(settings)))
 
 
 @command.command()
 def check() -> None:
     """Compare the topics with the contract; exit code 78 when something differs, or Kafka does not let us in."""
     quieten()
-    faults = asyncio.run(_check(settings_here()))
+    _tell(asyncio.run(_check(settings_here())))
+    click.echo("all topics are as they should be")
+
+
+def _tell(faults: list[str]) -> None:
     for fault in faults:
         click.echo(fault)
     if faults:
         sys.exit(EXIT_CONFIG)
-    click.echo("all topics are as they should be")
 
 
 async def _create(settings: Settings) -> list[str]:

@@ -50,7 +50,7 @@ async def bring_up_to_date(settings: Settings) -> str:
 
 async def stored_formats(settings: Settings) -> set[int]:
     """Return the formats of the oldest customer in each partition of the changelog; nothing where there is none."""
-    changelog = f"{settings.app}-{Lane.CUSTOMERS}-changelog"
+    changelog = admin.changelog(settings)
     reader = AIOKafkaConsumer(
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -92,7 +92,7 @@ async def _forget(settings: Settings) -> None:
     finally:
         await redis.aclose()
     await _delete_topics(settings, {topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.OUTPUT)})
-    await _delete_topics(settings, {f"{settings.app}-{Lane.CUSTOMERS}-changelog"})
+    await _delete_topics(settings, {admin.changelog(settings)})
     await admin.create(settings, keep_for_ever=True)
 
 

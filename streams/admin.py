@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError
 
 from schemas.errors import CxError
 from schemas.topics import CUSTOMERS_CHANGELOG, TOPICS, Cleanup, Lane, Topic
+from streams.settings import EXIT_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,15 +21,22 @@ if TYPE_CHECKING:
 CHECKED_CONFIGS = ("cleanup.policy", "max.message.bytes", "message.timestamp.type")
 LED_TRIES, LED_PAUSE_S = 300, 0.1
 SEGMENT_MS_EMBEDDED = 3_650 * 86_400_000
+_REPLICATION = InvalidReplicationFactorError.errno
 
 
 class TopicsError(CxError):
     """Topics could not be made or looked at; the text is one line for a person."""
 
 
+class UnequalTopicsError(TopicsError):
+    """There are topics with another number of partitions than the settings say: with more of them no lane would run."""
+
+    exit_code = EXIT_CONFIG
+
+
 def names(settings: Settings) -> dict[str, Topic]:
     """Return the topics by the name that they have for this app: only the customers' changelog is named after it."""
-    return {(_changelog(settings) if name == CUSTOMERS_CHANGELOG else name): topic for name, topic in TOPICS.items()}
+    return {(changelog(settings) if name == CUSTOMERS_CHANGELOG else name): topic for name, topic in TOPICS.items()}
 
 
 async def create(settings: Settings, *, keep_for_ever: bool = False) -> list[str]:
@@ -36,12 +44,21 @@ async def create(settings: Settings, *, keep_for_ever: bool = False) -> list[str
 
     *keep_for_ever* is for the embedded cluster: records whose timestamps are simulated, and far apart, are neither
     expired nor spread over thousands of segments.
+
+    Raises:
+        UnequalTopicsError: those that are there have another number of partitions; nothing is made.
+        TopicsError: Kafka refused, or does not answer.
     """
     admin = AIOKafkaAdminClient(**settings.kafka.client_options())
     try:
         await admin.start()
-        present = set(await admin.list_topics())
-        missing = {name: topic for name, topic in names(settings).items() if name not in present}
+        wanted = names(settings)
+        described = await _described(admin, wanted)
+        if faults := _partition_faults(described, wanted, settings):
+            others = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
+            message = f"{faults[0]}{others}; CX_PARTITIONS is {settings.partitions}"
+            raise UnequalTopicsError(message)
+        missing = {name: topic for name, topic in wanted.items() if name not in described}
         new = [
             NewTopic(
                 name,
@@ -52,7 +69,7 @@ async def create(settings: Settings, *, keep_for_ever: bool = False) -> list[str
             for name, topic in missing.items()
         ]
         if new:
-            _raise_refused(await admin.create_topics(new))
+            _raise_refused(await admin.create_topics(new), settings)
             await _until_led(admin, set(missing))
     except (KafkaError, OSError) as error:
         raise TopicsError(_line(error, settings)) from error
@@ -87,18 +104,11 @@ async def check(settings: Settings) -> list[str]:
     try:
         await admin.start()
         wanted = names(settings)
-        present = set(await admin.list_topics())
-        found = [name for name in wanted if name in present]
-        described = {
-            entry["topic"]: entry
-            for entry in (await admin.describe_topics(found) if found else ())
-            if entry["partitions"]  # none while a topic is being made or deleted
-        }
+        described = await _described(admin, wanted)
         faults = [f"{name}: is missing" for name in wanted if name not in described]
-        counts = {name: len(entry["partitions"]) for name, entry in described.items()}
-        faults += _partition_faults(counts, wanted, settings)
-        for name, entry in described.items():
-            replicas = min(len(part["replicas"]) for part in entry["partitions"])
+        faults += _partition_faults(described, wanted, settings)
+        for name, parts in described.items():
+            replicas = min(len(part["replicas"]) for part in parts)
             if replicas < settings.kafka.replication:
                 faults.append(f"{name}: replication is {replicas}, settings say {settings.kafka.replication}")
         for name in described:
@@ -113,9 +123,20 @@ async def check(settings: Settings) -> list[str]:
     return faults
 
 
-def _partition_faults(counts: Mapping[str, int], wanted: Mapping[str, Topic], settings: Settings) -> list[str]:
+async def _described(admin: AIOKafkaAdminClient, wanted: Mapping[str, Topic]) -> dict[str, list[Any]]:
+    """Return the partitions of those of *wanted* that are there, in its order."""
+    present = set(await admin.list_topics())
+    found = [name for name in wanted if name in present]
+    entries = await admin.describe_topics(found) if found else []
+    partitions = {entry["topic"]: entry["partitions"] for entry in entries}
+    # None while a topic is being made or deleted.
+    return {name: partitions[name] for name in found if partitions.get(name)}
+
+
+def _partition_faults(described: Mapping[str, list[Any]], wanted: Mapping[str, Topic], settings: Settings) -> list[str]:
     faults = []
-    for name, count in counts.items():
+    for name, parts in described.items():
+        count = len(parts)
         should = wanted[name].partitions(settings.partitions)
         if count != should:
             lane = (
@@ -136,14 +157,16 @@ async def _config(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
     return config
 
 
-def _raise_refused(answer: object) -> None:
+def _raise_refused(answer: object, settings: Settings) -> None:
     for name, code, message in getattr(answer, "topic_errors", ()):
         if code not in {0, TopicAlreadyExistsError.errno}:
-            text = f"{name}: could not be created: {message or code}"
+            hint = f"; CX_KAFKA__REPLICATION is {settings.kafka.replication}" if code == _REPLICATION else ""
+            text = f"{name}: could not be created: {message or code}{hint}"
             raise TopicsError(text)
 
 
-def _changelog(settings: Settings) -> str:
+def changelog(settings: Settings) -> str:
+    """Return the name of the customers' changelog for this app."""
     return f"{settings.app}-customers-changelog"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import ssl
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from schemas.errors import CxError
 from schemas.topics import CUSTOMER_PARTITIONS
 from streams.tls import TlsFiles
 
@@ -68,6 +71,12 @@ def _policy_file(path: Path) -> Path:
         message = f"there is no preset {path}, but {', '.join(presets())}; a file is named with its ending"
         raise ValueError(message)
     return preset
+
+
+class SettingsFileError(CxError):
+    """The file of settings cannot be used; the text is one line for a person and repeats nothing of what is in it."""
+
+    exit_code = EXIT_CONFIG
 
 
 class KafkaSettings(TlsFiles):
@@ -204,5 +213,27 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Rank the sources: arguments, environment, then the TOML file that `CX_CONFIG` names (`cx.toml`)."""
         del dotenv_settings, file_secret_settings
-        file = Path(os.environ.get("CX_CONFIG", "cx.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, _file_source(settings_cls)
+
+
+def _file_source(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+    """Return what the file says.
+
+    Raises:
+        SettingsFileError: it is named and not there, or cannot be read.
+    """
+    named = os.environ.get("CX_CONFIG")
+    file = Path(named or "cx.toml")
+    if named and not file.exists():
+        message = f"CX_CONFIG: there is no file {named}"
+        raise SettingsFileError(message)
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return TomlConfigSettingsSource(settings_cls, toml_file=file)
+    except tomllib.TOMLDecodeError as error:
+        reason = f"is no TOML: {error}"
+    except (OSError, UnicodeDecodeError) as error:
+        reason = f"cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
+    message = f"settings file {file} {reason}"
+    raise SettingsFileError(message)

@@ -143,9 +143,16 @@ class Root:
 
         Raises:
             RootMismatchError: the data belongs to another number of brokers.
+            RootUnusableError: which cluster it belongs to cannot be read.
         """
         cluster = self.cluster
         if cluster is None:
+            if (self.path / "cluster.json").exists():
+                # A new id would not be that of the folders which are formatted already.
+                message = (
+                    f"{self.path / 'cluster.json'} cannot be read; use another folder, or the version that made it"
+                )
+                raise RootUnusableError(message)
             cluster = Cluster(_new_cluster_id(), brokers)
             self._save("cluster.json", cluster)
         if cluster.brokers != brokers:

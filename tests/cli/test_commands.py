@@ -84,6 +84,7 @@ def test_a_server_that_is_away_is_said_in_one_line_without_its_password(
 def test_a_misspelt_variable_and_a_wrong_value_are_one_line_each(cx: Cx, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, line in (
         ("CX_REDDIS__URL", "cx: there is no CX_REDDIS\n"),
+        ("CX_KAFKA__PASWORD", "cx: there is no setting kafka.pasword, neither in a file nor as CX_KAFKA__PASWORD\n"),
         ("CX_KAFKA__SECURITY", "cx: setting kafka.security: Input should be 'PLAINTEXT', 'SSL', "),
     ):
         with monkeypatch.context() as patch:

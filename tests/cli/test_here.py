@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CX_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("CX_CONFIG", os.devnull)
     for name in ("CX_KAFKA__BOOTSTRAP", "CX_REDIS__URL"):
         monkeypatch.delenv(name, raising=False)
 

@@ -1,5 +1,6 @@
 """The containers: exact images, and the same Kafka as without them."""
 
+import os
 import re
 
 import pytest
@@ -28,7 +29,7 @@ def test_kafka_in_a_container_is_the_embedded_one() -> None:
 def test_the_worker_is_told_where_its_neighbours_are(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SERVICES["worker"]["environment"].items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CX_CONFIG", "none.toml")
+    monkeypatch.setenv("CX_CONFIG", os.devnull)
 
     settings = Settings()
 

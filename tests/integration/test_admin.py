@@ -19,6 +19,16 @@ async def test_topics_are_made_once_and_then_are_as_they_should_be(own_stack: St
     assert await admin.create(settings) == []
     assert await admin.check(settings) == []
 
+    unequal = Settings(partitions=4, kafka=KafkaSettings(bootstrap=own_stack.bootstrap))
+    with pytest.raises(admin.UnequalTopicsError, match=r"^cx\.purchases: has 3 partitions, .* CX_PARTITIONS is 4$"):
+        await admin.create(unequal.model_copy(update={"app": "another"}))
+    replicated = Settings(
+        app="another", partitions=3, kafka=KafkaSettings(bootstrap=own_stack.bootstrap, replication=3)
+    )
+    with pytest.raises(admin.TopicsError, match=r"could not be created: .*; CX_KAFKA__REPLICATION is 3$"):
+        await admin.create(replicated)
+    assert "another-customers-changelog: is missing" in await admin.check(replicated)
+
     more = Settings(partitions=4, kafka=KafkaSettings(bootstrap=own_stack.bootstrap, replication=2))
     faults = await admin.check(more)
     assert "cx.clock: has 3 partitions, should have 4; all topics of the lane customers need the same" in faults

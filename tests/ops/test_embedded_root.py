@@ -92,6 +92,15 @@ def test_data_of_another_number_of_brokers_is_refused(root: Root) -> None:
         root.claim(brokers=1)
 
 
+def test_a_cluster_that_cannot_be_read_is_not_taken_for_none(root: Root) -> None:
+    root.open()
+    root.claim(brokers=1)
+    (root.path / "cluster.json").write_text('{"of": "a newer version"}')
+    with pytest.raises(RootUnusableError, match=r"cluster\.json cannot be read; use another folder, or the version"):
+        root.claim(brokers=1)
+    assert "newer" in (root.path / "cluster.json").read_text()
+
+
 def test_other_commands_see_the_addresses_only_while_the_stack_runs(root: Root) -> None:
     assert running(root.path) is None
     root.open()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from streams.settings import KafkaSettings, RedisSettings, Settings
+from streams.settings import KafkaSettings, RedisSettings, Settings, SettingsFileError
 from tests.integration.certificates import Authority
 
 
@@ -22,6 +22,39 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(
     assert (settings.app, settings.partitions) == ("from-environment", 3)
     assert (settings.kafka.bootstrap, settings.kafka.replication) == ("environment:2", 3)
     assert settings.clock == "owner"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            b"partitions = 1 2",
+            "is no TOML: Expected newline or end of document after a statement (at line 1, column 16)",
+        ),
+        (b'app = "\xff"', "cannot be read: it is not UTF-8"),
+        (None, "cannot be read: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_in_one_line(
+    written: bytes | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cx.toml"
+    if written is None:
+        file.mkdir()
+    else:
+        file.write_bytes(written)
+    monkeypatch.setenv("CX_CONFIG", str(file))
+    with pytest.raises(SettingsFileError) as refused:
+        Settings()
+    assert (str(refused.value), refused.value.exit_code) == (f"settings file {file} {told}", 78)
+
+
+def test_a_file_that_is_named_has_to_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings().app == "cx"  # nobody has to have one
+    monkeypatch.setenv("CX_CONFIG", "nowhere.toml")
+    with pytest.raises(SettingsFileError, match=r"^CX_CONFIG: there is no file nowhere\.toml$"):
+        Settings()
 
 
 def test_a_setting_with_an_underscore_in_its_name_can_come_from_the_environment(
