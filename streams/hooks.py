@@ -55,6 +55,20 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         """Return the reading positions of the partitions still assigned; they pass control records, records do not."""
         return cast("dict[TP, int]", await self.call_thread(self._positions, list(tps)))
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek to what is committed, or to the beginning: where nothing is, aiokafka leaves the position as it is.
+
+        What was fetched during a rebalance and dropped would never be read again.
+        """
+        return cast("Mapping[TP, int]", await self.call_thread(self._seek_to_committed))
+
+    async def _seek_to_committed(self) -> dict[TP, int]:
+        consumer = self._ensure_consumer()
+        committed = await consumer.seek_to_committed()
+        if fresh := [tp for tp, offset in committed.items() if not offset]:
+            await consumer.seek_to_beginning(*fresh)
+        return cast("dict[TP, int]", committed)
+
     def member(self) -> Member:
         """Return who we are in the group."""
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001

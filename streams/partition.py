@@ -152,6 +152,10 @@ class Partition:
         found.sort()
         return [key for _, key in found[:limit]]
 
+    def stored(self, key: bytes) -> bytes | None:
+        """Return the encoded state of *key* as it was committed last, or None."""
+        return self._store.get(key)
+
     # What commits leave
 
     def committed(self, values: Mapping[bytes, bytes | None], own: bytes | None, offset: int) -> None:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 BATCH_MAX = 500
 BACKLOG_MAX = 20_000
 RETRY_S = 0.5
+UNKNOWN = -1
 
 # An older version never replaces a newer one, whoever comes late: a paused worker, a repair, a retry.
 _WRITE = """
@@ -120,6 +121,15 @@ class ReadModel:
         """Return the partitions whose views must be made again from their state; none while Redis is away."""
         return set() if self._failing else set(self._dirty)
 
+    async def mending(self, partition: int) -> bool:
+        """Put a mark in the place of the position, so that a loss from here on shows; return whether it is there."""
+        try:
+            await self._client.set(position_key(self._app, partition), UNKNOWN)
+        except (RedisError, OSError):
+            return False
+        self._written[partition] = UNKNOWN
+        return True
+
     def mended(self, partition: int, offset: int, soiled: int) -> None:
         """Take note that all views of *partition* up to the changelog *offset* were pushed again.
 
@@ -128,7 +138,6 @@ class ReadModel:
         if self.soiled(partition) != soiled:
             return
         self._dirty.pop(partition, None)
-        self._written.pop(partition, None)
         self.push(partition, offset, [])
 
     async def position(self, partition: int) -> int:
@@ -182,7 +191,9 @@ class ReadModel:
         known = [p for p in positions if p in self._written]
         if known:
             stored = await self._client.mget([position_key(self._app, p) for p in known])
-            lost = {p for p, value in zip(known, stored, strict=True) if value is None or int(value) < self._written[p]}
+            lost = {
+                p for p, value in zip(known, stored, strict=True) if value is None or int(value) != self._written[p]
+            }
             if lost:
                 log.warning("read model has lost data", extra={"partitions": len(lost)})
             for partition in lost:
@@ -211,6 +222,11 @@ class NoReadModel(ReadModel):
 
     def soil(self, partition: int) -> None:
         """Do nothing."""
+
+    async def mending(self, partition: int) -> bool:
+        """Do nothing."""
+        del partition
+        return True
 
     def dirty(self) -> set[int]:
         """Return nothing."""

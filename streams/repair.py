@@ -28,9 +28,13 @@ class Repair:
 
     async def mend(self, slot: Slot, is_live: Callable[[Slot], bool]) -> None:
         """Push again, in portions, what the read model lacks of *slot*; stop where it is taken from us."""
-        keys: Iterable[bytes] = slot.partition.keys() if slot.unseen is None else slot.unseen
-        slot.unseen = None  # what gets lost from here on is of another time, and may concern any key
+        if not await self._readmodel.mending(slot.number):
+            return
         logged, soiled, views = slot.logged, self._readmodel.soiled(slot.number), 0
+        # Only what was missing when the partition was opened can be known by key: not what got lost since.
+        known = slot.unseen if soiled <= 1 else None
+        keys: Iterable[bytes] = known or slot.partition.keys()
+        slot.unseen = None  # what gets lost from here on is of another time, and may concern any key
         for portion in _portions(keys):
             found = [view for key in portion if (view := self._view(slot.partition, key))]
             views += len(found)
@@ -42,7 +46,7 @@ class Repair:
         self._readmodel.mended(slot.number, logged, soiled)
 
     def _view(self, partition: Partition, key: bytes) -> View | None:
-        value = partition.encoded(key)
+        value = partition.stored(key)  # committed: what is folded and not yet written may never be
         return self._fold.view(value, partition.tick) if value is not None else None
 
 

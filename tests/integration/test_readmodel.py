@@ -136,6 +136,27 @@ async def test_what_redis_has_lost_is_noticed_with_the_next_commit(
     assert await model.position(0) == -1
 
 
+async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadModel, client: Redis, unique: str) -> None:
+    model.push(0, 7, [view(unique, 1)])
+    await drained(model)
+    model.soil(0)
+    assert await model.mending(0)
+    soiled = model.soiled(0)
+    model.push(0, None, [view(unique, 1)])
+    await drained(model)
+    assert await model.position(0) == -1  # whoever takes the partition over now knows that it is not whole
+    await client.delete(customer_key(unique), position_key(unique, 0))
+    model.mended(0, 7, soiled)
+    await drained(model)
+    assert (model.dirty(), await model.position(0)) == ({0}, -1)
+
+    assert await model.mending(0)
+    model.push(0, None, [view(unique, 1)])
+    model.mended(0, 7, model.soiled(0))
+    await drained(model)
+    assert (model.dirty(), await model.position(0)) == (set(), 7)
+
+
 async def test_a_profile_that_cannot_be_made_holds_no_other_up(model: ReadModel, client: Redis, unique: str) -> None:
     def broken() -> bytes:
         raise ZeroDivisionError

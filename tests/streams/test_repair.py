@@ -77,6 +77,33 @@ async def test_keys_that_are_unseen_are_pushed_and_those_that_are_forgotten_are_
     assert model.mends == [(0, 41, 0)]
 
 
+async def test_what_is_lost_after_the_partition_was_opened_may_be_any_key(partition: Partition) -> None:
+    for unseen, losses in ((set[bytes](), 1), ({KEYS[2]}, 2)):
+        model = Shown()
+        model.losses = losses  # of them one at the opening, where something was unseen
+        await repair(model).mend(Slot(partition, 41, unseen), lambda _: True)
+        assert model.keys() == [key.decode() for key in KEYS]
+
+
+async def test_nothing_is_shown_that_is_not_committed(partition: Partition) -> None:
+    partition.put(KEYS[0], NEVER.to_bytes(8) + b"folded, and perhaps never written")
+    partition.put(b"new", NEVER.to_bytes(8) + b"folded, and perhaps never written")
+    model = Shown()
+    await repair(model).mend(Slot(partition, 41, None), lambda _: True)
+    assert model.keys() == [key.decode() for key in KEYS]
+
+
+async def test_nothing_is_mended_before_a_loss_from_then_on_would_show(partition: Partition) -> None:
+    class Away(Shown):
+        async def mending(self, partition: int) -> bool:
+            del partition
+            return False
+
+    model, slot = Away(), Slot(partition, 41, {KEYS[2]})
+    await repair(model).mend(slot, lambda _: True)
+    assert (model.portions, model.mends, slot.unseen) == ([], [], {KEYS[2]})
+
+
 async def test_where_nobody_knows_what_is_unseen_all_keys_are_pushed_in_portions(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
