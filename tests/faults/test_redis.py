@@ -1,0 +1,82 @@
+"""Redis that is killed and emptied while workers run: Kafka never waits for it, and it comes to show everything."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.faults.arena import arena
+from tests.faults.flow import PER_SECOND
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+
+async def test_a_redis_that_comes_back_empty_is_filled_again(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=47) as ring:
+        worker = await ring.ready(ring.worker())
+        ring.allow(PER_SECOND * 8)
+        await asyncio.sleep(3)
+        await asyncio.to_thread(ring.stack.redis.kill)
+        committed = len(await ring.committed_records())
+        await asyncio.sleep(3)
+        assert len(await ring.committed_records()) > committed, "Kafka waited for Redis"
+        shutil.rmtree(ring.stack.root / "redis" / "appendonlydir", ignore_errors=True)
+        for file in (ring.stack.root / "redis").glob("*.aof*"):
+            file.unlink()
+        await asyncio.to_thread(ring.stack.redis.start)
+        redis = Redis.from_url(ring.settings.redis.url)
+        left = await redis.dbsize()
+        await redis.aclose()
+        ring.allow(PER_SECOND)
+        await asyncio.sleep(2)
+        assert worker.alive
+        verdict = await ring.verdict("Redis killed and emptied", f"3 s away, came back with {left} keys")
+    assert verdict.ok, verdict
+
+
+async def test_a_redis_that_was_emptied_under_the_workers_is_filled_again(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=53) as ring:
+        await ring.ready(ring.worker())
+        redis = Redis.from_url(ring.settings.redis.url)
+        lost = []
+        for _ in range(3):
+            ring.allow(PER_SECOND)
+            await asyncio.sleep(1)
+            lost.append(str(await redis.dbsize()))
+            await redis.flushall()
+        await redis.aclose()
+        verdict = await ring.verdict("Redis emptied while running", f"of {', '.join(lost)} keys", times=3)
+    assert verdict.ok, verdict
+
+
+async def test_a_redis_that_is_empty_when_a_worker_starts_is_filled(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=59) as ring:
+        worker = await ring.ready(ring.worker())
+        ring.allow(PER_SECOND * 2)
+        await asyncio.sleep(2)
+        await ring.kill(worker)
+        redis = Redis.from_url(ring.settings.redis.url)
+        await redis.flushall()
+        await redis.aclose()
+        ring.worker()
+        verdict = await ring.verdict("Redis emptied between two workers", "flushed after kill -9")
+    assert verdict.ok, verdict
+
+
+async def test_a_last_worker_that_stops_under_traffic_leaves_redis_as_the_changelog_ends(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=61) as ring:
+        for _ in range(3):
+            worker = await ring.ready(ring.worker())
+            ring.allow(PER_SECOND * 2)
+            await asyncio.sleep(1.5)
+            assert await ring.stop(worker) == 0
+            assert await ring.behind() == 0
+        ring.worker()
+        verdict = await ring.verdict(
+            "last worker stopped", "SIGTERM under traffic; Redis was complete each time", times=3
+        )
+    assert verdict.ok, verdict
