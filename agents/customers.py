@@ -157,11 +157,11 @@ class CustomerFold:
         if decision.changed:
             customer = decision.customer
             value = encode(customer, self.rules.lateness)
-            if len(value) > RECENT_BYTES_MAX:
+            if len(value) - customer.kept_bytes > RECENT_BYTES_MAX:
                 customer = shrink(customer, self.rules)
                 value = encode(customer, self.rules.lateness)
-                if len(value) > BYTES_MAX:
-                    return False
+            if len(value) > BYTES_MAX:
+                return False
             # Written down before anything is kept: what cannot be written must leave no trace.
             # Where their key belongs is where the customer is: all topics of the lane have as many partitions.
             outputs = [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS, state.number) for o in decision.outputs]

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cli.here import settings_here
 from cli.screen.customer import picture
+from schemas.base import CUSTOMER_ID_BYTES_MAX
 from streams.access import of_redis
 from streams.readmodel import connect, read_customer
 
@@ -28,6 +29,13 @@ def command(customer: str, *, as_json: bool) -> None:
 
     Exit code 1 when there is no such customer or Redis does not answer, 78 when it does not let us in.
     """
+    try:
+        size = len(customer.encode())
+    except UnicodeEncodeError:
+        size = 0
+    if not 1 <= size <= CUSTOMER_ID_BYTES_MAX:
+        click.echo(f"no such customer: an id is 1 to {CUSTOMER_ID_BYTES_MAX} bytes of UTF-8", err=True)
+        sys.exit(1)
     redis = settings_here().redis
     profile = asyncio.run(read(redis, customer))
     if profile is None:

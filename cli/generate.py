@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,10 +18,13 @@ from ops.traffic.kafka import KafkaSink
 from ops.traffic.options import Options, duration
 from ops.traffic.past import refuse_later_ticks
 from ops.traffic.sinks import LineSink
+from schemas.errors import CxError
 from streams.access import ask_kafka
 from streams.settings import KafkaSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ops.traffic.generator import Progress
     from ops.traffic.manifest import Manifest
 
@@ -39,12 +42,35 @@ class Duration(click.ParamType):
         return value if isinstance(value, timedelta) else duration(value)
 
 
+class Instant(click.ParamType):
+    """An instant with its offset, as a manifest has it."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401  # click's own signature
+        """Read it."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            found = None
+        if found is None or found.tzinfo is None:
+            self.fail(f"{value} is no instant such as 2026-03-01T10:00:00+07:00", param, ctx)
+        return found
+
+
+class WriteError(CxError):
+    """A file cannot be written; the text is one line for a person."""
+
+
 @click.command(name="generate")
 @click.option("--rate", default=200.0, show_default=True, help="Records a second; 0 for as fast as possible.")
 @click.option("--seconds", default=60.0, show_default=True, help="Length of the run.")
 @click.option("--events", type=int, help="Number of records; needed with --rate 0, else rate times seconds.")
 @click.option("--customers", default=2_000, show_default=True, help="How many customers there are.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, other lives.")
+@click.option("--now", type=Instant(), help="Where the run stands in time, as a manifest has it: the same bytes again.")
 @click.option("--span", type=Duration(), help="Simulated time of the run, such as 400d; it ends now.")
 @click.option("--late-share", default=0.02, show_default=True, help="Part that arrives hours to weeks late.")
 @click.option("--duplicate-share", default=0.01, show_default=True, help="Part that is sent a second time.")
@@ -60,6 +86,7 @@ def command(
     out: str | None,
     manifest: Path | None,
     bootstrap: str | None,
+    now: datetime | None,
     ticks: bool | None,
     **wanted: Any,  # noqa: ANN401  # what click has read, by the names of `Options`
 ) -> None:
@@ -69,10 +96,14 @@ def command(
     """
     quieten()
     wanted["ticks"] = ticks if ticks is not None else bool(out or wanted["span"])
-    options = Options(now=datetime.now(UTC), medium="file" if out else "kafka", **wanted)
+    options = Options(now=now or datetime.now(UTC), medium="file" if out else "kafka", **wanted)
     show = _show if sys.stderr.isatty() else None
+    if manifest:
+        with _told_of(manifest):
+            manifest.touch()  # before anything is produced: afterwards nobody could tell what that was
     with ExitStack() as stack:
         if out:
+            stack.enter_context(_told_of(Path(out)))
             file: BinaryIO = sys.stdout.buffer if out == "-" else stack.enter_context(Path(out).open("wb"))
             made = asyncio.run(generate(options, LineSink(file), show))
         else:
@@ -81,8 +112,18 @@ def command(
                 kafka = KafkaSettings.model_validate(kafka.model_dump() | {"bootstrap": bootstrap})
             made = asyncio.run(_to_kafka(kafka, options, show))
     if manifest:
-        made.write(manifest)
+        with _told_of(manifest):
+            made.write(manifest)
     _report(made)
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"{path} cannot be written ({error.strerror or type(error).__name__})"
+        raise WriteError(message) from None
 
 
 async def _to_kafka(kafka: KafkaSettings, options: Options, show: Progress | None) -> Manifest:

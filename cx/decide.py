@@ -11,7 +11,7 @@ import msgspec
 from cx import orders, timeline
 from cx.moments import REFERRING, AnyMoment, Cancelled, Key, Purchased, Refunded, name_of
 from cx.outputs import Output, tell
-from cx.state import Customer, Kept, decode_head, encode_head
+from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, Customer, Kept, decode_head, encode_head
 from schemas.errors import Reason
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
             verdict.duplicates += 1
         elif same is not None:
             verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ID, "id"))
+        elif isinstance(moment, REFERRING) and (reason := _no_room(customer, arrival, verdict)):
+            verdict.refusals.append(_refusal(arrival, reason, ""))
         elif not isinstance(moment, Purchased) or _is_new(customer, moment, arrival, verdict, rules):
             known[moment.id] = moment
             verdict.taken.append(arrival)
@@ -140,6 +142,15 @@ def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
 def _found(identity: tuple[str, str], customer: Customer, verdict: _Verdict) -> AnyMoment | None:
     moments = (*customer.recent, *(arrival.moment for arrival in verdict.taken))
     return next((moment for moment in moments if moment.identity == identity), None)
+
+
+def _no_room(customer: Customer, arrival: Arrival, verdict: _Verdict) -> Reason | None:
+    """Return why the record of *arrival* cannot be kept until its moment has taken effect for good, if it cannot."""
+    size = arrival.record.size
+    if size > KEPT_ONE_BYTES_MAX:
+        return Reason.TOO_LARGE
+    taken = sum(other.record.size for other in verdict.taken if isinstance(other.moment, REFERRING))
+    return Reason.STATE_TOO_LARGE if customer.kept_bytes + taken + size > KEPT_BYTES_MAX else None
 
 
 def _is_new(customer: Customer, moment: Purchased, arrival: Arrival, verdict: _Verdict, rules: Rules) -> bool:

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from cx import levels, record
+from cx import levels, record, rewards
 from cx.calendar import DAY, rfc3339
 from schemas.outputs import TOPIC_OF
 
@@ -104,16 +104,18 @@ class _Teller:
     def rewards(self) -> list[Output]:
         head, told, rules = self._head, self._told, self._rules
         outputs = []
+        standing = rewards.standing(head, told)
         for key, owed in head.entitlements.items():
-            status, times = told.rewards.get(key, ("", 0))
+            stands = standing.get(key, key)
+            status, times = told.rewards.get(stands, ("", 0))
             if not owed.lost and status != "issued" and owed.rule in rules.rewards:
                 told.rewards[key] = ("issued", times + 1)
                 outputs.append(self._issued(key, owed, times + 1))
             elif owed.lost and status == "issued":
-                told.rewards[key] = ("revoked", times)
-                outputs.append(self._revoked(key, owed.lost, times))
+                told.rewards[stands] = ("revoked", times)
+                outputs.append(self._revoked(stands, owed.lost, times))
         for key, (status, times) in list(told.rewards.items()):
-            if status == "issued" and key not in head.entitlements:
+            if status == "issued" and key not in head.entitlements and key not in standing.values():
                 told.rewards[key] = ("revoked", times)
                 outputs.append(self._revoked(key, "correction", times))
         return outputs

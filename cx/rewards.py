@@ -12,7 +12,7 @@ from cx.state import Entitlement
 if TYPE_CHECKING:
     from cx.orders import Undone
     from cx.rules import Rules
-    from cx.state import Change, Head
+    from cx.state import Change, Head, Told
     from schemas.policy import RewardPolicy
 
 
@@ -49,6 +49,27 @@ def undone(head: Head, undone: Undone, at: int, rules: Rules) -> None:
         else:
             now = msgspec.structs.replace(owed, lost="refund")
         head.entitlements[key] = now
+
+
+def standing(head: Head, told: Told) -> dict[str, str]:
+    """Return, by entitlement, the issued reward that stands for it where a correction moved its occasion.
+
+    A late event may move the year in which a tier was reached; what was issued for the one year is the gift of the
+    other, and nobody gets a second one.
+    """
+    issued: dict[tuple[str, int], list[str]] = {}
+    for key, (status, _) in told.rewards.items():
+        if status == "issued" and key not in head.entitlements:
+            rule, _, item = key.split("/")
+            issued.setdefault((rule, int(item)), []).append(key)
+    if not issued:
+        return {}
+    found = {}
+    for key, owed in sorted(head.entitlements.items(), key=lambda entry: (bool(entry[1].lost), entry[0])):
+        free = issued.get((owed.rule, owed.item))
+        if free and told.rewards.get(key, ("", 0))[0] != "issued":
+            found[key] = free.pop()
+    return found
 
 
 def _occasion(rule: RewardPolicy, at: int, rules: Rules) -> str:

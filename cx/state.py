@@ -17,7 +17,9 @@ FORMAT = 1
 NEVER = (1 << 63) - 1
 LOOK_AGAIN = 0  # as a deadline: before any instant, so that whoever meets it works it out anew
 BYTES_MAX = 256 * 1024
-RECENT_BYTES_MAX = 192 * 1024
+RECENT_BYTES_MAX = 192 * 1024  # without what is kept for dead letters: that does not get less by settling
+KEPT_BYTES_MAX = 64 * 1024  # of all records kept for dead letters together; what refers to nothing could fill a state
+KEPT_ONE_BYTES_MAX = 16 * 1024  # of one of them: 200 lines and some fields of others' find room
 _HEADER = 10
 
 
@@ -161,6 +163,11 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     value: bytes = b""
     headers: tuple[tuple[str, bytes], ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes of value and headers."""
+        return len(self.value) + sum(len(name) + len(value) for name, value in self.headers)
+
 
 class Customer(msgspec.Struct, array_like=True):
     """One customer: a base as of the lateness horizon, the moments since, what follows from both, and what was told.
@@ -178,6 +185,11 @@ class Customer(msgspec.Struct, array_like=True):
     head: Head = msgspec.field(default_factory=Head)
     told: Told = msgspec.field(default_factory=Told)
     kept: dict[str, Kept] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """Size of the records that are kept for dead letters."""
+        return sum(record.size for record in self.kept.values())
 
     @property
     def events_held(self) -> int:

@@ -6,7 +6,7 @@ import copy
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from cx import cases, levels, scores, tiers
+from cx import cases, levels, rewards, scores, tiers
 from cx.calendar import rfc3339
 from cx.outputs import reward_id
 from cx.state import NEVER, canonical
@@ -64,17 +64,19 @@ def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
 
 
 def _rewards(customer: Customer) -> list[dict[str, Any]]:
+    head, told = customer.head, customer.told.rewards
+    standing = rewards.standing(head, customer.told)
     return [
         {
-            "reward_id": str(reward_id(customer.id, key)),
+            "reward_id": str(reward_id(customer.id, standing.get(key, key))),
             "rule": owed.rule,
             "occasion": owed.occasion,
             "tier": owed.tier,
             "since": rfc3339(owed.at),
-            "status": customer.told.rewards.get(key, ("owed", 0))[0],
+            "status": told.get(standing.get(key, key), ("owed", 0))[0],
         }
-        for key, owed in sorted(customer.head.entitlements.items())
-        if not owed.lost or key in customer.told.rewards  # lost before anyone was told: there never was one
+        for key, owed in sorted(head.entitlements.items())
+        if not owed.lost or standing.get(key, key) in told  # lost before anyone was told: there never was one
     ]
 
 

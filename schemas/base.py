@@ -21,8 +21,8 @@ ID_LENGTH_MAX: Final = 128
 SOURCE_LENGTH_MAX: Final = 256
 SHORT_LENGTH_MAX: Final = 64
 CUSTOMER_ID_BYTES_MAX: Final = 64
-# A thousand of the largest amounts still add up within 64 bits.
-MONEY_MAX: Final = 10**15
+# Of one line or field: 40,000 orders of 200 lines of the largest amount still add up within 64 bits.
+MONEY_MAX: Final = 10**12
 INT64_MAX: Final = 2**63 - 1
 
 # Far enough from what Python can hold that adding a window or changing the zone of an accepted time cannot overflow.

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Score = Annotated[int, Field(ge=0, le=100)]
-Amount = Annotated[int, Field(ge=0, le=10**15)]
+Amount = Annotated[int, Field(ge=0, le=10**12)]
 Dimension = Literal["emotion", "interaction", "service", "product", "brand"]
 Signal = Literal[
     "purchase", "repeat-purchase", "refund",

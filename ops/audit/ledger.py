@@ -52,7 +52,17 @@ class _Attributes(msgspec.Struct):
     id: str
 
 
+class _Order(msgspec.Struct):
+    order_id: str
+
+
+class _Bought(msgspec.Struct, tag_field="type", tag="purchase.completed"):
+    data: _Order
+
+
 _attributes = msgspec.json.Decoder(_Attributes)
+_bought = msgspec.json.Decoder(_Bought)
+_order = msgspec.json.Decoder(_Order)
 
 
 class Ledger:
@@ -61,7 +71,7 @@ class Ledger:
     Attributes:
         events_in: Records of the input topics, ticks left out.
         ticks: Records of the clock's topic.
-        duplicates: Records that repeat a (source, id) and are no dead letters.
+        duplicates: Records that repeat an event, by (source, id) or by their order, and are no dead letters.
         outputs: Number of outputs by type.
         latest: The newest outputs, as CloudEvents, newest last.
         repeated_outputs: Outputs that carry the id of one seen before: there must be none.
@@ -80,7 +90,7 @@ class Ledger:
         self.repeated_outputs = 0
         self.repeated_letters = 0
         self.unreadable_outputs = 0
-        self._events: dict[tuple[str, str], _Event] = {}
+        self._events: dict[tuple[object, ...], _Event] = {}
         self._at: dict[Position, _Event | None] = {}
         self._letters: dict[Position, Reason] = {}
         self._output_ids: set[str] = set()
@@ -98,7 +108,7 @@ class Ledger:
         if identity is None:
             self._at[position] = None
             return
-        event = self._events.setdefault(identity, _Event())
+        event = self._events.setdefault(order_of(record, identity[0]) or identity, _Event())
         self._at[position] = event
         self._refuse_or_keep(event, self._letters.get(position))
         sent = next((text for name, text in record.headers if name == SENT), None)
@@ -186,6 +196,23 @@ class Ledger:
             event.kept -= taken_back
             event.given_up = event.given_up or reason in GIVEN_UP
         self.duplicates += event.repeats - before
+
+
+def order_of(record: ConsumerRecord[bytes, Any], source: str) -> tuple[object, ...] | None:
+    """Return what a purchase is known by as well: customer, source and order; None of anything else."""
+    if record.value is None:
+        return None
+    kind = next((text for name, text in record.headers if name == "ce_type"), None)
+    try:
+        if kind is None:
+            order = _bought.decode(record.value).data.order_id
+        elif kind == b"purchase.completed":
+            order = _order.decode(record.value).order_id
+        else:
+            return None
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return record.key, source, order
 
 
 def identity_of(record: ConsumerRecord[bytes, Any]) -> tuple[str, str] | None:

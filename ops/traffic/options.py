@@ -1,6 +1,7 @@
 """Options of one run, and the instants and counts that follow from them."""
 
 import hashlib
+import math
 import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -66,6 +67,9 @@ class Options:
         Raises:
             OptionsError: An option is out of range, or too few customers would have to live too many events.
         """
+        if not all(map(math.isfinite, (self.rate, self.seconds, *self.shares))):
+            complaint = "rate, seconds and shares are numbers"
+            raise OptionsError(complaint)
         for complaint, wrong in (
             ("the run's instant needs an offset", self.now.tzinfo is None),
             ("rate and seconds cannot be negative", self.rate < 0 or self.seconds < 0),

@@ -12,7 +12,15 @@ from agents import customers
 from agents.customers import CustomerFold
 from cx.calendar import DAY, HOUR
 from cx.decide import Decision, advance, decide
-from cx.state import Customer, StateFormatError, deadline_of, decode, encode
+from cx.state import (
+    KEPT_BYTES_MAX,
+    KEPT_ONE_BYTES_MAX,
+    Customer,
+    StateFormatError,
+    deadline_of,
+    decode,
+    encode,
+)
 from streams.partition import HotCache
 from tests.schemas.samples import changed, least, written
 from tests.spec import at, given, refunded, rules
@@ -91,6 +99,25 @@ def test_a_rule_that_fails_on_a_deadline_stops_nobody_elses_clock(monkeypatch: p
     assert decode(effects.changed[b"lan"] or b"") == decode(values[b"lan"])
     assert decode(effects.changed[b"mai"] or b"").events_held == 0
     assert [output.topic for output in effects.outputs] == ["cx.dead-letters"]
+
+
+def test_what_waits_takes_no_room_from_what_happened_lately(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state is made smaller by settling, which does not help against kept records: they must not bring it about."""
+    monkeypatch.setattr(customers, "RECENT_BYTES_MAX", KEPT_BYTES_MAX // 2)
+    fold, state = CustomerFold(rules()), State({}, tick=0)
+    size = KEPT_ONE_BYTES_MAX - 600
+    for number in range(KEPT_BYTES_MAX // KEPT_ONE_BYTES_MAX):
+        refund = least("purchase.refunded") | {"id": f"r{number}", "padding": "x" * size}
+        value = written(changed(refund, "data.order_id", f"none-{number}"))
+        record = ConsumerRecord("cx.purchases", 0, number, START // 1_000, 0, b"lan", value, None, 3, len(value), ())
+        state.values |= {key: value for key, value in fold.fold(state, [record]).changed.items() if value}
+    for number in range(40):
+        effects = fold.fold(state, [purchase(f"o{number}", 100 + number)])
+        assert effects.folded == 1
+        state.values |= {key: value for key, value in effects.changed.items() if value}
+    customer = decode(state.values[b"lan"])
+    assert customer.kept_bytes > KEPT_BYTES_MAX * 0.9
+    assert (customer.settled, customer.floor) == (0, 0)
 
 
 def test_a_rule_that_fails_parks_its_event_and_takes_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -95,6 +96,43 @@ def test_a_misspelt_variable_and_a_wrong_value_are_one_line_each(cx: Cx, monkeyp
         assert said.stderr.startswith(line)
         assert said.stderr.count("\n") == 1
         assert "pass-w0rd" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--out", "/dev/full"), "cx: /dev/full cannot be written (No space left on device)"),
+        (("--out", "{}/no/x"), "cx: {}/no/x cannot be written (No such file or directory)"),
+        (("--manifest", "{}/no/m"), "cx: {}/no/m cannot be written (No such file or directory)"),
+        (("--out", "{}/x", "--rate", "nan"), "cx: rate, seconds and shares are numbers"),
+        (("--out", "{}/x", "--seconds", "inf"), "cx: rate, seconds and shares are numbers"),
+        (("--out", "{}/x", "--late-share", "nan"), "cx: rate, seconds and shares are numbers"),
+    ],
+)
+def test_traffic_that_cannot_be_written_is_one_line(
+    cx: Cx, arguments: tuple[str, ...], line: str, tmp_path: Path
+) -> None:
+    said = cx("generate", "--rate", "0", "--events", "2000", *(word.format(tmp_path) for word in arguments))
+
+    assert (said.returncode, said.stderr) == (1, line.format(tmp_path) + "\n")
+
+
+def test_what_a_manifest_says_makes_the_same_traffic_again(cx: Cx, tmp_path: Path) -> None:
+    told = ("--rate", "0", "--events", "500", "--customers", "50", "--span", "90d", "--seed", "5")
+    assert cx("generate", *told, "--out", f"{tmp_path}/first", "--manifest", f"{tmp_path}/m").returncode == 0
+    now = json.loads((tmp_path / "m").read_bytes())["options"]["now"]
+    assert cx("generate", *told, "--out", f"{tmp_path}/again", "--now", now).returncode == 0
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()
+    for wrong in ("2026-03-01", "noon"):
+        said = cx("generate", *told, "--out", f"{tmp_path}/x", "--now", wrong)
+        assert (said.returncode, f"{wrong} is no instant such as 2026-03-01T10:00:00+07:00" in said.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("customer", ["", "\udcff", "x" * 65])
+def test_what_can_be_no_customer_is_said_without_repeating_it(cx: Cx, customer: str) -> None:
+    said = cx("customer", customer)
+
+    assert (said.returncode, said.stderr) == (1, "no such customer: an id is 1 to 64 bytes of UTF-8\n")
 
 
 def test_a_demo_that_cannot_be_is_refused_before_anything_starts(cx: Cx, tmp_path: Path) -> None:

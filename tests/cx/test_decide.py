@@ -7,7 +7,7 @@ import pytest
 from cx.calendar import DAY, HOUR, MINUTE
 from cx.decide import SETTLE_MIN, Arrival, advance, decide, shrink
 from cx.moments import AnyMoment, Enrolled, ProfileUpdated
-from cx.state import NEVER, Customer, Kept, decode, encode
+from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, NEVER, Customer, Kept, decode, encode
 from tests.spec import (
     SOURCE,
     Spec,
@@ -337,6 +337,43 @@ def test_shrinking_moves_the_older_half_and_changes_nothing_that_is_seen() -> No
     assert late.refusals[0].reason == "future"
     taken = decide(smaller, [Arrival(bought(START + 8 * HOUR - 1, 1, "x"), START + DAY)], 0, story.rules)
     assert taken.customer.head == story.when(bought(START + 8 * HOUR - 1, 1, "x")).customer.head
+
+
+def kept(size: int, offset: int = 0) -> Kept:
+    return Kept("cx.purchases", 0, offset, b"x" * size)
+
+
+def test_a_record_that_is_too_large_to_be_kept_is_refused_at_once() -> None:
+    arrivals = [
+        Arrival(refunded(START, "o1"), START, kept(KEPT_ONE_BYTES_MAX)),
+        Arrival(refunded(START, "o2"), START, kept(KEPT_ONE_BYTES_MAX + 1)),
+        Arrival(bought(START, 1_000, "o3"), START, kept(KEPT_ONE_BYTES_MAX + 1)),  # refers to nothing: nothing is kept
+    ]
+    story = decide(Customer("lan"), arrivals, 0, rules())
+
+    assert [(refusal.reason, refusal.loc) for refusal in story.refusals] == [("too-large", "")]
+    assert (story.applied, story.customer.kept_bytes) == (2, KEPT_ONE_BYTES_MAX)
+
+
+def test_headers_are_kept_and_so_they_count() -> None:
+    record = Kept("cx.purchases", 0, 0, b"x" * KEPT_ONE_BYTES_MAX, (("h", b""),))
+    story = decide(Customer("lan"), [Arrival(refunded(START), START, record)], 0, rules())
+
+    assert [refusal.reason for refusal in story.refusals] == ["too-large"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 100])
+def test_what_refers_to_nothing_cannot_fill_a_customer(batch_size: int) -> None:
+    fitting = KEPT_BYTES_MAX // KEPT_ONE_BYTES_MAX
+    arrivals = [Arrival(refunded(START, f"o{n}"), START, kept(KEPT_ONE_BYTES_MAX, n)) for n in range(fitting + 2)]
+    customer, reasons = Customer("lan"), []
+    for start in range(0, len(arrivals), batch_size):
+        story = decide(customer, arrivals[start : start + batch_size], 0, rules())
+        customer = story.customer
+        reasons += [refusal.reason for refusal in story.refusals]
+
+    assert (reasons, customer.kept_bytes) == (["state-too-large"] * 2, KEPT_BYTES_MAX)
+    assert decide(customer, [Arrival(bought(START, 1_000, "x"), START)], 0, rules()).applied == 1
 
 
 def test_a_customer_who_is_not_there_yet_shrinks_to_nothing() -> None:

@@ -194,6 +194,36 @@ def test_a_late_event_that_moves_the_upgrade_within_the_year_gives_no_second_rew
     assert after.since(story) == []
 
 
+def test_a_late_event_that_moves_the_upgrade_into_another_year_gives_no_second_reward() -> None:
+    winter = at("2026-12-30T10:00")
+    story = given(bought(winter, 600), bought(winter + 4 * DAY, 600, "o2"), by=gifts())
+    assert rewards(story.told) == ["reward.issued silver-gift 2027 1"]
+
+    moved = story.when(bought(winter + DAY, 600, "o3"))
+    assert owed(moved) == {"silver-gift/2026/1"}
+    assert rewards(moved.since(story)) == []
+    (shown,) = moved.profile["rewards"]
+    assert (shown["occasion"], shown["status"]) == ("2026", "issued")
+    assert shown["reward_id"] == str(reward_id("lan", "silver-gift/2027/1")), "the one that the gift was issued under"
+
+    back = moved.when(cancelled(winter + 5 * DAY, "o3"))
+    assert rewards(back.since(moved)) == []
+    lost = moved.when(refunded(winter + 6 * DAY, "o1"), refunded(winter + 6 * DAY, "o3"))
+    assert rewards(lost.since(moved)) == ["reward.revoked silver-gift 2027 1"]
+    assert lost.outputs[-1].event["data"]["reason"] == "refund"
+
+
+def test_a_reward_of_the_next_year_is_a_second_one_though_the_first_was_moved() -> None:
+    winter = at("2026-12-30T10:00")
+    short = {"ladder": LADDER, "window": {"rolling_days": 30}}
+    story = given(bought(winter, 600), bought(winter + 4 * DAY, 600, "o2"), by=gifts(tiers=short))
+    moved = story.when(bought(winter + DAY, 600, "o3")).tick(winter + 100 * DAY)
+    again = moved.when(bought(winter + 101 * DAY, 1_000, "o4"))
+
+    assert owed(again) == {"silver-gift/2026/1", "silver-gift/2027/1"}
+    assert len(rewards(again.since(story))) == 1
+
+
 def test_a_new_first_gift_is_not_given_because_an_event_was_folded_again() -> None:
     story = given(bought(START), touched(START + 2 * DAY), by=gifts())
     after = story.when(touched(START + DAY))

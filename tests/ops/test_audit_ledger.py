@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
@@ -24,6 +25,23 @@ def test_each_record_of_an_event_after_the_first_is_a_repeat() -> None:
     for name in ("a", "b", "a", "a"):
         ledger.input(event(name))
 
+    assert ledger.duplicates == 2
+
+
+def test_an_order_sent_again_under_another_id_is_a_repeat_in_either_mode() -> None:
+    data = {"order_id": "o1", "lines": []}
+    whole = {"specversion": "1.0", "source": "/till", "type": "purchase.completed", "subject": "lan", "data": data}
+    headers = (("ce_source", b"/till"), ("ce_id", b"c"), ("ce_type", b"purchase.completed"))
+    ledger = Ledger()
+    for name in ("a", "b"):
+        ledger.input(record("cx.purchases", b"lan", json.dumps(whole | {"id": name}).encode()))
+    ledger.input(record("cx.purchases", b"lan", json.dumps(data).encode(), headers))
+    assert ledger.duplicates == 2
+
+    for other in ({"source": "/web"}, {"type": "purchase.cancelled"}, {"data": {"order_id": "o2"}}):
+        ledger.input(record("cx.purchases", b"lan", json.dumps(whole | {"id": str(other)} | other).encode()))
+    ledger.input(record("cx.purchases", b"mai", json.dumps(whole | {"id": "m"}).encode()))
+    ledger.input(record("cx.purchases", b"lan", None, (*headers[:1], ("ce_id", b"d"), *headers[2:])))
     assert ledger.duplicates == 2
 
 

@@ -18,7 +18,7 @@ TOPICS = sorted(READERS)
 TYPES = sorted(LEAST)
 
 numbers = st.one_of(
-    st.integers(), st.floats(), st.sampled_from([2**63, -(2**63) - 1, 10**15 + 1, 10**300, 0, -0.0, True])
+    st.integers(), st.floats(), st.sampled_from([2**63, -(2**63) - 1, 10**12 + 1, 10**300, 0, -0.0, True])
 )
 texts = st.one_of(
     st.text(max_size=80), st.sampled_from(["", "\0", "\ud800", "x" * 20_000, "9999-12-31T23:59:59-14:00"])

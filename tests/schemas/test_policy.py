@@ -56,7 +56,7 @@ def at_path(path: str, value: object) -> dict[str, Any]:
         ("clock.refund_days", 1, 400),
         ("clock.recent_max", 10, 10_000),
         ("tiers.window.rolling_days", 1, 1_100),
-        ("tiers.ladder.1.enter.spend", 1, 10**15),
+        ("tiers.ladder.1.enter.spend", 1, 10**12),
         ("tiers.ladder.1.enter.orders", 0, 10**6),
         ("scores.half_life_days", 1, 3_650),
         ("scores.prior.value", 0, 100),
@@ -69,7 +69,7 @@ def at_path(path: str, value: object) -> dict[str, Any]:
         ("sla_hours.urgent", 1, 720),
         ("levels.0.level", 2, 2),
         ("rewards.0.quantity", 1, 20),
-        ("rewards.0.gift.face_value", 0, 10**15),
+        ("rewards.0.gift.face_value", 0, 10**12),
         ("rewards.0.gift.valid_days", 1, 1_100),
     ],
 )
