@@ -124,7 +124,7 @@ class ReadModel:
     async def mending(self, partition: int) -> bool:
         """Put a mark in the place of the position, so that a loss from here on shows; return whether it is there."""
         try:
-            await self._client.set(position_key(self._app, partition), UNKNOWN)
+            await self._client.mset({position_key(self._app, partition): UNKNOWN})  # a command that it uses already
         except (RedisError, OSError):
             return False
         self._written[partition] = UNKNOWN

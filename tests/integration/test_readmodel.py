@@ -92,6 +92,7 @@ async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(
         await asyncio.to_thread(stack.redis.start)
         await drained(model)
         for partition in model.dirty():  # a killed Redis may have lost its last second: that is noticed, and mended
+            assert await model.mending(partition)
             model.push(partition, None, [view("lan", 49), view("mai", 49)])
             model.mended(partition, 49, model.soiled(partition))
         await drained(model)
