@@ -31,7 +31,7 @@ SHARES = {"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1.0}
 START_S_MAX = 60.0
 SLACK_S = 30.0  # to prepare the events, and for answers that come late
 PROBE = b"c-probe"
-PROBE_SERIAL = 1_000_000_000  # beyond those that are measured
+PROBE_SERIAL = 1_000_000_000  # beyond those that are measured, and answered whatever `every` is
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,13 @@ class Hearing:
 
 
 async def run(
-    contestant: Contestant, cluster: Cluster, phases: Sequence[Phase], expected: Expected, folder: Path
+    contestant: Contestant, cluster: Cluster, phases: Sequence[Phase], expected: Expected, folder: Path, *, every: int
 ) -> Hearing:
-    """Let *contestant* answer all *phases* in one process, and judge; its group is named as *folder*, made for it."""
-    job = job_of(contestant, cluster, f"{folder.name}-purchases", every=1, folder=folder)
+    """Let *contestant* answer all *phases* in one process, and judge.
+
+    Its group is named as *folder*, which is made for it and removed; each serial that *every* divides is answered.
+    """
+    job = job_of(contestant, cluster, f"{folder.name}-purchases", every=every, folder=folder)
     await cluster.create([job.source])
     child = await child_of(contestant, cluster, job, folder / "contestant.log")
     child.launch()
@@ -90,12 +93,12 @@ async def send_and_hear(cluster: Cluster, job: Job, phase: Phase, folder: Path) 
     """Send one phase and hear the answers."""
     arrived, sent, ready = (folder / f"{name}-{phase.rate}" for name in ("arrived", "sent", "ready"))
     within_s = phase.count / phase.rate + SLACK_S
-    count = ["--count", str(phase.count)]
+    answers = sum(1 for serial in range(phase.first, phase.first + phase.count) if serial % job.every == 0)
     listen = ["--partitions", str(cluster.partitions), "--within", str(within_s)]
     files = ["--ready", str(ready), "--to", str(arrived)]
     schedule = ["--first", str(phase.first), "--rate", str(phase.rate), "--to", str(sent)]
-    reader = _process("reader", [cluster.bootstrap, job.output, *count, *listen, *files], folder)
-    generator = _process("generator", [cluster.bootstrap, job.source, *count, *schedule], folder)
+    reader = _process("reader", [cluster.bootstrap, job.output, "--count", str(answers), *listen, *files], folder)
+    generator = _process("generator", [cluster.bootstrap, job.source, "--count", str(phase.count), *schedule], folder)
     try:
         reader.launch()
         await asyncio.to_thread(_wait_for, ready, reader)
