@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
+
+from cx.state import NEVER
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
 Header = tuple[str, bytes]
+
+NO_DEADLINE: Final = NEVER.to_bytes(8)  # how an encoded state begins that time alone does not change
 
 
 class Outgoing(NamedTuple):
@@ -85,22 +89,27 @@ class Fold(Protocol):
     """An agent: pure, synchronous, and all that a lane has to know of it.
 
     A fold never awaits and does no I/O, so that nothing comes between reading and writing a key although several
-    topics share the state.
+    topics share the state. One that inherits from here writes `topics` and `fold`; with a `clock`, also `tick` and
+    whatever has to do with ticks.
     """
 
-    topics: tuple[str, ...]
-    clock: str  # the topic with the ticks
-    policy: str  # hash of what the fold decides by; state made under another is not continued
-    state_format: int  # of the encoded values; a store or changelog of another is not continued
+    topics: tuple[str, ...]  # all with the same number of partitions
+    clock: str = ""  # the topic with the ticks, one of `topics`; empty where time alone changes nothing
+    policy: str = ""  # hash of what the fold decides by; state made under another is not continued
+    state_format: int = 1  # of the encoded values; a store or changelog of another is not continued
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
         """Fold records of one partition of one topic, in their order."""
 
     def tick(self, state: PartitionState, limit: int) -> Effects:
         """Bring up to *limit* keys whose deadline has come up to `state.tick`."""
+        del state, limit
+        return Effects()
 
     def reject(self, record: ConsumerRecord[bytes, bytes], reason: str, loc: str) -> Outgoing:
-        """Make a dead letter of a record that the lane itself refuses."""
+        """Make a dead letter of a tick that the lane itself refuses."""
+        del record, reason, loc
+        raise _without_clock(self)
 
     def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
         """Return the instant of a tick and what must have been folded before it: end offset by topic.
@@ -108,9 +117,19 @@ class Fold(Protocol):
         Raises:
             CxError: the record is not a tick.
         """
+        del record
+        raise _without_clock(self)
 
     def make_tick(self, at: int, upto: dict[str, int], partition: int) -> Outgoing:
         """Return a tick to publish, for *partition*."""
+        del at, upto, partition
+        raise _without_clock(self)
 
-    def view(self, value: bytes, tick: int) -> View:
-        """Return what the read model shows of an encoded state."""
+    def view(self, value: bytes, tick: int) -> View | None:
+        """Return what the read model shows of an encoded state; None where it shows nothing."""
+        del value, tick
+        return None
+
+
+def _without_clock(fold: Fold) -> NotImplementedError:
+    return NotImplementedError(f"{type(fold).__name__} has no clock: what has to do with ticks is its own to write")

@@ -1,4 +1,6 @@
-"""Every private name of Faust and aiokafka that we lean on; a contract test holds this page to the pinned versions.
+"""Every private name of Faust, and of aiokafka's consumer, that we lean on; a contract test holds it to what was read.
+
+What is sent to Kafka without them is in protocol.py, transactions.py and access.py.
 
 What is changed, and why (measured in docs/decisions.md):
 - the consumer hands over one message per fetched batch of a partition, not one per record;
@@ -280,6 +282,11 @@ class LaneApp(App):
         return self.topic(
             name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False
         )
+
+    async def on_first_start(self) -> None:
+        """Make the folder of data: Faust makes only the last part of its path."""
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
 
     def _new_transport(self) -> LaneTransport:
         return LaneTransport(self.conf.broker_consumer, self)

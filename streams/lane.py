@@ -278,7 +278,7 @@ class Lane:
             return
         self._readmodel.start()
         self._tasks += [self._guarded(self._keep_house()), self._guarded(self._mend())]
-        if self._settings.clock == "owner":
+        if self._settings.clock == "owner" and self.fold.clock:
             self._tasks.append(self._guarded(self._write_ticks()))
 
     def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

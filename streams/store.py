@@ -38,6 +38,7 @@ BUFFER_BYTES: Final = 96 << 20  # of a process, shared by its partitions
 BUFFER_MIN_BYTES: Final = 2 << 20
 BUFFERS: Final = 3  # of a partition: one is filled while others are written out
 BLOOM_BITS: Final = 10
+BLOB_MIN_BYTES: Final = 512  # larger values lie beside the tree, which is then so small that ordering it is cheap
 LIFE_S: Final = 12 * 3600  # half of what a tombstone lives in the changelog: an older store may have missed one
 SLOTS: Final = 1_000
 PORTION: Final = 200  # keys that are read from disk at once
@@ -246,6 +247,10 @@ def _options(cache: Cache, buffer: int) -> Options:
     options.set_write_buffer_size(max(buffer, BUFFER_MIN_BYTES))
     options.set_max_write_buffer_number(BUFFERS)
     options.set_compression_type(DBCompressionType.lz4())
+    options.set_enable_blob_files(True)  # its only argument
+    options.set_min_blob_size(BLOB_MIN_BYTES)
+    options.set_blob_compression_type(DBCompressionType.lz4())
+    options.set_enable_blob_gc(True)  # its only argument
     options.set_max_open_files(256)
     options.set_keep_log_file_num(2)
     table = BlockBasedOptions()

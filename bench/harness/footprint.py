@@ -141,7 +141,7 @@ def _store(folder: Path, agent: CustomerFold, states: Sequence[State], tick: int
     opened.compact_range(None, None)
     opened.close()
     stores.close()
-    size = sum(file.stat().st_size for file in path.glob("*.sst"))
+    size = sum(file.stat().st_size for kind in ("*.sst", "*.blob") for file in path.glob(kind))
     shutil.rmtree(folder)
     return size
 

@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.client import AIOKafkaClient
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.partitioner import murmur2
+from aiokafka.protocol.api import Request
+from aiokafka.protocol.group import HeartbeatRequest
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import (
+    AddOffsetsToTxnRequest,
+    AddPartitionsToTxnRequest,
+    EndTxnRequest,
+    InitProducerIdRequest,
+)
+from aiokafka.protocol.types import Array, Schema
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
+from faust.streams import Stream
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
+from faust.types import TP, AppT
+from mode import Service
+from pydantic import SecretStr
 
 from streams import hooks
-from streams.hooks import LaneAssignor, LaneConsumer, LaneRecovery, LaneTable, LaneTables, LaneTransport
+from streams.hooks import LaneApp, LaneAssignor, LaneConsumer, LaneRecovery, LaneTable, LaneTables, LaneTransport
+from streams.settings import KafkaSettings
+from tests.house.tree import ROOT, files
 
+PUBLIC = {"aiokafka", "aiokafka.admin", "aiokafka.admin.config_resource", "aiokafka.errors", "aiokafka.structs"}
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
 
@@ -31,11 +55,36 @@ def test_the_versions_are_those_that_were_read(package: str, pinned: str) -> Non
     assert version(package) == pinned, "read streams/hooks.py against the new version before changing this"
 
 
+def test_the_page_on_the_lane_names_the_modules_that_lean_on_what_is_not_documented() -> None:
+    page = (ROOT / "docs/lane.md").read_text("utf-8")
+    (told,) = re.findall(r"^- Brokers of 2\.5.*\Z", page, re.DOTALL | re.MULTILINE)
+    assert set(re.findall(r"`(streams/\w+\.py)`", told)) == {f"streams/{name}.py" for name in leaning()}
+
+
+def leaning() -> set[str]:
+    """Return the modules of `streams` that import more of aiokafka than it documents, or use private attributes."""
+    found = set()
+    for path in files("streams/*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+        inner = {name for name in modules if name.startswith("aiokafka.")} - PUBLIC
+        private = [node for node in nodes if isinstance(node, ast.Attribute) and _is_others(node)]
+        if inner or private:
+            found.add(path.stem)
+    return found
+
+
+def _is_others(node: ast.Attribute) -> bool:
+    return re.match("_[a-z]", node.attr) is not None and ast.unparse(node.value) not in {"self", "cls", "super()", "os"}
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "parameters"),
     [
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
         (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
+        (driver.AIOKafkaConsumerThread, "call_thread", ["self", "fun", "args", "kwargs"]),
+        (driver.AIOKafkaConsumerThread, "seek_to_committed", ["self"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (Consumer, "getmany", ["self", "timeout"]),
         (Consumer, "_wait_next_records", ["self", "timeout"]),
@@ -43,11 +92,19 @@ def test_the_versions_are_those_that_were_read(package: str, pinned: str) -> Non
         (Consumer, "_drain_messages", ["self", "fetcher"]),
         (Consumer, "on_partitions_revoked", ["self", "revoked"]),
         (Consumer, "commit", ["self", "topics", "start_new_transaction"]),
+        (Consumer, "on_buffer_full", ["self", "tp"]),
+        (Consumer, "on_buffer_drop", ["self", "tp"]),
+        (Consumer, "on_stop", ["self"]),
+        (Service, "wait_for_stopped", ["self", "coros", "timeout"]),
+        (Stream, "noack", ["self"]),
+        (Stream, "events", ["self"]),
         (PartitionAssignor, "_group_co_subscribed", ["topics", "subscriptions"]),
         (Recovery, "on_rebalance", ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
+        (Recovery, "on_partitions_revoked", ["self", "revoked"]),
         (Recovery, "_resume_streams", ["self", "generation_id"]),
         (TableManager, "on_start", ["self"]),
         (TableManager, "_update_channels", ["self"]),
+        (App, "on_first_start", ["self"]),
         (App, "_new_transport", ["self"]),
     ],
 )
@@ -81,27 +138,172 @@ def test_a_consumer_knows_by_what_name_and_generation_it_is_in_the_group() -> No
 @pytest.mark.parametrize(
     ("owner", "names"),
     [
-        (Consumer, ["_buffered_partitions", "flow_active"]),
+        (Consumer, ["_buffered_partitions", "callback", "consumer_stopped_errors", "flow_active"]),
+        (Recovery, ["_generation_id", "completed", "signal_recovery_start"]),
         (TableManager, ["_tables_finalized", "_tables_registered", "_recovery"]),
     ],
 )
 def test_the_attributes_that_are_read_or_set_are_there(owner: type, names: list[str]) -> None:
-    source = inspect.getsource(owner)
+    source = "".join(inspect.getsource(one) for one in owner.__mro__ if one.__module__.startswith("faust."))
     assert [name for name in names if f"self.{name}" not in source] == []
 
 
+def test_the_app_knows_the_generation_of_its_consumer() -> None:
+    assert AppT.consumer_generation_id == 0
+    assert ".app.consumer_generation_id = generation" in inspect.getsource(driver.ConsumerRebalanceListener)
+
+
 @pytest.mark.parametrize(
-    ("name", "parameters"),
+    ("owner", "name", "parameters"),
     [
-        ("send", ["self", "node_id", "request", "group"]),
-        ("coordinator_lookup", ["self", "coordinator_type", "coordinator_key"]),
-        ("force_metadata_update", ["self"]),
-        ("set_topics", ["self", "topics"]),
-        ("add_topic", ["self", "topic"]),
+        (AIOKafkaClient, "bootstrap", ["self"]),
+        (AIOKafkaClient, "close", ["self"]),
+        (AIOKafkaClient, "send", ["self", "node_id", "request", "group"]),
+        (AIOKafkaClient, "coordinator_lookup", ["self", "coordinator_type", "coordinator_key"]),
+        (AIOKafkaClient, "force_metadata_update", ["self"]),
+        (AIOKafkaClient, "set_topics", ["self", "topics"]),
+        (AIOKafkaClient, "add_topic", ["self", "topic"]),
+        (ClusterMetadata, "partitions_for_topic", ["self", "topic"]),
+        (ClusterMetadata, "leader_for_partition", ["self", "partition"]),
+        (AIOKafkaConnection, "send", ["self", "request", "expect_response"]),
+        (AIOKafkaConnection, "close", ["self", "reason", "exc"]),
     ],
 )
-def test_the_client_under_the_transactions_has_the_shape_that_was_read(name: str, parameters: list[str]) -> None:
-    assert list(inspect.signature(getattr(AIOKafkaClient, name)).parameters) == parameters
+def test_the_client_under_the_transactions_has_the_shape_that_was_read(
+    owner: type, name: str, parameters: list[str]
+) -> None:
+    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_the_client_knows_its_cluster_and_keeps_coordinators_apart() -> None:
+    assert "self.cluster = ClusterMetadata(" in inspect.getsource(AIOKafkaClient.__init__)
+    assert (CoordinationType.GROUP, CoordinationType.TRANSACTION) == (0, 1)
+    assert ConnectionGroup.COORDINATION is not ConnectionGroup.DEFAULT
+
+
+def test_a_bare_connection_takes_what_every_client_takes() -> None:
+    assert collect_hosts("one:9092,two:9093", randomize=False) == [("one", 9092, 0), ("two", 9093, 0)]
+    settings = KafkaSettings(security="SASL_PLAINTEXT", username="u", password=SecretStr("p"))
+    options = {*settings.client_options(), "ssl_context", "request_timeout_ms"} - {"bootstrap_servers"}
+    assert options <= set(inspect.signature(create_conn).parameters)
+
+
+def test_keys_go_where_javas_default_partitioner_puts_them() -> None:
+    # From Kafka's own test of its murmur2, whose int has a sign.
+    assert [murmur2(key) & 0xFFFFFFFF for key in (b"21", b"foobar")] == [-973932308 + 2**32, -790332482 + 2**32]
+
+
+OUT = [("out", [(1, b"batch")])]
+ASKED: list[tuple[Request[Any], range, dict[str, Any]]] = [
+    (
+        ProduceRequest("t-0", -1, 5_000, OUT),
+        range(3, 8),
+        {
+            "transactional_id": "t-0",
+            "required_acks": -1,
+            "timeout": 5_000,
+            "topics": [{"topic": "out", "partitions": [{"partition": 1, "messages": b"batch"}]}],
+        },
+    ),
+    (
+        OffsetRequest(-1, 0, [("out", [(1, -1)])]),
+        range(2, 4),
+        {
+            "replica_id": -1,
+            "isolation_level": 0,
+            "topics": [{"topic": "out", "partitions": [{"partition": 1, "timestamp": -1}]}],
+        },
+    ),
+    (HeartbeatRequest("cx", 7, "m1"), range(2), {"group": "cx", "generation_id": 7, "member_id": "m1"}),
+    (InitProducerIdRequest("t-0", 10_000), range(1), {"transactional_id": "t-0", "transaction_timeout_ms": 10_000}),
+    (
+        AddPartitionsToTxnRequest("t-0", 5, 3, [("out", [1])]),
+        range(1),
+        {
+            "transactional_id": "t-0",
+            "producer_id": 5,
+            "producer_epoch": 3,
+            "topics": [{"topic": "out", "partitions": [1]}],
+        },
+    ),
+    (
+        AddOffsetsToTxnRequest("t-0", 5, 3, "cx"),
+        range(1),
+        {"transactional_id": "t-0", "producer_id": 5, "producer_epoch": 3, "group_id": "cx"},
+    ),
+    (
+        EndTxnRequest("t-0", 5, 3, True),  # noqa: FBT003  # a field of the message
+        range(1),
+        {"transactional_id": "t-0", "producer_id": 5, "producer_epoch": 3, "transaction_result": True},
+    ),
+]
+
+
+@pytest.mark.parametrize(("request_", "versions", "fields"), ASKED)
+def test_what_is_asked_of_kafka_goes_into_the_fields_that_are_meant(
+    request_: Request[Any], versions: range, fields: dict[str, Any]
+) -> None:
+    key = request_.API_KEY
+    assert versions[-1] == request_.prepare({key: (0, 99)}).API_VERSION, "answers of newer versions were not read"
+    for number in versions:
+        message = request_.prepare({key: (number, number)})
+        message.encode()
+        assert message.to_object() == fields
+
+
+def test_a_listener_is_asked_for_the_metadata_of_no_topic() -> None:
+    assert MetadataRequest([]).prepare({3: (1, 1)}).to_object() == {"topics": []}
+
+
+@pytest.mark.parametrize(
+    ("request_", "path", "names"),
+    [
+        (ProduceRequest, ["topics"], ["topic", "partitions"]),
+        (ProduceRequest, ["topics", "partitions"], ["partition", "error_code", "offset", "*"]),
+        (OffsetRequest, ["topics"], ["topic", "partitions"]),
+        (OffsetRequest, ["topics", "partitions"], ["partition", "error_code", "timestamp", "offset", "*"]),
+        (AddPartitionsToTxnRequest, ["errors"], ["topic", "partition_errors"]),
+        (AddPartitionsToTxnRequest, ["errors", "partition_errors"], ["partition", "error_code"]),
+    ],
+)
+def test_lists_in_answers_have_their_items_in_the_order_in_which_they_are_unpacked(
+    request_: type[Request[Any]], path: list[str], names: list[str]
+) -> None:
+    for schema in answers(request_):
+        found = schema
+        for name in path:
+            found = item_of(found, name)
+        wanted = [name for name in names if name != "*"]  # the star: what comes behind is left over
+        assert list(found.names if wanted == names else found.names[: len(wanted)]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("request_", "names"),
+    [
+        (HeartbeatRequest, {"error_code"}),
+        (InitProducerIdRequest, {"error_code", "producer_id", "producer_epoch"}),
+        (AddOffsetsToTxnRequest, {"error_code"}),
+        (EndTxnRequest, {"error_code"}),
+    ],
+)
+def test_answers_have_the_fields_that_are_read_by_name(request_: type[Request[Any]], names: set[str]) -> None:
+    for schema in answers(request_):
+        assert names <= set(schema.names)
+
+
+def answers(request_: type[Request[Any]]) -> list[Schema]:
+    """Return what is answered to each version of *request_* that may be asked."""
+    request, versions = next((one, versions) for one, versions, _ in ASKED if type(one) is request_)
+    key = request.API_KEY
+    return [request.prepare({key: (number, number)}).RESPONSE_TYPE.SCHEMA for number in versions]
+
+
+def item_of(schema: Schema, name: str) -> Schema:
+    """Return what the items of the list *name* are made of."""
+    field = schema.fields[schema.names.index(name)]
+    assert isinstance(field, Array)
+    assert isinstance(field.array_of, Schema)
+    return field.array_of
 
 
 def test_a_batch_can_be_made_part_of_a_transaction() -> None:
@@ -147,3 +349,14 @@ def test_a_batch_is_one_message_with_the_first_offset() -> None:
     assert (message.offset, message.timestamp, message.generation_id, message.partition) == (41, 1.5, 7, 3)
     assert message.value is not None
     assert len(message.value) == 2
+
+
+async def test_a_folder_for_data_is_made_with_all_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def begin(_: App) -> None:
+        begun.append(folder.is_dir())
+
+    begun: list[bool] = []
+    folder = tmp_path / "data" / "worker"
+    monkeypatch.setattr(App, "on_first_start", begin)
+    await LaneApp(f"folder-{tmp_path.name}", datadir=str(folder)).on_first_start()
+    assert begun == [True]
