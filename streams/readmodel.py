@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from streams.effects import View
     from streams.settings import RedisSettings
@@ -37,6 +37,21 @@ for i = 1, #KEYS do
   end
 end
 return #KEYS
+"""
+
+# A position moves on only from where it was: had it been compared first and stored after, what was lost in between
+# would never show. One that is further than we left it is a predecessor's, who had written all views up to there.
+_ADVANCE = """
+local lost = {}
+for i = 1, #KEYS do
+  local stored = redis.call('GET', KEYS[i])
+  if stored and tonumber(stored) >= tonumber(ARGV[2 * i - 1]) then
+    redis.call('MSET', KEYS[i], ARGV[2 * i])
+  else
+    lost[#lost + 1] = i
+  end
+end
+return lost
 """
 
 
@@ -68,9 +83,10 @@ class ReadModel:
         self._client = client
         self._app = app
         self._write = client.register_script(_WRITE)
+        self._advance = client.register_script(_ADVANCE)
         self._waiting: dict[str, View] = {}
         self._positions: dict[int, int] = {}
-        self._written: dict[int, int] = {}  # positions as we wrote them last
+        self._stored: dict[int, int] = {}  # positions as we know them to be in Redis: with less it has lost something
         self._dirty: dict[int, int] = {}  # partitions of which something is missing, and how often that was found
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -124,10 +140,9 @@ class ReadModel:
     async def mending(self, partition: int) -> bool:
         """Put a mark in the place of the position, so that a loss from here on shows; return whether it is there."""
         try:
-            await self._client.mset({position_key(self._app, partition): UNKNOWN})  # a command that it uses already
+            await self._mark([partition])
         except (RedisError, OSError):
             return False
-        self._written[partition] = UNKNOWN
         return True
 
     def mended(self, partition: int, offset: int, soiled: int) -> None:
@@ -141,12 +156,19 @@ class ReadModel:
         self.push(partition, offset, [])
 
     async def position(self, partition: int) -> int:
-        """Return the changelog offset up to which *partition* was written, or -1; also where Redis does not answer."""
+        """Return the changelog offset up to which *partition* was written, or -1; also where Redis does not answer.
+
+        Asked when a partition is opened: what gets lost from here on is noticed.
+        """
         try:
             value = await self._client.get(position_key(self._app, partition))
+            if value is None:
+                await self._mark([partition])
+            else:
+                self._stored[partition] = int(value)
         except (RedisError, OSError):
-            return -1
-        return int(value) if value is not None else -1
+            self._stored.pop(partition, None)
+        return self._stored.get(partition, UNKNOWN)
 
     async def _run(self) -> None:
         while True:
@@ -171,6 +193,7 @@ class ReadModel:
         waiting, self._waiting = self._waiting, {}
         views = list(waiting.values())
         try:
+            await self._mark([p for p in positions if p not in self._stored])  # Redis was away when we asked
             for start in range(0, len(views), BATCH_MAX):
                 keys: list[str] = []
                 arguments: list[Any] = []
@@ -187,21 +210,25 @@ class ReadModel:
             raise
 
     async def _write_positions(self, positions: dict[int, int]) -> None:
-        """Store *positions* after the views before them, unless Redis has lost what we stored last time."""
-        known = [p for p in positions if p in self._written]
-        if known:
-            stored = await self._client.mget([position_key(self._app, p) for p in known])
-            lost = {
-                p for p, value in zip(known, stored, strict=True) if value is None or int(value) != self._written[p]
-            }
-            if lost:
-                log.warning("read model has lost data", extra={"partitions": len(lost)})
-            for partition in lost:
-                self.soil(partition)
-        safe = {p: offset for p, offset in positions.items() if p not in self._dirty}
-        if safe:
-            await self._client.mset({position_key(self._app, p): offset for p, offset in safe.items()})
-            self._written |= safe
+        """Store *positions* after the views before them, unless Redis has lost what it had of a partition."""
+        moving = [p for p in positions if p not in self._dirty]
+        if not moving:
+            return
+        arguments = [offset for p in moving for offset in (self._stored.get(p, UNKNOWN), positions[p])]
+        places = await self._advance(keys=[position_key(self._app, p) for p in moving], args=arguments)
+        lost = {moving[place - 1] for place in places}
+        self._stored |= {p: positions[p] for p in moving if p not in lost}
+        if lost:
+            log.warning("read model has lost data", extra={"partitions": len(lost)})
+        for partition in lost:
+            self.soil(partition)
+
+    async def _mark(self, partitions: Iterable[int]) -> None:
+        """Let Redis remember that nothing is known to be written of *partitions*: if it is emptied now, that shows."""
+        marks = {position_key(self._app, p): UNKNOWN for p in partitions}
+        if marks:
+            await self._client.mset(marks)  # a command that it uses already
+            self._stored |= dict.fromkeys(partitions, UNKNOWN)
 
 
 class NoReadModel(ReadModel):

@@ -32,11 +32,11 @@ def delete(ring: Arena, _: Path) -> None:
 def overwrite_tables(ring: Arena, _: Path) -> None:
     """Overwrite places in all files that hold values, but not their ends, which a database reads when it opens."""
     rng = random.Random(3)
-    files = list(folder(ring).glob("partition-*/*.sst"))
-    assert files
+    files = [file for kind in ("sst", "blob") for file in folder(ring).glob(f"partition-*/*.{kind}")]
+    assert {file.suffix for file in files} == {".sst", ".blob"}
     for file in files:
         content = bytearray(file.read_bytes())
-        for place in range(len(content) // 10, len(content) * 7 // 10, 2_000):
+        for place in range(len(content) // 10, len(content) * 7 // 10, 500):
             content[place : place + 16] = rng.randbytes(16)
         file.write_bytes(content)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -135,6 +136,40 @@ async def test_what_redis_has_lost_is_noticed_with_the_next_commit(
     await drained(model)
     assert model.dirty() == {0}
     assert await model.position(0) == -1
+
+
+async def test_what_redis_loses_before_the_first_commit_of_a_new_owner_is_noticed(
+    model: ReadModel, client: Redis, unique: str
+) -> None:
+    await client.mset({position_key(unique, 0): 7})
+    assert await model.position(0) == 7
+    await client.delete(position_key(unique, 0))
+    model.push(0, 8, [view(unique, 1)])
+    await drained(model)
+    assert model.dirty() == {0}
+
+
+async def test_what_redis_loses_between_a_view_and_its_position_is_noticed(
+    model: ReadModel, client: Redis, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = model._write  # noqa: SLF001  # the moment between the two is not to be had from outside
+
+    async def loses(**arguments: Any) -> None:
+        await write(**arguments)
+        await client.delete(customer_key(unique), position_key(unique, 0))
+
+    monkeypatch.setattr(model, "_write", loses)
+    model.push(0, 7, [view(unique, 1)])
+    await drained(model)
+    assert model.dirty() == {0}
+
+
+async def test_a_predecessor_that_wrote_on_is_no_loss(model: ReadModel, client: Redis, unique: str) -> None:
+    assert await model.position(0) == -1
+    await client.mset({position_key(unique, 0): 6})
+    model.push(0, 7, [view(unique, 1)])
+    await drained(model)
+    assert (model.dirty(), await model.position(0)) == (set(), 7)
 
 
 async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadModel, client: Redis, unique: str) -> None:
