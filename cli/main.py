@@ -16,6 +16,7 @@ VERBS = {
     "up": "Run Kafka, Redis, the topics and one worker here.",
     "worker": "Run one worker against the cluster that the settings name.",
     "topics": "Make or check the topics.",
+    "policy": "Check a policy, or say what it does.",
     "generate": "Produce lifelike traffic.",
     "demo": "Run everything on lifelike traffic, and watch.",
     "customer": "Show one customer.",

@@ -1,6 +1,7 @@
-"""The published contract: JSON Schema of each event type and the table of topics, as files under `docs/contract/`.
+"""The published contract: JSON Schema of each event type and of the policy file, and the table of topics.
 
-`python -m schemas.contract --write` writes them, `--check` says which are not current.
+They are files under `docs/contract/`: `python -m schemas.contract --write` writes them, `--check` says which are not
+current.
 """
 
 import argparse
@@ -13,11 +14,14 @@ from typing import Any, Final
 from schemas import inputs, outputs
 from schemas.envelope import Envelope
 from schemas.output import OutputEnvelope
+from schemas.policy import Policy
 from schemas.reader import Reader
 from schemas.topics import TOPICS, Cleanup, Topic
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "contract"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+POLICY_SCHEMA: Final = "policy.schema.json"
+SINGLE: Final = frozenset({POLICY_SCHEMA, "topics.md"})  # beside the folders
 
 
 def schema_of(event: type[Envelope]) -> dict[str, Any]:
@@ -29,15 +33,30 @@ def schema_of(event: type[Envelope]) -> dict[str, Any]:
     return {"$schema": DIALECT, **schema}
 
 
+def policy_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the policy file, as editors use it."""
+    return {"$schema": DIALECT, **Policy.model_json_schema(), "title": "Policy of a loyalty programme"}
+
+
+def text_of(schema: Mapping[str, Any]) -> str:
+    """Return a schema as its published file holds it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def files() -> dict[str, str]:
     """Return the text of each published file by its path under the folder."""
-    return {**dict(_schemas("in", inputs.READERS)), **dict(_schemas("out", outputs.READERS)), "topics.md": _table()}
+    return {
+        **dict(_schemas("in", inputs.READERS)),
+        **dict(_schemas("out", outputs.READERS)),
+        POLICY_SCHEMA: text_of(policy_schema()),
+        "topics.md": _table(),
+    }
 
 
 def stale(folder: Path = FOLDER) -> list[str]:
     """Return the paths under *folder* that are missing, differ from the models or belong to no event any more."""
     wanted = files()
-    found = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.json")} | {"topics.md"}
+    found = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.json")} | SINGLE
     return sorted(path for path in found | wanted.keys() if _text(folder / path) != wanted.get(path))
 
 
@@ -54,7 +73,7 @@ def write(folder: Path = FOLDER) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the files; 1 when a check finds one that is not current."""
-    parser = argparse.ArgumentParser(description="Publish the contract of events and topics.")
+    parser = argparse.ArgumentParser(description="Publish the contract of events, topics and the policy file.")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", action="store_true", help="bring the files up to date")
     action.add_argument("--check", action="store_true", help="name the files that are not")
@@ -71,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _schemas(side: str, readers: Mapping[str, Reader[Any]]) -> Iterator[tuple[str, str]]:
     for reader in readers.values():
         for name, event in reader.types.items():
-            yield f"{side}/{name}.json", json.dumps(schema_of(event), indent=2, ensure_ascii=False) + "\n"
+            yield f"{side}/{name}.json", text_of(schema_of(event))
 
 
 def _table() -> str:

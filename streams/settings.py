@@ -62,8 +62,12 @@ def _redis_url(text: str) -> str:
     return text
 
 
-def _policy_file(path: Path) -> Path:
-    """Return the preset of a bare word; whatever has a folder or an ending is a file, from where the process stands."""
+def policy_path(path: Path) -> Path:
+    """Return the file of a preset for a bare word; whatever has a folder or an ending is a file from where we stand.
+
+    Raises:
+        ValueError: there is no such preset.
+    """
     if path.suffix or len(path.parts) != 1:
         return path.absolute()
     preset = PRESETS / f"{path}.yaml"
@@ -182,7 +186,7 @@ class Settings(BaseSettings):
     )
 
     app: str = "cx"
-    policy: Annotated[Path, AfterValidator(_policy_file)] = Path("retail-vn")
+    policy: Annotated[Path, AfterValidator(policy_path)] = Path("retail-vn")
     data: Path = Path(".cx")
     clock: Literal["owner", "external"] = "owner"
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600)] = 1.0

@@ -48,7 +48,7 @@ def test_the_committed_files_are_current(capsys: pytest.CaptureFixture[str]) -> 
 def test_there_is_one_file_a_type_and_a_table() -> None:
     paths = {path.relative_to(contract.FOLDER).as_posix() for path in contract.FOLDER.glob("**/*.*")}
     types = {f"in/{name}.json" for name in inputs.TOPIC_OF} | {f"out/{name}.json" for name in outputs.TOPIC_OF}
-    assert paths == types | {"README.md", "topics.md"}
+    assert paths == types | {"README.md", "policy.schema.json", "topics.md"}
 
 
 def test_a_changed_a_missing_and_a_forgotten_file_are_noticed_and_put_right(tmp_path: Path) -> None:
