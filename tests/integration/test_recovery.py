@@ -53,6 +53,12 @@ def own_record() -> bytes:
     return msgspec.msgpack.encode(PartitionRecord(FORMAT, 7, "hash", secrets.token_hex(8), 1))
 
 
+async def end_of(rig: Rig) -> int:
+    """Return the end of the changelog's partition 0, control records and aborted ones included."""
+    reader = await rig.transactions(0)
+    return (await reader.ends(rig.changelog, [0]))[0]
+
+
 def held(partition: Partition) -> dict[bytes, bytes | None]:
     return {key: partition.encoded(key) for key in partition.keys()}  # noqa: SIM118  # no mapping
 
@@ -90,7 +96,8 @@ async def test_recovery_tells_how_much_is_before_it_until_nothing_is(rig: Rig, s
     told = Told()
     partition = rig.partition(stores)
     await rig.recover(partition, meter=told)
-    assert told.remaining[0] == 6  # two transactions of a state, the own record and a control record
+    # Two transactions of a state, the own record and a control record; more where one had to be made again.
+    assert told.remaining[0] == await end_of(rig) >= 6
     assert told.remaining == sorted(told.remaining, reverse=True)
     assert (told.remaining[-1], told.records) == (0, 4)
     partition.close()
