@@ -64,7 +64,7 @@ async def ask_redis(settings: RedisSettings, app: str) -> None:
     """
     client = connect(settings)
     try:
-        await client.get(position_key(app, 0))
+        await client.mget([position_key(app, 0)])
     except (RedisError, OSError) as error:
         raise of_redis(error, settings) from error
     finally:

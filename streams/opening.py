@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiokafka.structs import TopicPartition
@@ -34,12 +35,8 @@ class Opening:
         self, numbers: Sequence[int], readmodel: ReadModel
     ) -> tuple[dict[int, Slot], dict[TopicPartition, int]]:
         """Fence whoever had *numbers* before and recover their state; return slots and committed offsets."""
-        transactions = await self.transactions()
-        await transactions.fence(numbers)
-        # In this order: once no transaction on the offsets is open, everything that they cover is in the changelog.
-        found = await transactions.committed([TopicPartition(t, n) for t in self._topics for n in numbers])
-        ends = await transactions.ends(self._changelog, numbers)
-        told = {number: await readmodel.position(number) for number in numbers}
+        # Side by side: Redis may take its time, and what a predecessor still writes there is no harm.
+        (found, ends), told = await asyncio.gather(self._fence(numbers), readmodel.positions(numbers))
         partitions: dict[int, Partition] = {}
         try:
             for number in numbers:
@@ -50,6 +47,14 @@ class Opening:
             raise
         slots = {number: Slot(partitions[number], *recovered[number]) for number in numbers}
         return slots, {tp: offset for tp, (offset, _) in found.items()}
+
+    async def _fence(self, numbers: Sequence[int]) -> tuple[dict[TopicPartition, tuple[int, str]], dict[int, int]]:
+        """End what predecessors have open; return committed offsets with their metadata, and the changelog's ends."""
+        transactions = await self.transactions()
+        await transactions.fence(numbers)
+        # In this order: once no transaction on the offsets is open, everything that they cover is in the changelog.
+        found = await transactions.committed([TopicPartition(t, n) for t in self._topics for n in numbers])
+        return found, await transactions.ends(self._changelog, numbers)
 
     async def transactions(self) -> Transactions:
         """Return the connection for transactions, made on first use."""

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from streams.effects import View
     from streams.settings import RedisSettings
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 BATCH_MAX = 500
 BACKLOG_MAX = 20_000
 RETRY_S = 0.5
+ANSWER_S = 1.0  # what a Redis that hangs may add to a failover
 UNKNOWN = -1
 
 # An older version never replaces a newer one, whoever comes late: a paused worker, a repair, a retry.
@@ -155,20 +156,23 @@ class ReadModel:
         self._dirty.pop(partition, None)
         self.push(partition, offset, [])
 
-    async def position(self, partition: int) -> int:
-        """Return the changelog offset up to which *partition* was written, or -1; also where Redis does not answer.
+    async def positions(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return by partition the changelog offset up to which it was written, or -1; also where Redis does not answer.
 
-        Asked when a partition is opened: what gets lost from here on is noticed.
+        Asked when *partitions* are opened: what gets lost from here on is noticed. Nobody folds meanwhile, so a Redis
+        that hangs is given `ANSWER_S` for all of them together.
         """
-        try:
-            value = await self._client.get(position_key(self._app, partition))
-            if value is None:
-                await self._mark([partition])
-            else:
-                self._stored[partition] = int(value)
-        except (RedisError, OSError):
+        for partition in partitions:
             self._stored.pop(partition, None)
-        return self._stored.get(partition, UNKNOWN)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                values = await self._client.mget([position_key(self._app, p) for p in partitions])
+                found = dict(zip(partitions, values, strict=True))
+                self._stored |= {p: int(value) for p, value in found.items() if value is not None}
+                await self._mark([p for p, value in found.items() if value is None])
+        except (RedisError, OSError):
+            log.info("read model does not say what it has, all of these partitions is shown again")
+        return {p: self._stored.get(p, UNKNOWN) for p in partitions}
 
     async def _run(self) -> None:
         while True:
@@ -223,7 +227,7 @@ class ReadModel:
         for partition in lost:
             self.soil(partition)
 
-    async def _mark(self, partitions: Iterable[int]) -> None:
+    async def _mark(self, partitions: Sequence[int]) -> None:
         """Let Redis remember that nothing is known to be written of *partitions*: if it is emptied now, that shows."""
         marks = {position_key(self._app, p): UNKNOWN for p in partitions}
         if marks:
@@ -259,10 +263,9 @@ class NoReadModel(ReadModel):
         """Return nothing."""
         return set()
 
-    async def position(self, partition: int) -> int:
+    async def positions(self, partitions: Sequence[int]) -> dict[int, int]:
         """Say that everything has been written."""
-        del partition
-        return sys.maxsize
+        return dict.fromkeys(partitions, sys.maxsize)
 
 
 def _profile(view: View) -> bytes | None:

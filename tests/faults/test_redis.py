@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from redis.asyncio import Redis
 
 from tests.faults.arena import arena
 from tests.faults.flow import PER_SECOND
+from tests.faults.test_members import FAILOVER_S, busy, first_commits
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -80,3 +82,28 @@ async def test_a_last_worker_that_stops_under_traffic_leaves_redis_as_the_change
             "last worker stopped", "SIGTERM under traffic; Redis was complete each time", times=3
         )
     assert verdict.ok, verdict
+
+
+async def test_a_redis_that_hangs_holds_no_failover_up_and_is_right_in_the_end(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=67, session_s=6.0) as ring:
+        dying = await ring.ready(ring.worker())
+        staying = await ring.ready(ring.worker())
+        await ring.ready(dying, 2)
+        await busy(ring, 3)
+        ring.stack.redis.pause()
+        await busy(ring, 1)
+        killed_at = time.time()
+        await ring.kill(dying)
+        await busy(ring, FAILOVER_S + 1)
+        took = await first_commits(ring, killed_at) - killed_at
+        opened = staying.opened
+        replacing = await ring.ready(ring.worker())
+        await ring.ready(staying, opened + 1)
+        await busy(ring, 3)
+        assert staying.alive
+        assert replacing.alive
+        ring.stack.redis.resume()
+        done = f"kill -9 of one of two meanwhile, all partitions committed again after {took:.1f} s; then one more came"
+        verdict = await ring.verdict("Redis paused", done)
+    assert verdict.ok, verdict
+    assert took <= FAILOVER_S, took

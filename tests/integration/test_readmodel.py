@@ -43,12 +43,16 @@ async def drained(model: ReadModel) -> None:
     await asyncio.wait_for(model.drained(), PATIENCE_S)
 
 
+async def position(model: ReadModel, partition: int) -> int:
+    return (await model.positions([partition]))[partition]
+
+
 async def test_a_view_is_written_whole_and_the_position_after_it(model: ReadModel, client: Redis, unique: str) -> None:
-    assert await model.position(3) == -1
+    assert await position(model, 3) == -1
     model.push(3, 41, [view(unique, 1)])
     await drained(model)
     assert await read_customer(client, unique) == {b"version": b"1", b"profile": b"profile-1", b"state": b"state-1"}
-    assert await model.position(3) == 41
+    assert await position(model, 3) == 41
 
 
 async def test_an_older_version_never_replaces_a_newer_one(model: ReadModel, client: Redis, unique: str) -> None:
@@ -89,7 +93,7 @@ async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(
         await asyncio.to_thread(stack.redis.kill)
         for version in range(2, 50):
             model.push(0, version, [view("lan", version), view("mai", version)])
-        assert await model.position(0) == -1
+        assert await position(model, 0) == -1
         await asyncio.to_thread(stack.redis.start)
         await drained(model)
         for partition in model.dirty():  # a killed Redis may have lost its last second: that is noticed, and mended
@@ -102,8 +106,24 @@ async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(
             found = await read_customer(client, name)
             assert found is not None
             assert found[b"version"] == b"49"
-        assert await model.position(0) == 49
+        assert await position(model, 0) == 49
         await client.aclose()
+        await model.stop()
+
+
+async def test_a_redis_that_hangs_is_waited_for_once_however_many_partitions_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        model = ReadModel(connect(RedisSettings(url=f"redis://127.0.0.1:{port}/0", timeout_s=60)), "cx")
+        monkeypatch.setattr(readmodel, "ANSWER_S", 0.1)
+        told = await asyncio.wait_for(model.positions(range(100)), PATIENCE_S / 4)
+        assert told == dict.fromkeys(range(100), -1)
         await model.stop()
 
 
@@ -114,16 +134,16 @@ async def test_a_backlog_past_its_bound_marks_the_partition_and_tells_no_positio
     model.push(0, 1, [view(f"many-{number}", 1) for number in range(11)])
     model.push(1, 2, [])
     await drained(model)
-    assert (await model.position(0), await model.position(1)) == (-1, 2)
+    assert (await position(model, 0), await position(model, 1)) == (-1, 2)
     assert model.dirty() == {0}
     model.push(0, 5, [])
     await drained(model)
-    assert await model.position(0) == -1  # what was dropped is still missing
+    assert await position(model, 0) == -1  # what was dropped is still missing
     model.mended(0, 5, model.soiled(0) - 1)
     assert model.dirty() == {0}  # more got lost while it was mended
     model.mended(0, 5, model.soiled(0))
     await drained(model)
-    assert (model.dirty(), await model.position(0)) == (set(), 5)
+    assert (model.dirty(), await position(model, 0)) == (set(), 5)
 
 
 async def test_what_redis_has_lost_is_noticed_with_the_next_commit(
@@ -135,14 +155,14 @@ async def test_what_redis_has_lost_is_noticed_with_the_next_commit(
     model.push(0, 8, [view(f"{unique}-other", 1)])
     await drained(model)
     assert model.dirty() == {0}
-    assert await model.position(0) == -1
+    assert await position(model, 0) == -1
 
 
 async def test_what_redis_loses_before_the_first_commit_of_a_new_owner_is_noticed(
     model: ReadModel, client: Redis, unique: str
 ) -> None:
     await client.mset({position_key(unique, 0): 7})
-    assert await model.position(0) == 7
+    assert await position(model, 0) == 7
     await client.delete(position_key(unique, 0))
     model.push(0, 8, [view(unique, 1)])
     await drained(model)
@@ -165,11 +185,11 @@ async def test_what_redis_loses_between_a_view_and_its_position_is_noticed(
 
 
 async def test_a_predecessor_that_wrote_on_is_no_loss(model: ReadModel, client: Redis, unique: str) -> None:
-    assert await model.position(0) == -1
+    assert await position(model, 0) == -1
     await client.mset({position_key(unique, 0): 6})
     model.push(0, 7, [view(unique, 1)])
     await drained(model)
-    assert (model.dirty(), await model.position(0)) == (set(), 7)
+    assert (model.dirty(), await position(model, 0)) == (set(), 7)
 
 
 async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadModel, client: Redis, unique: str) -> None:
@@ -180,17 +200,17 @@ async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadMod
     soiled = model.soiled(0)
     model.push(0, None, [view(unique, 1)])
     await drained(model)
-    assert await model.position(0) == -1  # whoever takes the partition over now knows that it is not whole
+    assert await position(model, 0) == -1  # whoever takes the partition over now knows that it is not whole
     await client.delete(customer_key(unique), position_key(unique, 0))
     model.mended(0, 7, soiled)
     await drained(model)
-    assert (model.dirty(), await model.position(0)) == ({0}, -1)
+    assert (model.dirty(), await position(model, 0)) == ({0}, -1)
 
     assert await model.mending(0)
     model.push(0, None, [view(unique, 1)])
     model.mended(0, 7, model.soiled(0))
     await drained(model)
-    assert (model.dirty(), await model.position(0)) == (set(), 7)
+    assert (model.dirty(), await position(model, 0)) == (set(), 7)
 
 
 async def test_a_profile_that_cannot_be_made_holds_no_other_up(model: ReadModel, client: Redis, unique: str) -> None:
