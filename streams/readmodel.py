@@ -89,6 +89,8 @@ class ReadModel:
         self._positions: dict[int, int] = {}
         self._stored: dict[int, int] = {}  # positions as we know them to be in Redis: with less it has lost something
         self._dirty: dict[int, int] = {}  # partitions of which something is missing, and how often that was found
+        self._pushed = self._written = 0  # how often something was pushed, and up to which of these it is written
+        self._moved = asyncio.Condition()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -110,8 +112,11 @@ class ReadModel:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._client.aclose()
 
-    def push(self, partition: int, offset: int | None, views: list[View]) -> None:
-        """Take *views* of a partition, complete up to the changelog *offset* where one is given."""
+    def push(self, partition: int, offset: int | None, views: list[View]) -> int:
+        """Take *views* of a partition, complete up to the changelog *offset* where one is given.
+
+        Returns what `written` waits for.
+        """
         if len(self._waiting) + len(views) > BACKLOG_MAX:
             self.soil(partition)
         else:
@@ -119,8 +124,15 @@ class ReadModel:
                 self._waiting[view.key] = view
         if offset is not None and partition not in self._dirty:
             self._positions[partition] = offset
+        self._pushed += 1
         self._idle.clear()
         self._wake.set()
+        return self._pushed
+
+    async def written(self, ticket: int) -> None:
+        """Wait until what `push` gave *ticket* for is written, whatever was pushed since."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._written >= ticket)
 
     async def drained(self) -> None:
         """Wait until everything taken is written."""
@@ -179,6 +191,7 @@ class ReadModel:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting or self._positions:
+                taken = self._pushed
                 try:
                     await self._write_some()
                 except (RedisError, OSError) as error:
@@ -190,7 +203,14 @@ class ReadModel:
                     if self._failing:
                         log.info("read model is back")
                     self._failing = False
+                    await self._note_written(taken)
             self._idle.set()
+            await self._note_written(self._pushed)
+
+    async def _note_written(self, ticket: int) -> None:
+        self._written = ticket
+        async with self._moved:
+            self._moved.notify_all()
 
     async def _write_some(self) -> None:
         positions, self._positions = self._positions, {}
@@ -248,8 +268,14 @@ class NoReadModel(ReadModel):
         """Do nothing."""
         del deadline_s
 
-    def push(self, partition: int, offset: int | None, views: list[View]) -> None:
+    def push(self, partition: int, offset: int | None, views: list[View]) -> int:
         """Do nothing."""
+        del partition, offset, views
+        return 0
+
+    async def written(self, ticket: int) -> None:
+        """Do nothing."""
+        del ticket
 
     def soil(self, partition: int) -> None:
         """Do nothing."""

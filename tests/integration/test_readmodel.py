@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,21 @@ async def test_what_redis_loses_between_a_view_and_its_position_is_noticed(
     model.push(0, 7, [view(unique, 1)])
     await drained(model)
     assert model.dirty() == {0}
+
+
+async def test_whoever_waits_for_a_push_waits_for_no_other(
+    model: ReadModel, client: Redis, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, offsets = model._write, count(1)  # noqa: SLF001  # so that there is always something that waits
+
+    async def under_load(**arguments: Any) -> None:
+        await write(**arguments)
+        model.push(1, next(offsets), [view(f"{unique}-other", 1)])
+
+    monkeypatch.setattr(model, "_write", under_load)
+    ticket = model.push(0, None, [view(unique, 1)])
+    await asyncio.wait_for(model.written(ticket), PATIENCE_S)
+    assert await read_customer(client, unique) is not None
 
 
 async def test_a_predecessor_that_wrote_on_is_no_loss(model: ReadModel, client: Redis, unique: str) -> None:

@@ -31,14 +31,16 @@ class Shown(NoReadModel):
         self.mends: list[tuple[int, int, int]] = []
         self.losses = 0
 
-    def push(self, partition: int, offset: int | None, views: list[View]) -> None:
+    def push(self, partition: int, offset: int | None, views: list[View]) -> int:
         del partition, offset
         self.portions.append([view.key for view in views])
+        return len(self.portions)
 
     def keys(self) -> list[str]:
         return sorted(key for portion in self.portions for key in portion)
 
-    async def drained(self) -> None:
+    async def written(self, ticket: int) -> None:
+        assert ticket == len(self.portions)
         await asyncio.sleep(0)
 
     def soiled(self, partition: int) -> int:
