@@ -28,16 +28,23 @@ RETRY_S = 0.5
 ANSWER_S = 1.0  # what a Redis that hangs may add to a failover
 UNKNOWN = -1
 
-# An older version never replaces a newer one, whoever comes late: a paused worker, a repair, a retry.
+# An older version never replaces a newer one, whoever comes late: a paused worker, a repair, a retry. What is no hash
+# is no profile either; left there, it would hold up all that waits with it, now and at every try again.
 _WRITE = """
+local replaced = 0
 for i = 1, #KEYS do
   local at = (i - 1) * 3
-  local known = redis.call('HGET', KEYS[i], 'version')
+  local known = redis.pcall('HGET', KEYS[i], 'version')
+  if type(known) == 'table' then
+    if not string.find(known.err, 'WRONGTYPE', 1, true) then return known end
+    redis.call('DEL', KEYS[i])
+    known, replaced = false, replaced + 1
+  end
   if not known or tonumber(known) < tonumber(ARGV[at + 1]) then
     redis.call('HSET', KEYS[i], 'version', ARGV[at + 1], 'profile', ARGV[at + 2], 'state', ARGV[at + 3])
   end
 end
-return #KEYS
+return replaced
 """
 
 # A position moves on only from where it was: had it been compared first and stored after, what was lost in between
@@ -45,7 +52,7 @@ return #KEYS
 _ADVANCE = """
 local lost = {}
 for i = 1, #KEYS do
-  local stored = redis.call('GET', KEYS[i])
+  local stored = redis.call('MGET', KEYS[i])[1]
   if stored and tonumber(stored) >= tonumber(ARGV[2 * i - 1]) then
     redis.call('MSET', KEYS[i], ARGV[2 * i])
   else
@@ -199,6 +206,10 @@ class ReadModel:
                         log.warning("read model is away", extra={"error": type(error).__name__})
                     self._failing = True
                     await asyncio.sleep(RETRY_S)
+                except Exception as error:  # noqa: BLE001  # whatever it was: without this task nothing is shown any more
+                    # Its text is not told: it may be about a customer.
+                    log.error("views could not be written", extra={"error": type(error).__name__})  # noqa: TRY400
+                    await asyncio.sleep(RETRY_S)
                 else:
                     if self._failing:
                         log.info("read model is back")
@@ -225,12 +236,17 @@ class ReadModel:
                     if (profile := _profile(view)) is not None:
                         keys.append(customer_key(view.key))
                         arguments += [view.version, profile, view.state]
-                await self._write(keys=keys, args=arguments)
+                if replaced := await self._write(keys=keys, args=arguments):
+                    log.warning("read model had something else in the place of customers", extra={"keys": replaced})
             if positions:
                 await self._write_positions(positions)
-        except BaseException:
+        except (RedisError, OSError, asyncio.CancelledError):
             self._waiting = waiting | self._waiting  # newer views win over those that could not be written
             self._positions = positions | self._positions
+            raise
+        except Exception:
+            for partition in self._stored.keys() | positions:  # not again as they are: they may fail again
+                self.soil(partition)
             raise
 
     async def _write_positions(self, positions: dict[int, int]) -> None:

@@ -236,3 +236,58 @@ async def test_a_profile_that_cannot_be_made_holds_no_other_up(model: ReadModel,
     model.push(0, 1, [View(f"{unique}-broken", 1, b"", broken), view(unique, 1)])
     await drained(model)
     assert await read_customer(client, unique) is not None
+
+
+async def test_what_is_no_customer_in_the_place_of_one_holds_nobody_up(
+    model: ReadModel, client: Redis, unique: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await client.set(customer_key(unique), "mine")
+    model.push(0, 1, [view(unique, 1), view(f"{unique}-other", 1)])
+    await drained(model)
+    for name in (unique, f"{unique}-other"):
+        assert await client.hget(customer_key(name), "profile") == b"profile-1"
+    assert "in the place of customers" in caplog.text
+    assert unique not in caplog.text
+
+
+async def test_what_is_no_position_in_the_place_of_one_is_mended_as_a_loss_is(
+    model: ReadModel, client: Redis, unique: str
+) -> None:
+    await client.rpush(position_key(unique, 0), "mine")
+    assert await position(model, 0) == -1
+    model.push(0, 1, [])
+    await drained(model)
+    await client.delete(position_key(unique, 0))
+    await client.rpush(position_key(unique, 0), "mine")
+    model.push(0, 2, [])
+    await drained(model)
+    assert model.dirty() == {0}
+    assert await model.mending(0)
+    model.mended(0, 2, model.soiled(0))
+    await drained(model)
+    assert (model.dirty(), await position(model, 0)) == (set(), 2)
+
+
+async def test_whatever_fails_is_said_and_mended_and_ends_nothing(
+    model: ReadModel, unique: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write = model._write  # noqa: SLF001  # to break it
+
+    async def fail(**arguments: Any) -> None:
+        monkeypatch.setattr(model, "_write", write)
+        raise ZeroDivisionError(arguments)
+
+    monkeypatch.setattr(readmodel, "RETRY_S", 0.01)
+    monkeypatch.setattr(model, "_write", fail)
+    assert await position(model, 0) == await position(model, 1) == -1
+    model.push(0, 1, [view(unique, 1)])
+    await drained(model)
+    assert model.dirty() == {0, 1}
+    assert "ZeroDivisionError" in str(vars(caplog.records[-1]))
+    assert unique not in str(vars(caplog.records[-1]))
+    for partition in (0, 1):
+        assert await model.mending(partition)
+        model.push(partition, None, [view(unique, 1)])
+        model.mended(partition, 1, model.soiled(partition))
+    await drained(model)
+    assert [model.dirty(), await position(model, 0), await position(model, 1)] == [set(), 1, 1]
