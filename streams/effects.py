@@ -28,12 +28,20 @@ class Outgoing(NamedTuple):
 
 
 class View(NamedTuple):
-    """What the read model shows of one key after the commit; `profile` is called only if it is still the newest."""
+    """What the read model shows of one key after the commit; `profile` is called only if it is still the newest.
+
+    *key* is that of the state, as text. Without a *profile*, nothing is shown of it any more.
+    """
 
     key: str
     version: int
     state: bytes
-    profile: Callable[[], bytes]
+    profile: Callable[[], bytes] | None
+
+
+def forgotten(key: bytes) -> View:
+    """Return what there is to show of a *key* that was forgotten."""
+    return View(key.decode(errors="surrogateescape"), 0, b"", None)
 
 
 class Effects(msgspec.Struct):
@@ -41,7 +49,7 @@ class Effects(msgspec.Struct):
 
     Attributes:
         outputs: Records to publish, in order; dead letters are among them.
-        changed: New encoded state by key; None forgets the key.
+        changed: New encoded state by key; None forgets the key, in the read model as well.
         views: For the read model, after the commit.
         folded: Number of records that took effect.
         more: A tick only: the same tick has more to do, and wants to be called again.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiokafka.structs import TopicPartition
 
 from streams.partition import CACHE_BYTES, Partition
-from streams.recovery import recover
+from streams.recovery import Recovered, recover
 from streams.slot import Slot
 from streams.store import Stores
 from streams.transactions import Transactions
@@ -42,9 +42,12 @@ class Opening:
             for number in numbers:
                 partitions[number] = self._partition(number, len(numbers))
             recovered = await recover(self._settings.kafka, self._changelog, partitions, told, ends, meter=self._meter)
+            foreign = await readmodel.take_over({number: one.known_by() for number, one in partitions.items()})
         except BaseException:
             close(partitions.values())
             raise
+        # Of another changelog, the position has told nothing of which keys are missing.
+        recovered |= {n: Recovered(recovered[n].last, None) for n in foreign if recovered[n].last >= 0}
         slots = {number: Slot(partitions[number], *recovered[number]) for number in numbers}
         return slots, {tp: offset for tp, (offset, _) in found.items()}
 

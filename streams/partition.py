@@ -193,10 +193,14 @@ class Partition:
         self._indexed.clear()
         self.tick, self.policy, self.incarnation, self.state_format = 0, "", "", 0
 
+    def known_by(self) -> str:
+        """Return the incarnation of the changelog, drawn now where it is empty."""
+        self.incarnation = self.incarnation or secrets.token_hex(8)
+        return self.incarnation
+
     def own_record(self, policy: str, state_format: int) -> bytes:
         """Return the partition's own record as it is now."""
-        self.incarnation = self.incarnation or secrets.token_hex(8)
-        record = PartitionRecord(FORMAT, self.tick, policy, self.incarnation, state_format)
+        record = PartitionRecord(FORMAT, self.tick, policy, self.known_by(), state_format)
         self._newest_own = msgspec.msgpack.encode(record)
         return self._newest_own
 

@@ -1,7 +1,8 @@
 """The read model in Redis: each customer's profile and encoded state, written after the commit. Imports no Faust.
 
-Keys: `cx:customer:{id}`, a hash of `version`, `profile` (JSON) and `state` (encoded); `cx:position:{app}:{partition}`,
-the changelog offset up to which a partition was written, so that what a crash cut off is noticed and repaired.
+Keys: `cx:customer:{id}`, a hash of `version`, `profile` (JSON), `state` (encoded) and `source`, by which an older state
+is known; `cx:position:{app}:{partition}`, up to where a partition was written, and from which changelog, so that what a
+crash cut off is noticed and repaired. streams/scripts.py has their texts.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, cast
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from streams.scripts import ADVANCE, MARK, NOWHERE, UNKNOWN, WRITE, Position, read_position
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from streams.effects import View
     from streams.settings import RedisSettings
@@ -26,41 +30,27 @@ BATCH_MAX = 500
 BACKLOG_MAX = 20_000
 RETRY_S = 0.5
 ANSWER_S = 1.0  # what a Redis that hangs may add to a failover
-UNKNOWN = -1
 
-# An older version never replaces a newer one, whoever comes late: a paused worker, a repair, a retry. What is no hash
-# is no profile either; left there, it would hold up all that waits with it, now and at every try again.
-_WRITE = """
-local replaced = 0
-for i = 1, #KEYS do
-  local at = (i - 1) * 3
-  local known = redis.pcall('HGET', KEYS[i], 'version')
-  if type(known) == 'table' then
-    if not string.find(known.err, 'WRONGTYPE', 1, true) then return known end
-    redis.call('DEL', KEYS[i])
-    known, replaced = false, replaced + 1
-  end
-  if not known or tonumber(known) < tonumber(ARGV[at + 1]) then
-    redis.call('HSET', KEYS[i], 'version', ARGV[at + 1], 'profile', ARGV[at + 2], 'state', ARGV[at + 3])
-  end
-end
-return replaced
-"""
 
-# A position moves on only from where it was: had it been compared first and stored after, what was lost in between
-# would never show. One that is further than we left it is a predecessor's, who had written all views up to there.
-_ADVANCE = """
-local lost = {}
-for i = 1, #KEYS do
-  local stored = redis.call('MGET', KEYS[i])[1]
-  if stored and tonumber(stored) >= tonumber(ARGV[2 * i - 1]) then
-    redis.call('MSET', KEYS[i], ARGV[2 * i])
-  else
-    lost[#lost + 1] = i
-  end
-end
-return lost
-"""
+class Claim(NamedTuple):
+    """In whose name a partition is shown.
+
+    Attributes:
+        incarnation: Of its changelog.
+        opened: When this worker opened it, in milliseconds since 1970; of two changelogs the one opened last holds it.
+    """
+
+    partition: int
+    incarnation: str
+    opened: int
+
+
+class Waiting(NamedTuple):
+    """A view, and as of which changelog offset it is the newest of its key."""
+
+    claim: Claim
+    offset: int
+    view: View
 
 
 def customer_key(customer: str) -> str:
@@ -90,10 +80,13 @@ class ReadModel:
         """Write with *client* for the workers of *app*."""
         self._client = client
         self._app = app
-        self._write = client.register_script(_WRITE)
-        self._advance = client.register_script(_ADVANCE)
-        self._waiting: dict[str, View] = {}
-        self._positions: dict[int, int] = {}
+        self._write = client.register_script(WRITE)
+        self._advance = client.register_script(ADVANCE)
+        self._claim = client.register_script(MARK)
+        self._claims: dict[int, Claim] = {}
+        self._told: dict[int, Position] = {}  # by Redis, of partitions that are being opened
+        self._waiting: dict[str, Waiting] = {}
+        self._positions: dict[Claim, int] = {}
         self._stored: dict[int, int] = {}  # positions as we know them to be in Redis: with less it has lost something
         self._dirty: dict[int, int] = {}  # partitions of which something is missing, and how often that was found
         self._pushed = self._written = 0  # how often something was pushed, and up to which of these it is written
@@ -119,18 +112,19 @@ class ReadModel:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._client.aclose()
 
-    def push(self, partition: int, offset: int | None, views: list[View]) -> int:
-        """Take *views* of a partition, complete up to the changelog *offset* where one is given.
+    def push(self, partition: int, offset: int, views: Iterable[View], *, whole: bool = True) -> int:
+        """Take *views* of a partition, the newest as of the changelog *offset*; *whole* if none is missing up to there.
 
         Returns what `written` waits for.
         """
-        if len(self._waiting) + len(views) > BACKLOG_MAX:
+        claim = self._claims[partition]
+        waiting = {view.key: Waiting(claim, offset, view) for view in views}
+        if len(self._waiting) + len(waiting) > BACKLOG_MAX:
             self.soil(partition)
         else:
-            for view in views:
-                self._waiting[view.key] = view
-        if offset is not None and partition not in self._dirty:
-            self._positions[partition] = offset
+            self._waiting |= waiting
+        if whole and partition not in self._dirty:
+            self._positions[claim] = offset
         self._pushed += 1
         self._idle.clear()
         self._wake.set()
@@ -160,10 +154,9 @@ class ReadModel:
     async def mending(self, partition: int) -> bool:
         """Put a mark in the place of the position, so that a loss from here on shows; return whether it is there."""
         try:
-            await self._mark([partition])
+            return not await self._mark([self._claims[partition]])
         except (RedisError, OSError):
             return False
-        return True
 
     def mended(self, partition: int, offset: int, soiled: int) -> None:
         """Take note that all views of *partition* up to the changelog *offset* were pushed again.
@@ -175,23 +168,45 @@ class ReadModel:
         self._dirty.pop(partition, None)
         self.push(partition, offset, [])
 
-    async def positions(self, partitions: Sequence[int]) -> dict[int, int]:
+    async def positions(self, partitions: Collection[int]) -> dict[int, int]:
         """Return by partition the changelog offset up to which it was written, or -1; also where Redis does not answer.
 
-        Asked when *partitions* are opened: what gets lost from here on is noticed. Nobody folds meanwhile, so a Redis
-        that hangs is given `ANSWER_S` for all of them together.
+        Asked when *partitions* are opened, and not to be believed before `take_over` knows of which changelog they are.
+        Nobody folds meanwhile, so a Redis that hangs is given `ANSWER_S` for all of them together.
         """
-        for partition in partitions:
-            self._stored.pop(partition, None)
+        self._told = {}
         try:
             async with asyncio.timeout(ANSWER_S):
-                values = await self._client.mget([position_key(self._app, p) for p in partitions])
-                found = dict(zip(partitions, values, strict=True))
-                self._stored |= {p: int(value) for p, value in found.items() if value is not None}
-                await self._mark([p for p, value in found.items() if value is None])
+                keys = [position_key(self._app, p) for p in partitions]
+                values = cast("list[bytes | None]", await self._client.mget(keys))
         except (RedisError, OSError):
             log.info("read model does not say what it has, all of these partitions is shown again")
-        return {p: self._stored.get(p, UNKNOWN) for p in partitions}
+        else:
+            self._told = dict(zip(partitions, map(read_position, values), strict=True))
+        return {p: self._told.get(p, NOWHERE).offset for p in partitions}
+
+    async def take_over(self, incarnations: Mapping[int, str]) -> set[int]:
+        """Write for these *incarnations* of partitions from now on: what gets lost from here on is noticed.
+
+        Returns the partitions of which `positions` told what another changelog has there: of ours nothing is shown.
+        """
+        opened = time.time_ns() // 1_000_000
+        others = []
+        for partition, incarnation in incarnations.items():
+            claim = self._claims[partition] = Claim(partition, incarnation, opened)
+            self._stored.pop(partition, None)
+            self._dirty.pop(partition, None)  # what was missing when we had it before shows in its position
+            told = self._told.get(partition)
+            if told is not None and told.incarnation == incarnation:
+                self._stored[partition] = told.offset
+            elif told is not None:
+                others.append(claim)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._mark(others)
+        except (RedisError, OSError):
+            log.info("read model is away since it said what it has")
+        return {claim.partition for claim in others if self._told[claim.partition] != NOWHERE}
 
     async def _run(self) -> None:
         while True:
@@ -228,47 +243,59 @@ class ReadModel:
         waiting, self._waiting = self._waiting, {}
         views = list(waiting.values())
         try:
-            await self._mark([p for p in positions if p not in self._stored])  # Redis was away when we asked
+            await self._mark([c for c in positions if c.partition not in self._stored])  # Redis was away when we asked
             for start in range(0, len(views), BATCH_MAX):
-                keys: list[str] = []
-                arguments: list[Any] = []
-                for view in views[start : start + BATCH_MAX]:
-                    if (profile := _profile(view)) is not None:
-                        keys.append(customer_key(view.key))
-                        arguments += [view.version, profile, view.state]
-                if replaced := await self._write(keys=keys, args=arguments):
-                    log.warning("read model had something else in the place of customers", extra={"keys": replaced})
-            if positions:
-                await self._write_positions(positions)
+                await self._write_views(views[start : start + BATCH_MAX])
+            await self._write_positions(positions)
         except (RedisError, OSError, asyncio.CancelledError):
             self._waiting = waiting | self._waiting  # newer views win over those that could not be written
             self._positions = positions | self._positions
             raise
         except Exception:
-            for partition in self._stored.keys() | positions:  # not again as they are: they may fail again
-                self.soil(partition)
+            for claim in positions.keys() | {one.claim for one in views}:  # not again as they are: they may fail again
+                self.soil(claim.partition)
             raise
 
-    async def _write_positions(self, positions: dict[int, int]) -> None:
+    async def _write_views(self, views: Iterable[Waiting]) -> None:
+        shown: dict[Claim, list[tuple[bytes, Any]]] = {}
+        for claim, offset, view in views:
+            if (fields := _shown(view)) is not None:
+                key = customer_key(view.key).encode(errors="surrogateescape")
+                shown.setdefault(claim, []).append((key, (offset, *fields)))
+        keys = [position_key(self._app, claim.partition).encode() for claim in shown]
+        keys += [key for own in shown.values() for key, _ in own]
+        arguments: list[Any] = [len(shown)]
+        arguments += [part for claim, own in shown.items() for part in (claim.incarnation, len(own))]
+        arguments += [field for own in shown.values() for _, fields in own for field in fields]
+        if replaced := await self._write(keys=keys, args=arguments):
+            log.warning("read model had something else in the place of customers", extra={"keys": replaced})
+
+    async def _write_positions(self, positions: Mapping[Claim, int]) -> None:
         """Store *positions* after the views before them, unless Redis has lost what it had of a partition."""
-        moving = [p for p in positions if p not in self._dirty]
+        moving = {claim: offset for claim, offset in positions.items() if claim.partition not in self._dirty}
         if not moving:
             return
-        arguments = [offset for p in moving for offset in (self._stored.get(p, UNKNOWN), positions[p])]
-        places = await self._advance(keys=[position_key(self._app, p) for p in moving], args=arguments)
-        lost = {moving[place - 1] for place in places}
-        self._stored |= {p: positions[p] for p in moving if p not in lost}
+        arguments: list[Any] = []
+        for claim, offset in moving.items():
+            arguments += [claim.incarnation, claim.opened, self._stored.get(claim.partition, UNKNOWN), offset]
+        claims = list(moving)
+        places = await self._advance(keys=[position_key(self._app, c.partition) for c in claims], args=arguments)
+        lost = {claims[place - 1] for place in places}
+        self._stored |= {claim.partition: offset for claim, offset in moving.items() if claim not in lost}
         if lost:
             log.warning("read model has lost data", extra={"partitions": len(lost)})
-        for partition in lost:
-            self.soil(partition)
+        for claim in lost:
+            self.soil(claim.partition)
 
-    async def _mark(self, partitions: Sequence[int]) -> None:
-        """Let Redis remember that nothing is known to be written of *partitions*: if it is emptied now, that shows."""
-        marks = {position_key(self._app, p): UNKNOWN for p in partitions}
-        if marks:
-            await self._client.mset(marks)  # a command that it uses already
-            self._stored |= dict.fromkeys(partitions, UNKNOWN)
+    async def _mark(self, claims: Sequence[Claim]) -> set[Claim]:
+        """Let Redis remember that we hold the partitions of *claims*; return what a later changelog holds instead."""
+        if not claims:
+            return set()
+        keys = [position_key(self._app, claim.partition) for claim in claims]
+        places = await self._claim(keys=keys, args=[part for claim in claims for part in claim[1:]])
+        refused = {claims[place - 1] for place in places}
+        self._stored |= {claim.partition: UNKNOWN for claim in claims if claim not in refused}
+        return refused
 
 
 class NoReadModel(ReadModel):
@@ -284,9 +311,9 @@ class NoReadModel(ReadModel):
         """Do nothing."""
         del deadline_s
 
-    def push(self, partition: int, offset: int | None, views: list[View]) -> int:
+    def push(self, partition: int, offset: int, views: Iterable[View], *, whole: bool = True) -> int:
         """Do nothing."""
-        del partition, offset, views
+        del partition, offset, views, whole
         return 0
 
     async def written(self, ticket: int) -> None:
@@ -305,16 +332,23 @@ class NoReadModel(ReadModel):
         """Return nothing."""
         return set()
 
-    async def positions(self, partitions: Sequence[int]) -> dict[int, int]:
+    async def positions(self, partitions: Collection[int]) -> dict[int, int]:
         """Say that everything has been written."""
         return dict.fromkeys(partitions, sys.maxsize)
 
+    async def take_over(self, incarnations: Mapping[int, str]) -> set[int]:
+        """Do nothing."""
+        del incarnations
+        return set()
 
-def _profile(view: View) -> bytes | None:
-    """Return the rendered profile, or None where rendering fails: one customer must not hold all others up."""
+
+def _shown(view: View) -> tuple[int | str, bytes, bytes] | None:
+    """Return version, rendered profile and state, empty for what is forgotten; None where rendering fails."""
+    if view.profile is None:
+        return "", b"", b""
     try:
-        return view.profile()
-    except Exception:
+        return view.version, view.profile(), view.state
+    except Exception:  # one customer must not hold all others up
         log.exception("profile could not be made")
         return None
 

@@ -6,6 +6,8 @@ import logging
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from streams.effects import forgotten
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -38,8 +40,8 @@ class Repair:
         for portion in _portions(keys):
             found = [view for key in portion if (view := self._view(slot.partition, key))]
             views += len(found)
-            # Its own views only: under steady load something of others always waits.
-            await self._readmodel.written(self._readmodel.push(slot.number, None, found))
+            ticket = self._readmodel.push(slot.number, slot.logged, found, whole=False)
+            await self._readmodel.written(ticket)  # not until nothing waits: under steady load something always does
             if not is_live(slot):
                 return
         log.info("read model repaired", extra={"partition": slot.number, "views": views})
@@ -47,7 +49,7 @@ class Repair:
 
     def _view(self, partition: Partition, key: bytes) -> View | None:
         value = partition.stored(key)  # committed: what is folded and not yet written may never be
-        return self._fold.view(value, partition.tick) if value is not None else None
+        return forgotten(key) if value is None else self._fold.view(value, partition.tick)
 
 
 def _portions(keys: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 from aiokafka.structs import TopicPartition
 
-from streams.effects import Effects
+from streams.effects import Effects, forgotten
 from streams.failpoints import COMMITTED, reach
 from streams.meter import SILENT
 from streams.partition import OWN_KEY
@@ -76,6 +76,9 @@ class _Share:
     def add(self, folded: Folded) -> None:
         self.changed |= folded.effects.changed
         self.views |= {view.key: view for view in folded.effects.views}
+        # In their place among the views: a key may have come back since it was forgotten, or been forgotten since.
+        gone = [forgotten(key) for key, value in folded.effects.changed.items() if value is None]
+        self.views |= {view.key: view for view in gone}
         self.batches += folded.batches
         self.own_record = folded.own_record or self.own_record
 

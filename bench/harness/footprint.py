@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 APP = "size"
 SOURCE = "size-purchases"
+INCARNATION = "0123456789abcdef"  # as long as those that partitions draw
 BUSY_RECORDS = 200  # changes that share a transaction when a thousand or more come in a second
 TRIES = 3
 SETTLE_S = 1.0
@@ -155,6 +156,8 @@ async def _redis(ground: Stand, agent: CustomerFold, states: Sequence[State], ti
         await asyncio.sleep(SETTLE_S)
         before = await _used(client)
         readmodel = ReadModel(connect(settings), APP)
+        await readmodel.positions([0])
+        await readmodel.take_over({0: INCARNATION})
         readmodel.start()
         for start in range(0, len(states), PUSHED):
             readmodel.push(0, start, [agent.view(value, tick) for _, value in states[start : start + PUSHED]])
@@ -175,4 +178,4 @@ async def _used(client: Redis) -> int:
 
 
 def _own(agent: CustomerFold, tick: int) -> bytes:
-    return msgspec.msgpack.encode(PartitionRecord(FORMAT, tick, agent.policy, "bench", agent.state_format))
+    return msgspec.msgpack.encode(PartitionRecord(FORMAT, tick, agent.policy, INCARNATION, agent.state_format))

@@ -64,7 +64,7 @@ def redis_first() -> Patches:
 
     def put_at_once(self: Any, slot: Any, folded: Any) -> None:
         put(self, slot, folded)
-        self._readmodel.push(slot.number, None, folded.effects.views)
+        self._readmodel.push(slot.number, slot.logged, folded.effects.views, whole=False)
 
     return {"streams.lane.Lane.put": put_at_once}
 
@@ -121,7 +121,9 @@ def trusts_redis() -> Patches:
     """Never look whether Redis still has what was written to it."""
 
     async def unread(self: Any, positions: Any) -> None:
-        await self._client.mset({position_key(self._app, p): offset for p, offset in positions.items()})
+        for claim, offset in positions.items():
+            value = f"{claim.incarnation}:{claim.opened}:{offset}"
+            await self._client.mset({position_key(self._app, claim.partition): value})
 
     return {"streams.readmodel.ReadModel._write_positions": unread}
 

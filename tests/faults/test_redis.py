@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from streams.readmodel import position_key
 from tests.faults.arena import arena
 from tests.faults.flow import PER_SECOND
 from tests.faults.test_members import FAILOVER_S, busy, first_commits
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+ANOTHER = "fedcba9876543210"  # the incarnation of its changelog
 
 
 async def test_a_redis_that_comes_back_empty_is_filled_again(tmp_path: Path) -> None:
@@ -66,6 +69,25 @@ async def test_a_redis_that_is_empty_when_a_worker_starts_is_filled(tmp_path: Pa
         await redis.aclose()
         ring.worker()
         verdict = await ring.verdict("Redis emptied between two workers", "flushed after kill -9")
+    assert verdict.ok, verdict
+
+
+async def test_what_another_kafka_has_left_in_redis_gives_way(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=71) as ring:
+        worker = await ring.ready(ring.worker())
+        ring.allow(PER_SECOND * 4)
+        await asyncio.sleep(5)
+        await ring.kill(worker)
+        redis = Redis.from_url(ring.settings.redis.url)
+        customers = [key async for key in redis.scan_iter(match="cx:customer:*")]
+        for key in customers:
+            await redis.hset(key, mapping={"version": 10**6, "state": b"another", "source": f"{ANOTHER}:{10**9}"})
+        for number, records in (await ring.changelog()).items():
+            # As far as ours goes: nothing would seem to be missing.
+            await redis.set(position_key(ring.settings.app, number), f"{ANOTHER}:1:{records[-1].offset}")
+        await redis.aclose()
+        ring.worker()
+        verdict = await ring.verdict("Redis of another Kafka", f"{len(customers)} customers as another one had them")
     assert verdict.ok, verdict
 
 

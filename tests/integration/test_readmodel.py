@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -14,11 +15,12 @@ from redis.asyncio import Redis
 
 from ops.embedded.stack import Stack
 from streams import readmodel
-from streams.effects import View
+from streams.effects import View, forgotten
 from streams.readmodel import ReadModel, connect, customer_key, position_key, read_customer
 from streams.settings import RedisSettings
 
 PATIENCE_S = 20.0
+OURS, OTHERS = "0123456789abcdef", "fedcba9876543210"
 
 
 def view(key: str, version: int) -> View:
@@ -34,10 +36,28 @@ async def client(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def model(redis_url: str, unique: str) -> AsyncIterator[ReadModel]:
-    made = ReadModel(connect(RedisSettings(url=redis_url)), unique)
+    async with opened(redis_url, unique, OURS) as made:
+        yield made
+
+
+@asynccontextmanager
+async def opened(redis_url: str, app: str, incarnation: str) -> AsyncIterator[ReadModel]:
+    """Show three partitions of a changelog of *incarnation*."""
+    made = ReadModel(connect(RedisSettings(url=redis_url, timeout_s=0.5)), app)
+    await made.positions(range(3))
+    await made.take_over(dict.fromkeys(range(3), incarnation))
     made.start()
-    yield made
-    await made.stop()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def mend(model: ReadModel, partition: int, offset: int, *views: View) -> None:
+    assert await model.mending(partition)
+    model.push(partition, offset, views, whole=False)
+    model.mended(partition, offset, model.soiled(partition))
+    await drained(model)
 
 
 async def drained(model: ReadModel) -> None:
@@ -49,16 +69,21 @@ async def position(model: ReadModel, partition: int) -> int:
 
 
 async def test_a_view_is_written_whole_and_the_position_after_it(model: ReadModel, client: Redis, unique: str) -> None:
-    assert await position(model, 3) == -1
-    model.push(3, 41, [view(unique, 1)])
+    assert await position(model, 2) == -1
+    model.push(2, 41, [view(unique, 1)])
     await drained(model)
-    assert await read_customer(client, unique) == {b"version": b"1", b"profile": b"profile-1", b"state": b"state-1"}
-    assert await position(model, 3) == 41
+    assert await read_customer(client, unique) == {
+        b"version": b"1",
+        b"profile": b"profile-1",
+        b"state": b"state-1",
+        b"source": f"{OURS}:41".encode(),
+    }
+    assert await position(model, 2) == 41
 
 
-async def test_an_older_version_never_replaces_a_newer_one(model: ReadModel, client: Redis, unique: str) -> None:
+async def test_an_older_state_never_replaces_a_newer_one(model: ReadModel, client: Redis, unique: str) -> None:
     for version, wins in ((5, 5), (4, 5), (5, 5), (10, 10), (9, 10)):
-        model.push(0, 0, [view(unique, version)])
+        model.push(0, version, [view(unique, version)])
         await drained(model)
         found = await read_customer(client, unique)
         assert found is not None
@@ -87,29 +112,24 @@ async def test_of_many_versions_that_wait_only_the_newest_is_made_and_written(
 
 async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(tmp_path: Path) -> None:
     with Stack(tmp_path) as stack:
-        model = ReadModel(connect(RedisSettings(url=stack.redis_url, timeout_s=0.5)), "cx")
-        model.start()
-        model.push(0, 1, [view("lan", 1)])
-        await drained(model)
-        await asyncio.to_thread(stack.redis.kill)
-        for version in range(2, 50):
-            model.push(0, version, [view("lan", version), view("mai", version)])
-        assert await position(model, 0) == -1
-        await asyncio.to_thread(stack.redis.start)
-        await drained(model)
-        for partition in model.dirty():  # a killed Redis may have lost its last second: that is noticed, and mended
-            assert await model.mending(partition)
-            model.push(partition, None, [view("lan", 49), view("mai", 49)])
-            model.mended(partition, 49, model.soiled(partition))
-        await drained(model)
-        client = connect(RedisSettings(url=stack.redis_url))
-        for name in ("lan", "mai"):
-            found = await read_customer(client, name)
-            assert found is not None
-            assert found[b"version"] == b"49"
-        assert await position(model, 0) == 49
-        await client.aclose()
-        await model.stop()
+        async with opened(stack.redis_url, "cx", OURS) as model:
+            model.push(0, 1, [view("lan", 1)])
+            await drained(model)
+            await asyncio.to_thread(stack.redis.kill)
+            for version in range(2, 50):
+                model.push(0, version, [view("lan", version), view("mai", version)])
+            assert await position(model, 0) == -1
+            await asyncio.to_thread(stack.redis.start)
+            await drained(model)
+            for partition in model.dirty():  # a killed Redis may have lost its last second: that is noticed, and mended
+                await mend(model, partition, 49, view("lan", 49), view("mai", 49))
+            client = connect(RedisSettings(url=stack.redis_url))
+            for name in ("lan", "mai"):
+                found = await read_customer(client, name)
+                assert found is not None
+                assert found[b"version"] == b"49"
+            assert await position(model, 0) == 49
+            await client.aclose()
 
 
 async def test_a_redis_that_hangs_is_waited_for_once_however_many_partitions_there_are(
@@ -162,8 +182,9 @@ async def test_what_redis_has_lost_is_noticed_with_the_next_commit(
 async def test_what_redis_loses_before_the_first_commit_of_a_new_owner_is_noticed(
     model: ReadModel, client: Redis, unique: str
 ) -> None:
-    await client.mset({position_key(unique, 0): 7})
-    assert await position(model, 0) == 7
+    await client.mset({position_key(unique, 0): f"{OURS}:1:7"})
+    assert await model.positions([0]) == {0: 7}
+    assert await model.take_over({0: OURS}) == set()
     await client.delete(position_key(unique, 0))
     model.push(0, 8, [view(unique, 1)])
     await drained(model)
@@ -195,17 +216,18 @@ async def test_whoever_waits_for_a_push_waits_for_no_other(
         model.push(1, next(offsets), [view(f"{unique}-other", 1)])
 
     monkeypatch.setattr(model, "_write", under_load)
-    ticket = model.push(0, None, [view(unique, 1)])
+    ticket = model.push(0, 7, [view(unique, 1)], whole=False)
     await asyncio.wait_for(model.written(ticket), PATIENCE_S)
     assert await read_customer(client, unique) is not None
 
 
 async def test_a_predecessor_that_wrote_on_is_no_loss(model: ReadModel, client: Redis, unique: str) -> None:
     assert await position(model, 0) == -1
-    await client.mset({position_key(unique, 0): 6})
-    model.push(0, 7, [view(unique, 1)])
-    await drained(model)
-    assert (model.dirty(), await position(model, 0)) == (set(), 7)
+    for reached, offset in ((6, 7), (9, 9)):
+        await client.mset({position_key(unique, 0): f"{OURS}:1:{reached}"})
+        model.push(0, 7, [view(unique, 1)])
+        await drained(model)
+        assert (model.dirty(), await position(model, 0)) == (set(), offset)
 
 
 async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadModel, client: Redis, unique: str) -> None:
@@ -214,7 +236,7 @@ async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadMod
     model.soil(0)
     assert await model.mending(0)
     soiled = model.soiled(0)
-    model.push(0, None, [view(unique, 1)])
+    model.push(0, 7, [view(unique, 1)], whole=False)
     await drained(model)
     assert await position(model, 0) == -1  # whoever takes the partition over now knows that it is not whole
     await client.delete(customer_key(unique), position_key(unique, 0))
@@ -222,10 +244,7 @@ async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadMod
     await drained(model)
     assert (model.dirty(), await position(model, 0)) == ({0}, -1)
 
-    assert await model.mending(0)
-    model.push(0, None, [view(unique, 1)])
-    model.mended(0, 7, model.soiled(0))
-    await drained(model)
+    await mend(model, 0, 7, view(unique, 1))
     assert (model.dirty(), await position(model, 0)) == (set(), 7)
 
 
@@ -253,18 +272,13 @@ async def test_what_is_no_customer_in_the_place_of_one_holds_nobody_up(
 async def test_what_is_no_position_in_the_place_of_one_is_mended_as_a_loss_is(
     model: ReadModel, client: Redis, unique: str
 ) -> None:
-    await client.rpush(position_key(unique, 0), "mine")
-    assert await position(model, 0) == -1
-    model.push(0, 1, [])
-    await drained(model)
     await client.delete(position_key(unique, 0))
     await client.rpush(position_key(unique, 0), "mine")
+    assert await position(model, 0) == -1
     model.push(0, 2, [])
     await drained(model)
     assert model.dirty() == {0}
-    assert await model.mending(0)
-    model.mended(0, 2, model.soiled(0))
-    await drained(model)
+    await mend(model, 0, 2)
     assert (model.dirty(), await position(model, 0)) == (set(), 2)
 
 
@@ -279,15 +293,88 @@ async def test_whatever_fails_is_said_and_mended_and_ends_nothing(
 
     monkeypatch.setattr(readmodel, "RETRY_S", 0.01)
     monkeypatch.setattr(model, "_write", fail)
-    assert await position(model, 0) == await position(model, 1) == -1
-    model.push(0, 1, [view(unique, 1)])
+    model.push(0, 1, [view(unique, 1)], whole=False)
+    model.push(1, 1, [])
     await drained(model)
     assert model.dirty() == {0, 1}
     assert "ZeroDivisionError" in str(vars(caplog.records[-1]))
     assert unique not in str(vars(caplog.records[-1]))
     for partition in (0, 1):
-        assert await model.mending(partition)
-        model.push(partition, None, [view(unique, 1)])
-        model.mended(partition, 1, model.soiled(partition))
-    await drained(model)
+        await mend(model, partition, 1, view(unique, 1))
     assert [model.dirty(), await position(model, 0), await position(model, 1)] == [set(), 1, 1]
+
+
+async def test_what_is_forgotten_is_gone_and_begins_anew_when_it_comes_back(
+    model: ReadModel, client: Redis, unique: str
+) -> None:
+    for offset, shown in ((1, view(unique, 50)), (3, forgotten(unique.encode())), (2, forgotten(unique.encode()))):
+        model.push(0, offset, [shown])
+        await drained(model)
+    assert await read_customer(client, unique) is None
+    model.push(0, 4, [view(unique, 1)])
+    await drained(model)
+    model.push(0, 3, [forgotten(unique.encode())])  # late
+    await drained(model)
+    assert await client.hget(customer_key(unique), "version") == b"1"
+    model.push(0, 5, [view(unique, 51)])
+    model.push(0, 6, [forgotten(unique.encode())])
+    model.push(0, 7, [view(unique, 1)])  # all of it while nothing could be written
+    await drained(model)
+    assert await client.hget(customer_key(unique), "state") == b"state-1"
+
+
+async def test_what_another_changelog_has_left_counts_for_nothing_and_gives_way(
+    model: ReadModel, client: Redis, redis_url: str, unique: str
+) -> None:
+    model.push(0, 1_000, [view(unique, 50), view(f"{unique}-other", 50)])
+    await drained(model)
+    async with opened(redis_url, unique, OTHERS) as successor:
+        await successor.positions(range(3))
+        successor.push(0, 2, [view(unique, 1)])
+        await drained(successor)
+        assert await client.hget(customer_key(unique), "version") == b"1"
+        assert (successor.dirty(), await position(successor, 0)) == (set(), 2)
+
+
+async def test_a_worker_of_a_changelog_that_was_replaced_shows_nothing_any_more(
+    model: ReadModel, client: Redis, redis_url: str, unique: str
+) -> None:
+    model.push(0, 1_000, [view(unique, 50)])
+    await drained(model)
+    async with opened(redis_url, unique, OTHERS) as successor:
+        successor.push(0, 2, [view(unique, 1)])
+        await drained(successor)
+        for shown in (view(unique, 51), forgotten(unique.encode())):
+            model.push(0, 1_001, [shown])
+            await drained(model)
+        assert await client.hget(customer_key(unique), "version") == b"1"
+        assert model.dirty() == {0}
+        assert not await model.mending(0)
+        successor.push(0, 3, [])
+        await drained(successor)
+        assert (successor.dirty(), await position(successor, 0)) == (set(), 3)
+        # Had it not heard of the other one, because Redis was away when they were opened, this one would come round.
+        await client.mset({position_key(unique, 0): f"{OURS}:1:1001"})
+        successor.push(0, 4, [])
+        await drained(successor)
+        assert successor.dirty() == {0}
+        await mend(successor, 0, 4, view(unique, 2))
+        assert await client.hget(customer_key(unique), "version") == b"2"
+
+
+async def test_who_opens_a_partition_is_told_whether_another_changelog_is_shown(
+    model: ReadModel, client: Redis, unique: str
+) -> None:
+    await client.mset({position_key(unique, 0): f"{OTHERS}:1:7", position_key(unique, 1): "8"})
+    assert await model.positions(range(3)) == {0: 7, 1: -1, 2: -1}
+    assert await model.take_over(dict.fromkeys(range(3), OURS)) == {0}
+    assert await model.positions(range(3)) == {0: -1, 1: -1, 2: -1}
+
+
+async def test_what_a_version_left_that_named_no_changelog_is_written_anew(
+    model: ReadModel, client: Redis, unique: str
+) -> None:
+    await client.hset(customer_key(unique), mapping={"version": 50, "profile": "{}", "state": ""})
+    model.push(0, 1, [view(unique, 1)])
+    await drained(model)
+    assert await client.hget(customer_key(unique), "version") == b"1"

@@ -236,8 +236,9 @@ def test_the_own_record_brings_tick_policy_format_and_incarnation_back(state: Pa
 
 def test_an_incarnation_is_drawn_once_and_is_nobody_elses(state: Partition, stores: Stores) -> None:
     other = Partition(4, 12, stores.open(4, 1))
+    named = {state.known_by(), other.known_by()}
     drawn = {read_own(one.own_record("hash", 1)).incarnation for one in (state, state, other)}
-    assert len(drawn) == 2
+    assert (len(drawn), drawn) == (2, named)
     other.close()
 
 

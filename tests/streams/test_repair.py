@@ -17,7 +17,7 @@ from streams.slot import Slot
 from streams.store import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 KEYS = [f"{number}".encode() for number in range(7)]
@@ -28,12 +28,14 @@ class Shown(NoReadModel):
 
     def __init__(self) -> None:
         self.portions: list[list[str]] = []
+        self.forgotten: list[str] = []
         self.mends: list[tuple[int, int, int]] = []
         self.losses = 0
 
-    def push(self, partition: int, offset: int | None, views: list[View]) -> int:
-        del partition, offset
-        self.portions.append([view.key for view in views])
+    def push(self, partition: int, offset: int, views: Iterable[View], *, whole: bool = True) -> int:
+        assert (partition, offset, whole) == (0, 41, False)
+        self.portions.append([view.key for view in views if view.profile])
+        self.forgotten += [view.key for view in views if not view.profile]
         return len(self.portions)
 
     def keys(self) -> list[str]:
@@ -72,10 +74,10 @@ def repair(model: ReadModel) -> Repair:
     return Repair(model, fold)
 
 
-async def test_keys_that_are_unseen_are_pushed_and_those_that_are_forgotten_are_not(partition: Partition) -> None:
+async def test_keys_that_are_unseen_are_pushed_and_those_that_are_forgotten_as_such(partition: Partition) -> None:
     model = Shown()
     await repair(model).mend(Slot(partition, 41, {KEYS[2], KEYS[4], b"forgotten"}), lambda _: True)
-    assert model.keys() == ["2", "4"]
+    assert (model.keys(), model.forgotten) == (["2", "4"], ["forgotten"])
     assert model.mends == [(0, 41, 0)]
 
 

@@ -151,6 +151,14 @@ async def test_each_partition_is_told_what_became_durable_of_it(rig: Rig) -> Non
     assert rig.writer.committed[TopicPartition("in", 0)] == 3
 
 
+async def test_what_is_forgotten_is_shown_no_more_until_it_comes_back(rig: Rig) -> None:
+    gone = Folded(Effects(changed={b"lan": None}), {"in": 3})
+    await rig.one_transaction((0, folded(1)), (0, gone), (1, gone), (1, folded(5)))
+    first, second = rig.written[1:]
+    assert (first.changed, [view.profile for view in first.views]) == ({b"lan": None}, [None])
+    assert (second.changed, [view.version for view in second.views]) == ({b"lan": b"in-5"}, [5])
+
+
 async def test_outputs_go_where_their_fold_says_or_else_where_their_key_belongs(rig: Rig) -> None:
     outputs = [Outgoing("out", b"lan", b"a"), Outgoing("out", b"lan", b"b", (("name", b"value"),), 3)]
     records, _ = await rig.one_transaction((0, Folded(Effects(outputs=outputs), {"in": 5})))
