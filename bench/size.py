@@ -23,7 +23,8 @@ from bench.harness.occupancy import MOMENTS, Occupancy, occupancy, told_by
 from bench.harness.page import table, target_table
 from bench.harness.stand import Stand, facts, finish, say, stand
 from schemas.topics import CUSTOMER_PARTITIONS
-from streams.partition import CACHE_BYTES, DECODED_FACTOR
+from streams.effects import DECODED_FACTOR
+from streams.partition import CACHE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,6 +126,7 @@ def summarise(
     for held in (few, many):
         figures |= {f"rss_mib_{how}_at_{held.customers}": round(rss / MIB) for how, rss in held.moments.items()}
         figures[f"cached_at_{held.customers}"] = held.cached
+        figures |= {f"waiting_{how}_at_{held.customers}": waiting for how, waiting in held.waiting.items()}
     soak = many.soak
     figures["soak_s"] = round(soak.samples[-1][0]) if soak else None
     figures["soak_events"] = soak.taken if soak else 0
@@ -172,6 +174,12 @@ def describe(
             WIDTH,
         ),
         table(["moment", *(f"{held.customers:,} customers" for held in (few, many))], rows),
+        fill(
+            f"While Redis is away, at most {many.waiting['redis_away']:,} of these customers find room to wait for it; "
+            f"while Kafka is away, the changes of {many.waiting['kafka_away']:,} before folds wait as well. Here they "
+            "are others than those in the caches, where most of them would be.",
+            WIDTH,
+        ),
     ]
     if many.soak:
         parts.append(

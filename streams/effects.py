@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Header = tuple[str, bytes]
 
+DECODED_FACTOR: Final = 8  # a decoded state takes about so many times its encoded size
 NO_DEADLINE: Final = NEVER.to_bytes(8)  # how an encoded state begins that time alone does not change
 
 
@@ -37,6 +38,11 @@ class View(NamedTuple):
     version: int
     state: bytes
     profile: Callable[[], bytes] | None
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory it holds on to: the state, and the same decoded, of which `profile` is made."""
+        return len(self.state) * (1 + DECODED_FACTOR)
 
 
 def forgotten(key: bytes) -> View:

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 EXIT_BROKEN = 70  # what we promised cannot be kept: nothing of the batch is committed, and somebody has to look
 CLOSE_S = 2.0
 HANDED_MAX = 256  # batches on their way to the agents; more, and nothing is fetched until some are folded
+HANDED_RECORDS_MAX = 20_000  # of them, likewise: a batch is what fits into a fetch compressed, which may be very many
 READY_S = 1.0
 HOUSEKEEPING_S = 0.5
 IDLE_COMMIT_S = 1.0
@@ -194,13 +195,19 @@ class Lane:
         fetched again a poll later, which made seconds of latency out of a burst.
         """
         self._taken.clear()
-        if self._writer is not None and self._handed() >= HANDED_MAX:
+        if not self._has_room():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._taken.wait(), READY_S)
-        return self._writer is None or self._handed() < HANDED_MAX
+        return self._has_room()
 
-    def _handed(self) -> int:
-        return sum(len(batches) for slot in self._slots.values() for batches in slot.coming.values())
+    def _has_room(self) -> bool:
+        """Whether more may be handed over to the agents."""
+        if self._writer is None:
+            return True
+        waiting = [(slot.received[t], firsts) for slot in self._slots.values() for t, firsts in slot.coming.items()]
+        batches = sum(len(firsts) for _, firsts in waiting)
+        records = sum(behind - firsts[0] for behind, firsts in waiting if firsts)
+        return batches < HANDED_MAX and records < HANDED_RECORDS_MAX
 
     def wanted_positions(self) -> set[TP]:
         """Return, once, the partitions whose reading position the lane wants to know."""

@@ -9,6 +9,7 @@ import msgspec
 
 from cx.state import NEVER, deadline_of
 from schemas.errors import CxError
+from streams.effects import DECODED_FACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 OWN_KEY: Final = b"\x00partition"
 FORMAT: Final = 1
 CACHE_BYTES: Final = 256 << 20  # of a process, shared by its partitions
-DECODED_FACTOR: Final = 8  # a decoded state takes about so many times its encoded size
 WEIGHT_UNKNOWN: Final = 1_024
 INDEXED_MAX: Final = 20_000
 

@@ -11,46 +11,26 @@ import asyncio
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from streams.backlog import Backlog, Claim
 from streams.scripts import ADVANCE, MARK, NOWHERE, UNKNOWN, WRITE, Position, read_position
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from streams.backlog import Waiting
     from streams.effects import View
     from streams.settings import RedisSettings
 
 log = logging.getLogger(__name__)
 
 BATCH_MAX = 500
-BACKLOG_MAX = 20_000
 RETRY_S = 0.5
 ANSWER_S = 1.0  # what a Redis that hangs may add to a failover
-
-
-class Claim(NamedTuple):
-    """In whose name a partition is shown.
-
-    Attributes:
-        incarnation: Of its changelog.
-        opened: When this worker opened it, in milliseconds since 1970; of two changelogs the one opened last holds it.
-    """
-
-    partition: int
-    incarnation: str
-    opened: int
-
-
-class Waiting(NamedTuple):
-    """A view, and as of which changelog offset it is the newest of its key."""
-
-    claim: Claim
-    offset: int
-    view: View
 
 
 def customer_key(customer: str) -> str:
@@ -72,8 +52,8 @@ def connect(settings: RedisSettings) -> Redis:
 class ReadModel:
     """Writes views to Redis, newest per key, without ever holding the lane up.
 
-    Redis away: views gather, newest per key; past `BACKLOG_MAX` of them a partition is marked dirty, and its views
-    are made again from the state once Redis is back.
+    Redis away: views gather, newest per key; where there is no more room for them a partition is marked dirty, and its
+    views are made again from the state once Redis is back.
     """
 
     def __init__(self, client: Redis, app: str) -> None:
@@ -85,7 +65,7 @@ class ReadModel:
         self._claim = client.register_script(MARK)
         self._claims: dict[int, Claim] = {}
         self._told: dict[int, Position] = {}  # by Redis, of partitions that are being opened
-        self._waiting: dict[str, Waiting] = {}
+        self._backlog = Backlog()
         self._positions: dict[Claim, int] = {}
         self._stored: dict[int, int] = {}  # positions as we know them to be in Redis: with less it has lost something
         self._dirty: dict[int, int] = {}  # partitions of which something is missing, and how often that was found
@@ -106,7 +86,7 @@ class ReadModel:
         try:
             await asyncio.wait_for(self._idle.wait(), deadline_s)
         except TimeoutError:
-            log.warning("read model stopped with views unwritten", extra={"views": len(self._waiting)})
+            log.warning("read model stopped with views unwritten", extra={"views": len(self._backlog)})
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -118,11 +98,8 @@ class ReadModel:
         Returns what `written` waits for.
         """
         claim = self._claims[partition]
-        waiting = {view.key: Waiting(claim, offset, view) for view in views}
-        if len(self._waiting) + len(waiting) > BACKLOG_MAX:
+        if not self._backlog.add(claim, offset, views):
             self.soil(partition)
-        else:
-            self._waiting |= waiting
         if whole and partition not in self._dirty:
             self._positions[claim] = offset
         self._pushed += 1
@@ -212,7 +189,7 @@ class ReadModel:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting or self._positions:
+            while self._backlog or self._positions:
                 taken = self._pushed
                 try:
                     await self._write_some()
@@ -240,18 +217,19 @@ class ReadModel:
 
     async def _write_some(self) -> None:
         positions, self._positions = self._positions, {}
-        waiting, self._waiting = self._waiting, {}
-        views = list(waiting.values())
+        views = self._backlog.take()
         try:
             await self._mark([c for c in positions if c.partition not in self._stored])  # Redis was away when we asked
             for start in range(0, len(views), BATCH_MAX):
                 await self._write_views(views[start : start + BATCH_MAX])
+            self._backlog.done()
             await self._write_positions(positions)
         except (RedisError, OSError, asyncio.CancelledError):
-            self._waiting = waiting | self._waiting  # newer views win over those that could not be written
+            self._backlog.give_back()
             self._positions = positions | self._positions
             raise
         except Exception:
+            self._backlog.done()
             for claim in positions.keys() | {one.claim for one in views}:  # not again as they are: they may fail again
                 self.soil(claim.partition)
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from streams.effects import forgotten
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PORTION: Final = 500
+PORTION_BYTES: Final = 32 << 20  # of memory, so that a portion finds room among what waits for Redis
 
 
 class Repair:
@@ -37,10 +37,9 @@ class Repair:
         known = slot.unseen if soiled <= 1 else None
         keys: Iterable[bytes] = known or slot.partition.keys()
         slot.unseen = None  # what gets lost from here on is of another time, and may concern any key
-        for portion in _portions(keys):
-            found = [view for key in portion if (view := self._view(slot.partition, key))]
-            views += len(found)
-            ticket = self._readmodel.push(slot.number, slot.logged, found, whole=False)
+        for portion in _portions(view for key in keys if (view := self._view(slot.partition, key))):
+            views += len(portion)
+            ticket = self._readmodel.push(slot.number, slot.logged, portion, whole=False)
             await self._readmodel.written(ticket)  # not until nothing waits: under steady load something always does
             if not is_live(slot):
                 return
@@ -52,7 +51,14 @@ class Repair:
         return forgotten(key) if value is None else self._fold.view(value, partition.tick)
 
 
-def _portions(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
-    remaining = iter(keys)
-    while portion := list(islice(remaining, PORTION)):
+def _portions(views: Iterable[View]) -> Iterator[list[View]]:
+    portion: list[View] = []
+    size = 0
+    for view in views:
+        portion.append(view)
+        size += view.bytes
+        if len(portion) >= PORTION or size >= PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
         yield portion

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PENDING_RECORDS_MAX: Final = 20_000  # folded and not yet written; more, and the fold waits
+# Folded and not yet taken into a transaction; more, and the fold waits. In bytes of memory, views included: some 3,000
+# customers, half as many again as a transaction may hold.
+PENDING_RECORDS_MAX: Final = 20_000
+PENDING_BYTES_MAX: Final = 128 << 20
 GROUP_RECORDS_MAX: Final = 5_000  # per transaction: an open one blocks every read-committed reader of what it touched
 GROUP_BYTES_MAX: Final = 8 << 20
 BATCHES_HEADER: Final = "cx-batches"
@@ -52,6 +55,11 @@ class Folded(msgspec.Struct):
         """About how large they are."""
         values = sum(len(value) for value in self.effects.changed.values() if value)
         return values + sum(len(out.value or b"") for out in self.effects.outputs)
+
+    @property
+    def held(self) -> int:
+        """About how many bytes of memory wait with it."""
+        return self.bytes + sum(view.bytes for view in self.effects.views)
 
 
 class Written(NamedTuple):
@@ -105,8 +113,8 @@ class Writer:
         self.committed = dict(committed)
         self._transactions, self._member, self._changelog = transactions, member, changelog
         self._on_commit, self._on_failure = on_commit, on_failure
-        self._pending: deque[tuple[int, Folded]] = deque()
-        self._records = 0
+        self._pending: deque[tuple[int, Folded, int]] = deque()  # with how much memory it holds on to
+        self._records = self._held = 0
         self._unwritten: Counter[int] = Counter()
         self._wake, self._room, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -118,18 +126,24 @@ class Writer:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="writer")
 
+    def has_room(self) -> bool:
+        """Whether another batch may be folded."""
+        return self._records < PENDING_RECORDS_MAX and self._held < PENDING_BYTES_MAX
+
     async def room(self) -> None:
         """Wait until another batch may be folded, or nothing is written any more."""
         await self._room.wait()
 
     def put(self, number: int, folded: Folded) -> None:
         """Take what partition *number* folded; the order of calls is the order of its changelog."""
-        self._pending.append((number, folded))
+        held = folded.held
+        self._pending.append((number, folded, held))
         self._unwritten[number] += 1
         self._records += folded.records
+        self._held += held
         self._empty.clear()
         self._wake.set()
-        if self._records >= PENDING_RECORDS_MAX:
+        if not self.has_room():
             self._room.clear()
 
     def is_idle(self, number: int) -> bool:
@@ -179,12 +193,13 @@ class Writer:
         group: list[tuple[int, Folded]] = []
         records = size = 0
         while self._pending and records < GROUP_RECORDS_MAX and size < GROUP_BYTES_MAX:
-            number, folded = self._pending.popleft()
+            number, folded, held = self._pending.popleft()
+            self._held -= held
             records += folded.records
             size += folded.bytes
             group.append((number, folded))
         self._records -= records
-        if self._records < PENDING_RECORDS_MAX:
+        if self.has_room():
             self._room.set()
         return group
 

@@ -1,10 +1,12 @@
-"""A process that holds customers, and says how much memory that takes: decoded, recovered, cold, hot and at work."""
+"""A process that holds customers, and says how much memory that takes: decoded, recovered, hot, at work, cut off."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import time
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -16,18 +18,24 @@ from bench.harness.memory import factors, rss_bytes
 from cx.state import decode
 from ops.traffic.records import Kind
 from schemas.topics import CUSTOMER_PARTITIONS
+from streams.effects import Effects
 from streams.partition import CACHE_BYTES, OWN_KEY, Partition
+from streams.readmodel import ReadModel, connect
+from streams.settings import RedisSettings
 from streams.store import Stores
-from streams.transactions import partition_of
+from streams.transactions import NOBODY, partition_of
+from streams.writer import Folded, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from agents.customers import CustomerFold
     from bench.harness.memory import Sample
 
 DECODED = 10_000
 PORTION = 5_000  # records that a recovery takes at once
 SAMPLE_S = 1.0
+WARM = 2_000  # customers of each partition, more than its cache holds
 
 Taken = dict[str, Any]
 
@@ -117,6 +125,57 @@ def hot(told: argparse.Namespace) -> Taken:
     return taken
 
 
+def redis_away(told: argparse.Namespace) -> Taken:
+    """Let customers wait for a Redis that is away, until no more of them find room."""
+    held = Held(told.folder)
+    lives, agent = load(told.lives), warm(held)
+    model = ReadModel(connect(RedisSettings()), "size")
+    asyncio.run(model.take_over({one.number: one.known_by() for one in held.partitions}))
+    waiting = 0
+    for partition, _, value in others(held):
+        model.push(partition.number, waiting, [agent.view(value, lives.tick)])
+        if model.soiled(partition.number):
+            break
+        waiting += 1
+    taken = {"rss_bytes": rss_bytes(), "waiting": waiting}
+    held.close()
+    return taken
+
+
+def kafka_away(told: argparse.Namespace) -> Taken:
+    """Let folded customers wait for a Kafka that is away, until folds have to wait as well."""
+    held = Held(told.folder)
+    lives, agent = load(told.lives), warm(held)
+    never: Any = None
+    writer = Writer(never, NOBODY, changelog="", on_commit=never, on_failure=never, committed={})
+    waiting = 0
+    for partition, key, value in others(held):
+        writer.put(partition.number, Folded(Effects(changed={key: value}, views=[agent.view(value, lives.tick)]), {}))
+        waiting += 1
+        if not writer.has_room():
+            break
+    taken = {"rss_bytes": rss_bytes(), "waiting": waiting}
+    held.close()
+    return taken
+
+
+def warm(held: Held) -> CustomerFold:
+    """Fill the caches; return an agent."""
+    for partition in held.partitions:
+        for key in islice(partition.keys(), WARM):
+            if (value := partition.encoded(key)) is not None:
+                partition.cache.put(key, decode(value), len(value))
+    return Folding(held.partitions).agent
+
+
+def others(held: Held) -> Iterator[tuple[Partition, bytes, bytes]]:
+    """Yield customers who are not in the caches, from all partitions in turn."""
+    for keys in zip(*(islice(one.keys(), WARM, None) for one in held.partitions), strict=False):
+        for partition, key in zip(held.partitions, keys, strict=True):
+            if (value := partition.encoded(key)) is not None:
+                yield partition, key, value
+
+
 def soak(held: Held, told: argparse.Namespace) -> Taken:
     """Fold what arrives next, each event for everybody who lives alike, until the time or the traffic is over."""
     lives = load(told.lives)
@@ -142,6 +201,8 @@ HOW: dict[str, Callable[[argparse.Namespace], Taken]] = {
     "recovered": recovered,
     "cold": cold,
     "hot": hot,
+    "redis_away": redis_away,
+    "kafka_away": kafka_away,
 }
 
 

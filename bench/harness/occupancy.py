@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from bench.harness.memory import Sample
 
 RUN_S_MAX = 400.0  # the soak's time comes on top
-MOMENTS: Final = {"recovered": "just recovered", "cold": "store opened, cold", "hot": "caches full, hot"}
+MOMENTS: Final = {
+    "recovered": "just recovered",
+    "cold": "store opened, cold",
+    "hot": "caches full, hot",
+    "redis_away": "hot, Redis away",
+    "kafka_away": "hot, Kafka away",
+}
 
 
 class Soak(NamedTuple):
@@ -40,6 +46,7 @@ class Occupancy(NamedTuple):
         empty: Before it opened a store.
         moments: At each of `MOMENTS`.
         cached: How many customers its full caches hold.
+        waiting: How many customers it lets wait at most, by the moment at which it does.
         soak: What became of it at work, if it was put to work.
     """
 
@@ -47,11 +54,12 @@ class Occupancy(NamedTuple):
     empty: int
     moments: dict[str, int]
     cached: int
+    waiting: dict[str, int]
     soak: Soak | None = None
 
 
 def occupancy(lives: Path, folder: Path, customers: int, soak_s: float = 0.0) -> Occupancy:
-    """Let workers hold *customers* made of *lives*, the last of them at work for *soak_s* seconds.
+    """Let workers hold *customers* made of *lives*, one of them at work for *soak_s* seconds.
 
     Raises:
         EmbeddedError: a process ended without telling.
@@ -62,7 +70,8 @@ def occupancy(lives: Path, folder: Path, customers: int, soak_s: float = 0.0) ->
     hot = taken["hot"]
     soak = Soak(hot["taken"], hot["folded"], [(at, rss) for at, rss in hot["samples"]]) if soak_s else None
     moments = {how: one["rss_bytes"] for how, one in taken.items()}
-    return Occupancy(customers, taken["recovered"]["empty_bytes"], moments, hot["cached"], soak)
+    waiting = {how: one["waiting"] for how, one in taken.items() if "waiting" in one}
+    return Occupancy(customers, taken["recovered"]["empty_bytes"], moments, hot["cached"], waiting, soak)
 
 
 def told_by(lives: Path, how: str, folder: Path, customers: int, soak_s: float = 0.0) -> dict[str, Any]:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 FACTOR = {"resident": 5.5, "median": 5.0, "most": 8.5, "least": 2.5}
 FACTS: dict[str, Any] = {"at": "2026-01-01", "machine": machine.describe()}
-FEW = Occupancy(100_000, 60 * MIB, {"recovered": 200 * MIB, "cold": 70 * MIB, "hot": 350 * MIB}, 8_000)
+MOMENTS_MIB = {"recovered": 200, "cold": 70, "hot": 350, "redis_away": 550, "kafka_away": 450}
+WAITING = {"redis_away": 9_000, "kafka_away": 4_500}
+FEW = Occupancy(100_000, 60 * MIB, {how: rss * MIB for how, rss in MOMENTS_MIB.items()}, 8_000, WAITING)
 
 
 def made(median: float) -> dict[str, Footprint]:
@@ -76,7 +78,9 @@ def test_the_page_and_the_chart_show_both_numbers_of_customers() -> None:
     assert (figures["decoded_factor_median"], figures["decoded_factor_most"]) == (5.0, 8.5)
     assert "| typical: 1 to 5 events in the last 30 days | 9 | 3,208 | 3,500 |" in page
     assert "| caches full, hot | 350 | 350 |" in page
-    assert [bar.value for bar in small.bars] == [200, 70, 350]
+    assert (figures["rss_mib_redis_away_at_1000000"], figures["waiting_kafka_away_at_1000000"]) == (550, 4_500)
+    assert "at most 9,000 of these customers find room" in page
+    assert [bar.value for bar in small.bars] == [200, 70, 350, 550, 450]
     assert (large.bars[-1].value, large.bars[-1].low, large.bars[-1].high) == (440, 300, 440)
 
 

@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ops.embedded.stack import Stack
-from streams import readmodel
+from streams import backlog, readmodel
 from streams.effects import View, forgotten
 from streams.readmodel import ReadModel, connect, customer_key, position_key, read_customer
 from streams.settings import RedisSettings
@@ -149,11 +149,11 @@ async def test_a_redis_that_hangs_is_waited_for_once_however_many_partitions_the
 
 
 async def test_a_backlog_past_its_bound_marks_the_partition_and_tells_no_position(
-    model: ReadModel, monkeypatch: pytest.MonkeyPatch
+    model: ReadModel, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readmodel, "BACKLOG_MAX", 10)
-    model.push(0, 1, [view(f"many-{number}", 1) for number in range(11)])
-    model.push(1, 2, [])
+    monkeypatch.setattr(backlog, "VIEWS_MAX", 1)
+    model.push(1, 2, [view(unique, 1)])
+    model.push(0, 1, [view(f"{unique}-other", 1)])
     await drained(model)
     assert (await position(model, 0), await position(model, 1)) == (-1, 2)
     assert model.dirty() == {0}

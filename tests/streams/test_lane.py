@@ -11,7 +11,7 @@ import pytest
 from faust.types import TP
 
 from streams import lane as module
-from streams.lane import EXIT_BROKEN, HANDED_MAX, Lane
+from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane
 from streams.readmodel import NoReadModel
 from streams.settings import Settings
 from streams.store import StoreError
@@ -140,6 +140,19 @@ async def test_nothing_more_is_fetched_while_too_much_waits_to_be_folded(
     assert not waiting.done()
     lane._take(lane._slots[0], "clock", [Tick()])  # noqa: SLF001
     assert await asyncio.wait_for(waiting, PATIENCE_S / 2)
+
+
+async def test_batches_of_very_many_records_are_not_many(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READY_S", 0.01)
+    writer: Any = Writer()
+    lane._writer = writer  # noqa: SLF001
+    lane.handed_over(TP("clock", 0), 0, 1)
+    lane.handed_over(TP("in", 0), 5, HANDED_RECORDS_MAX + 3)
+    assert await lane.ready()
+    lane.handed_over(TP("in", 0), HANDED_RECORDS_MAX + 3, HANDED_RECORDS_MAX + 4)
+    assert not await lane.ready()
+    lane._take(lane._slots[0], "clock", [Tick()])  # noqa: SLF001
+    assert await lane.ready()
 
 
 async def test_what_was_handed_over_for_partitions_that_are_gone_holds_nothing_up(lane: Lane) -> None:

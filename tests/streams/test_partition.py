@@ -13,7 +13,7 @@ from hypothesis import strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from cx.state import NEVER, deadline_of
-from streams import partition as module
+from streams.effects import DECODED_FACTOR
 from streams.partition import (
     FORMAT,
     OWN_KEY,
@@ -273,7 +273,7 @@ def test_an_own_record_of_another_format_or_damaged_is_refused(record: bytes) ->
 
 
 def test_the_cache_drops_what_was_put_least_lately_once_it_holds_too_many_bytes() -> None:
-    cache = HotCache(module.DECODED_FACTOR * 300)
+    cache = HotCache(DECODED_FACTOR * 300)
     for key, size in ((b"a", 100), (b"b", 100), (b"c", 100), (b"a", 100), (b"d", 150)):
         cache.put(key, key.decode(), size)
     assert {key: cache.get(key) for key in (b"a", b"b", b"c", b"d")} == {b"a": "a", b"b": None, b"c": None, b"d": "d"}
@@ -281,7 +281,7 @@ def test_the_cache_drops_what_was_put_least_lately_once_it_holds_too_many_bytes(
 
 
 def test_the_cache_counts_a_key_once_however_often_it_is_put_or_dropped() -> None:
-    cache = HotCache(module.DECODED_FACTOR * 100)
+    cache = HotCache(DECODED_FACTOR * 100)
     for size in range(1, 91):
         cache.put(b"a", size, size)
         cache.put(b"b", size, 1)

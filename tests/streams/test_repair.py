@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEYS = [f"{number}".encode() for number in range(7)]
+SIZE = View("", 1, NEVER.to_bytes(8) + KEYS[0], None).bytes
 
 
 class Shown(NoReadModel):
@@ -108,10 +109,11 @@ async def test_nothing_is_mended_before_a_loss_from_then_on_would_show(partition
     assert (model.portions, model.mends, slot.unseen) == ([], [], {KEYS[2]})
 
 
+@pytest.mark.parametrize(("bound", "most"), [("PORTION", 3), ("PORTION_BYTES", 3 * SIZE)])
 async def test_where_nobody_knows_what_is_unseen_all_keys_are_pushed_in_portions(
-    partition: Partition, monkeypatch: pytest.MonkeyPatch
+    partition: Partition, bound: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PORTION", 3)
+    monkeypatch.setattr(module, bound, most)
     model = Shown()
     await repair(model).mend(Slot(partition, 41, None), lambda _: True)
     assert [len(portion) for portion in model.portions] == [3, 3, 1]

@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from streams import writer as module
-from streams.effects import Effects, Outgoing, View
+from streams.effects import DECODED_FACTOR, Effects, Outgoing, View
 from streams.partition import OWN_KEY
 from streams.transactions import Member, Record, ReplacedError
 from streams.writer import BATCHES_HEADER, Folded, Writer, Written
@@ -210,9 +210,12 @@ async def test_large_values_make_a_transaction_of_their_own(rig: Rig, monkeypatc
     assert len(rig.transactions.commits) == 4
 
 
-async def test_the_fold_waits_while_too_much_is_pending(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PENDING_RECORDS_MAX", 6)
+@pytest.mark.parametrize(("bound", "most"), [("PENDING_RECORDS_MAX", 6), ("PENDING_BYTES_MAX", 2 * folded(0).held)])
+async def test_the_fold_waits_while_too_much_is_pending(
+    rig: Rig, bound: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await rig.begin()
+    monkeypatch.setattr(module, bound, most)
     rig.writer.put(0, folded(0))
     await asyncio.wait_for(rig.writer.room(), PATIENCE_S)
     rig.writer.put(0, folded(1))
@@ -221,6 +224,12 @@ async def test_the_fold_waits_while_too_much_is_pending(rig: Rig, monkeypatch: p
     assert not waiting.done()
     rig.transactions.open.set()
     await asyncio.wait_for(waiting, PATIENCE_S)
+
+
+def test_what_waits_to_be_shown_is_held_beside_what_waits_to_be_written() -> None:
+    one = folded(7)
+    assert one.bytes == 2 * len(b"in-7")
+    assert one.held == one.bytes + (1 + DECODED_FACTOR) * len(b"in-7")
 
 
 async def test_a_writer_that_stops_writes_what_is_pending(rig: Rig) -> None:
