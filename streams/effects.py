@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from cx.state import NEVER
+from schemas.errors import CxError, Reason
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -15,7 +16,26 @@ if TYPE_CHECKING:
 Header = tuple[str, bytes]
 
 DECODED_FACTOR: Final = 8  # a decoded state takes about so many times its encoded size
+RECORD_BYTES_MAX: Final = 1_000_000  # key, value and headers: what a topic takes by Kafka's defaults, in a batch alone
 NO_DEADLINE: Final = NEVER.to_bytes(8)  # how an encoded state begins that time alone does not change
+
+
+class TooLargeError(CxError):
+    """What a fold did cannot be written; never raised as such."""
+
+    reason: Reason
+
+
+class StateTooLargeError(TooLargeError):
+    """A state is larger than what a topic takes."""
+
+    reason = Reason.STATE_TOO_LARGE
+
+
+class OutputTooLargeError(TooLargeError):
+    """An output is larger than what a topic takes."""
+
+    reason = Reason.RULE_ERROR
 
 
 class Outgoing(NamedTuple):
@@ -26,6 +46,12 @@ class Outgoing(NamedTuple):
     value: bytes | None
     headers: tuple[Header, ...] = ()
     partition: int | None = None
+
+    @property
+    def bytes(self) -> int:
+        """How large it is."""
+        headers = sum(len(name.encode()) + len(value) for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
 
 
 class View(NamedTuple):
@@ -66,6 +92,21 @@ class Effects(msgspec.Struct):
     views: list[View] = []
     folded: int = 0
     more: bool = False
+
+    def check_sizes(self) -> None:
+        """Make sure that Kafka will take each record: one that it refuses would end every worker that tries.
+
+        Raises:
+            StateTooLargeError: a state is too large for the changelog.
+            OutputTooLargeError: an output is too large for its topic.
+        """
+        if any(value is not None and len(key) + len(value) > RECORD_BYTES_MAX for key, value in self.changed.items()):
+            message = f"a state is larger than {RECORD_BYTES_MAX} bytes"
+            raise StateTooLargeError(message)
+        for output in self.outputs:
+            if output.bytes > RECORD_BYTES_MAX:
+                message = f"an output to {output.topic} is larger than {RECORD_BYTES_MAX} bytes"
+                raise OutputTooLargeError(message)
 
 
 class Cache(Protocol):
@@ -121,9 +162,10 @@ class Fold(Protocol):
         return Effects()
 
     def reject(self, record: ConsumerRecord[bytes, bytes], reason: str, loc: str) -> Outgoing:
-        """Make a dead letter of a tick that the lane itself refuses."""
-        del record, reason, loc
-        raise _without_clock(self)
+        """Make a dead letter of a record that the lane itself refuses: a tick, or one whose effects are too large."""
+        del record, loc
+        message = f"{type(self).__name__} makes no dead letters, and a record was refused: {reason}"
+        raise NotImplementedError(message)
 
     def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
         """Return the instant of a tick and what must have been folded before it: end offset by topic.

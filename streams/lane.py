@@ -15,7 +15,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from schemas.errors import CxError
-from streams.effects import Effects
+from streams.effects import Effects, TooLargeError
 from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
 from streams.meter import SILENT
 from streams.opening import Opening, close
@@ -243,17 +243,44 @@ class Lane:
     def _fold(self, slot: Slot, topic: str, records: list[ConsumerRecord[bytes, bytes]]) -> None:
         effects = self.fold.fold(slot.partition, records)
         reach(AFTER_FOLD)
-        self.done(slot, effects, topic, records[0].offset, records[-1].offset)
+        try:
+            self.done(slot, effects, topic, records[0].offset, records[-1].offset)
+        except TooLargeError as error:
+            self._fold_again(slot, topic, records, effects, error)
+
+    def _fold_again(
+        self,
+        slot: Slot,
+        topic: str,
+        records: list[ConsumerRecord[bytes, bytes]],
+        dropped: Effects,
+        error: TooLargeError,
+    ) -> None:
+        """Fold each of *records* alone, to find the one whose effects are too large, and refuse that one."""
+        for key in dropped.changed:
+            slot.partition.cache.drop(key)  # decoded, it is a state that will never be
+        if len(records) > 1:
+            for record in records:
+                self._fold(slot, topic, [record])
+            return
+        log.warning("record refused", extra={"topic": topic, "partition": slot.number, "detail": str(error)})
+        letter = self.fold.reject(records[0], error.reason, "")
+        self.done(slot, Effects(outputs=[letter]), topic, records[0].offset, records[0].offset)
 
     # What ticks call (streams/ticks.py)
 
     def done(self, slot: Slot, effects: Effects, topic: str, first: int, last: int) -> None:
         """Give the effects of the records *first* to *last* to the writer, with the offset behind them."""
-        slot.folded[topic] = last + 1
         self.put(slot, Folded(effects, {topic: last + 1}, [(topic, first, last)]))
+        slot.folded[topic] = last + 1
 
     def put(self, slot: Slot, folded: Folded) -> None:
-        """Let folds see the new states, and the writer make them durable."""
+        """Let folds see the new states, and the writer make them durable.
+
+        Raises:
+            TooLargeError: Kafka would refuse some of it; nothing has happened.
+        """
+        folded.effects.check_sizes()
         for key, value in folded.effects.changed.items():
             slot.partition.put(key, value)
         if folded.effects.changed or folded.batches:

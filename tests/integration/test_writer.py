@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import orjson
 import pytest
 
-from streams.effects import Effects
+from streams.effects import RECORD_BYTES_MAX, Effects, Outgoing
 from streams.partition import OWN_KEY
 from streams.transactions import RefusedError
 from streams.writer import BATCHES_HEADER, PENDING_RECORDS_MAX, Folded
@@ -74,6 +75,25 @@ async def test_a_refused_record_takes_the_whole_group_with_it(bootstrap: str, un
     assert (await rig.values(rig.out))[0] == b"out-0"
     assert b"out-1" not in await rig.values(rig.out)
     assert await rig.committed() == 1
+    await rig.close()
+
+
+async def test_a_record_as_large_as_the_lane_lets_through_is_taken_by_a_topic_with_kafkas_defaults(
+    bootstrap: str, unique: str, tmp_path: Path
+) -> None:
+    rig = Rig(bootstrap, unique, tmp_path)
+    await rig.make_topics(**{"max.message.bytes": "1048588"})
+    writer = await rig.writer()
+    large = rig.folded(0)
+    left = RECORD_BYTES_MAX - len(b"lan")
+    large.effects.outputs = [Outgoing(rig.out, b"lan", random.Random(7).randbytes(left), partition=0)]
+    large.effects.changed = {b"lan": random.Random(8).randbytes(left)}
+    large.effects.check_sizes()
+    writer.put(0, large)
+    await until(lambda: writer.is_idle(0) or rig.failures)
+    await writer.stop(5)
+    assert rig.failures == []
+    assert [len(value) for value in await rig.values(rig.out)] == [left]
     await rig.close()
 
 
