@@ -16,7 +16,7 @@ from schemas.envelope import Envelope
 from schemas.output import OutputEnvelope
 from schemas.policy import Policy
 from schemas.reader import Reader
-from schemas.topics import TOPICS, Cleanup, Topic
+from schemas.topics import TOMBSTONE_DAYS, TOPICS, Cleanup, Topic
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "contract"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -107,7 +107,7 @@ def _table() -> str:
 def _row(topic: Topic) -> str:
     reader = inputs.READERS.get(topic.name) or outputs.READERS.get(topic.name)
     if topic.cleanup is Cleanup.COMPACT:
-        kept = "newest per key"
+        kept = f"newest per key, tombstones {TOMBSTONE_DAYS} day"
     else:
         kept = "for ever" if topic.retention_days is None else f"{topic.retention_days} days"
     cells = (

@@ -12,6 +12,7 @@ _DAY_MS: Final = 86_400_000
 # A year's window, the lateness bound and some days to notice: history that a rebuild of the state needs.
 HISTORY_DAYS: Final = 400
 DEAD_LETTER_DAYS: Final = 14
+TOMBSTONE_DAYS: Final = 1  # twice as long as a worker trusts a local store that it left
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 
 
@@ -76,7 +77,9 @@ class Topic:
             "max.message.bytes": str(self.batch_bytes_max),
             "message.timestamp.type": "CreateTime",  # lateness is judged against the producer's time in a replay too
         }
-        return settings if self.cleanup is Cleanup.COMPACT else {**settings, "retention.ms": str(retention_ms)}
+        if self.cleanup is Cleanup.COMPACT:
+            return {**settings, "delete.retention.ms": str(TOMBSTONE_DAYS * _DAY_MS)}
+        return {**settings, "retention.ms": str(retention_ms)}
 
 
 def _customers(name: str, role: Role, key: str = "customer id", days: int = HISTORY_DAYS) -> Topic:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 CHECKED_CONFIGS = ("cleanup.policy", "max.message.bytes", "message.timestamp.type")
+CHECKED_LEAST = ("delete.retention.ms",)  # with less, a store may miss that a key was forgotten; more is no harm
 LED_TRIES, LED_PAUSE_S = 300, 0.1
 SEGMENT_MS_EMBEDDED = 3_650 * 86_400_000
 _REPLICATION = InvalidReplicationFactorError.errno
@@ -116,6 +117,8 @@ async def check(settings: Settings) -> list[str]:
             for key, value in wanted[name].config().items():
                 if key in CHECKED_CONFIGS and config.get(key) != value:
                     faults.append(f"{name}: {key} is {config.get(key)}, should be {value}")
+                if key in CHECKED_LEAST and int(config.get(key, 0)) < int(value):
+                    faults.append(f"{name}: {key} is {config.get(key)}, should be {value} or more")
     except (KafkaError, OSError) as error:
         raise TopicsError(_line(error, settings)) from error
     finally:

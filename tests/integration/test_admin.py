@@ -38,7 +38,14 @@ async def test_topics_are_made_once_and_then_are_as_they_should_be(own_stack: St
     await client.start()
     await client.create_partitions({"cx.support": NewPartitions(5)})
     await client.delete_topics(["cx-customers-changelog"])
-    await client.create_topics([NewTopic("other-customers-changelog", 3, 1)])
+    hours = {"delete.retention.ms": str(23 * 3_600_000)}
+    days = {"cleanup.policy": "compact", "max.message.bytes": "4194304", "delete.retention.ms": str(48 * 3_600_000)}
+    await client.create_topics(
+        [
+            NewTopic("other-customers-changelog", 3, 1, topic_configs=hours),
+            NewTopic("third-customers-changelog", 3, 1, topic_configs=days),
+        ]
+    )
     await client.close()
     support = "cx.support: has 5 partitions, should have 3; all topics of the lane customers need the same"
     await until_found(settings, ["cx-customers-changelog: is missing", support])
@@ -47,8 +54,10 @@ async def test_topics_are_made_once_and_then_are_as_they_should_be(own_stack: St
     wrong = [
         f"{changelog}: cleanup.policy is delete, should be compact",
         f"{changelog}: max.message.bytes is 8388608, should be 4194304",
+        f"{changelog}: delete.retention.ms is 82800000, should be 86400000 or more",
     ]
     await until_found(other, [support, *wrong])
+    await until_found(other.model_copy(update={"app": "third"}), [support])
 
 
 async def until_found(settings: Settings, faults: list[str]) -> None:

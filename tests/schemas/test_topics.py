@@ -11,6 +11,7 @@ from schemas.topics import (
     Role,
     lane_topics,
 )
+from streams.store import LIFE_S
 
 DAY_MS = 86_400_000
 
@@ -39,7 +40,14 @@ def test_the_changelogs_and_policies_are_compacted_and_nothing_else() -> None:
         "cleanup.policy": "compact",
         "max.message.bytes": "4194304",
         "message.timestamp.type": "CreateTime",
+        "delete.retention.ms": str(DAY_MS),
     }
+
+
+def test_a_tombstone_lives_twice_as_long_as_a_local_store_is_trusted() -> None:
+    for topic in TOPICS.values():
+        if topic.cleanup is Cleanup.COMPACT:
+            assert int(topic.config()["delete.retention.ms"]) >= 2 * LIFE_S * 1_000
 
 
 def test_history_outlives_a_year_and_the_lateness_bound() -> None:
