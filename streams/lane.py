@@ -121,6 +121,8 @@ class Lane:
     async def _assign(self, assigned: Iterable[TP], member: Member, epoch: int) -> bool:
         async with self._assigning:
             await self._drop_all()
+            if self._rejoining is not None:
+                self._rejoining.cancel()  # we are back: what it waits for has come
             if epoch != self.epoch:
                 return False
             numbers = sorted({tp.partition for tp in assigned if tp.topic in self.fold.topics})
@@ -384,7 +386,8 @@ class Lane:
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, ReplacedError):
             log.warning("the group has given our partitions away", extra={"detail": str(error)})
-            self._rejoining = asyncio.create_task(self._rejoin(self.epoch))
+            if not self._leaving:  # else the consumer found out before us, and is at it
+                self._rejoining = asyncio.create_task(self._rejoin(self.epoch))
             return
         if isinstance(error, StoreError):
             for slot in self._slots.values():

@@ -1,4 +1,7 @@
-"""A real worker that says so and kills or freezes itself at a failpoint: `armed POINT PASSES [SIGNAL]`."""
+"""A real worker that says so and kills or freezes itself at a failpoint: `armed POINT PASSES [SIGNAL [REJOIN_S]]`.
+
+With REJOIN_S it waits for no more than so many seconds to be given partitions again, once it has been replaced.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from unittest.mock import patch
 
 from cli.main import main
 from streams import failpoints
+from streams.lane import REJOIN_S
 
 _kill = os.kill
 
 
-def run(point: str, passes: int, number: signal.Signals) -> None:
+def run(point: str, passes: int, number: signal.Signals, rejoin_s: float = REJOIN_S) -> None:
     """Run `cx worker` until it has passed *point* so often, then send it *number*; only once, if it lives on."""
     met: list[str] = []
 
@@ -26,9 +30,10 @@ def run(point: str, passes: int, number: signal.Signals) -> None:
 
     failpoints.arm(point, passes)
     sys.argv = ["cx", "worker"]
-    with patch("os.kill", say_and_kill):
+    with patch("os.kill", say_and_kill), patch("streams.lane.REJOIN_S", rejoin_s):
         main()
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], int(sys.argv[2]), signal.Signals[(sys.argv[3:] or ["SIGKILL"])[0]])
+    point, passes, *more = sys.argv[1:]
+    run(point, int(passes), signal.Signals[(more or ["SIGKILL"])[0]], *map(float, more[1:]))

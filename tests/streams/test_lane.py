@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane
 from streams.readmodel import NoReadModel
 from streams.settings import Settings
 from streams.store import StoreError
-from streams.transactions import ReplacedError
+from streams.transactions import Member, ReplacedError
 
 PATIENCE_S = 10.0
+MEMBER = Member("m1", 7)
 
 
 class Fold:
@@ -70,7 +72,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def lane(told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
-    app: Any = None
+    app: Any = SimpleNamespace(consumer_generation_id=MEMBER.generation)
     fold: Any = Fold()
     slots: Any = {0: Slot(told)}
     made = Lane(app, "lane", fold, NoReadModel(), Settings(data=tmp_path))
@@ -114,6 +116,31 @@ async def test_a_worker_that_was_replaced_goes_on_with_what_it_is_given_next(
     assert lane._rejoining is not None  # noqa: SLF001
     await asyncio.wait_for(lane._rejoining, PATIENCE_S)  # noqa: SLF001
     assert told == ["closed"]
+
+
+async def test_a_worker_that_was_replaced_stays_once_it_has_an_assignment_again(
+    lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REJOIN_S", 0.01)
+    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    assert await lane.assign([], MEMBER, lane.epoch)
+    assert lane._rejoining is not None  # noqa: SLF001
+    await asyncio.wait({lane._rejoining}, timeout=PATIENCE_S)  # noqa: SLF001
+    assert told == ["closed"]
+    await lane.close()
+
+
+async def test_a_worker_whose_consumer_knew_first_that_it_was_replaced_waits_for_as_long_as_that_takes(
+    lane: Lane, told: list[str]
+) -> None:
+    writer: Any = Writer()
+    lane._writer = writer  # noqa: SLF001
+    revoked = asyncio.create_task(lane.revoke())
+    await asyncio.wait_for(writer.stopping.wait(), PATIENCE_S)
+    lane._failed(ReplacedError("fenced"))  # noqa: SLF001  # its last transaction is refused only now
+    writer.let.set()
+    await asyncio.wait_for(revoked, PATIENCE_S)
+    assert (told, lane._rejoining) == (["closed"], None)  # noqa: SLF001
 
 
 @pytest.mark.parametrize(("error", "first"), [(StoreError("disk"), ["reset"]), (ZeroDivisionError(), [])])
