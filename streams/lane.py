@@ -390,7 +390,7 @@ class Lane:
                 self._rejoining = asyncio.create_task(self._rejoin(self.epoch))
             return
         if isinstance(error, StoreError):
-            for slot in self._slots.values():
+            for slot in (*self._slots.values(), *self._leaving.values()):
                 with suppress(StoreError):
                     slot.partition.reset()
         log.critical(

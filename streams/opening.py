@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from aiokafka.structs import TopicPartition
@@ -10,15 +11,18 @@ from aiokafka.structs import TopicPartition
 from streams.partition import CACHE_BYTES, Partition
 from streams.recovery import Recovered, recover
 from streams.slot import Slot
-from streams.store import Stores
+from streams.store import StoreError, Stores
 from streams.transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from streams.meter import Meter
     from streams.readmodel import ReadModel
+    from streams.recovery import Recovered
     from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Opening:
@@ -41,7 +45,7 @@ class Opening:
         try:
             for number in numbers:
                 partitions[number] = self._partition(number, len(numbers))
-            recovered = await recover(self._settings.kafka, self._changelog, partitions, told, ends, meter=self._meter)
+            recovered = await self._recover(partitions, told, ends)
             foreign = await readmodel.take_over({number: one.known_by() for number, one in partitions.items()})
         except BaseException:
             close(partitions.values())
@@ -58,6 +62,20 @@ class Opening:
         # In this order: once no transaction on the offsets is open, everything that they cover is in the changelog.
         found = await transactions.committed([TopicPartition(t, n) for t in self._topics for n in numbers])
         return found, await transactions.ends(self._changelog, numbers)
+
+    async def _recover(
+        self, partitions: Mapping[int, Partition], told: Mapping[int, int], ends: Mapping[int, int]
+    ) -> dict[int, Recovered]:
+        kafka, meter = self._settings.kafka, self._meter
+        try:
+            return await recover(kafka, self._changelog, partitions, told, ends, meter=meter)
+        except StoreError as error:
+            # Damage may show only once the store is written to, at each start anew. Which one it is we are not told;
+            # where it is the disk, the second attempt fails as well.
+            log.warning("local stores are made again", extra={"partitions": len(partitions), "reason": str(error)})
+            for partition in partitions.values():
+                partition.reset()
+            return await recover(kafka, self._changelog, partitions, told, ends, meter=meter)
 
     async def transactions(self) -> Transactions:
         """Return the connection for transactions, made on first use."""

@@ -151,6 +151,19 @@ def test_a_failure_ends_the_worker_and_a_store_that_failed_is_thrown_away_as_far
     assert told == [*first, f"exit {EXIT_BROKEN}"]
 
 
+async def test_a_store_that_fails_while_its_partition_leaves_is_thrown_away_as_well(
+    lane: Lane, told: list[str]
+) -> None:
+    writer: Any = Writer()
+    lane._writer = writer  # noqa: SLF001
+    revoked = asyncio.create_task(lane.revoke())
+    await asyncio.wait_for(writer.stopping.wait(), PATIENCE_S)
+    lane._failed(StoreError("disk"))  # noqa: SLF001
+    assert told == ["reset", f"exit {EXIT_BROKEN}"]
+    writer.let.set()
+    await asyncio.wait_for(revoked, PATIENCE_S)
+
+
 async def test_nothing_more_is_fetched_while_too_much_waits_to_be_folded(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
