@@ -19,7 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
-from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
+from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.tables.table import Table
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, TopicT
@@ -27,7 +27,7 @@ from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.types.services import ServiceT
 
-from streams.transactions import Member
+from streams.transactions import Member, is_passing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 FETCH_MAX_WAIT_MS = 20
 POLL_S = 1.0
+SEEK_S = 20.0  # less than Faust's own patience of 30 s
+SEEK_AGAIN_S = 1.0
 READ_ONLY = "a lane's table changes by the effects of its fold only"
 POLL_WAITING_S = 0.05  # while the lane waits for positions, or a buffer was full
 
@@ -66,9 +68,13 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _seek_to_committed(self) -> dict[TP, int]:
         consumer = self._ensure_consumer()
-        committed = await consumer.seek_to_committed()
-        if fresh := [tp for tp, offset in committed.items() if not offset]:
-            await consumer.seek_to_beginning(*fresh)
+        if not consumer.assignment():
+            raise IllegalStateError  # aiokafka asserts it
+        # A seek that somebody gave up from outside would go on here, and take the position back later.
+        async with asyncio.timeout(SEEK_S):
+            committed = await consumer.seek_to_committed()
+            if fresh := [tp for tp, offset in committed.items() if not offset]:
+                await consumer.seek_to_beginning(*fresh)
         return cast("dict[TP, int]", committed)
 
     def member(self) -> Member:
@@ -119,7 +125,7 @@ class LaneConsumer(driver.Consumer):
             # Records of before a rebalance: they are read again from the committed offsets by whoever owns them.
             try:
                 await self.perform_seek()
-            except (IllegalStateError, KafkaError) as error:
+            except (IllegalStateError, KafkaError, TimeoutError) as error:
                 log.info("no seek: the assignment is changing", extra={"error": type(error).__name__})
             return
         for tp, batch in records.items():
@@ -198,7 +204,7 @@ class LaneRecovery(Recovery):
         if generation_id == self.app.consumer_generation_id:
             self._assigned = set(assigned)
             self._generation_id = generation_id
-            self._epoch = cast("LaneApp", self.app).lane.epoch
+            self._epoch = self._lane.epoch
             self.completed.clear()
             self.signal_recovery_start.set()
 
@@ -211,17 +217,33 @@ class LaneRecovery(Recovery):
             if await self.wait_for_stopped(cast("Any", self.signal_recovery_start)):
                 return
             self.signal_recovery_start.clear()
-            generation = self._generation_id
-            lane = cast("LaneApp", self.app).lane
-            member = cast("LaneConsumer", self.app.consumer).member()
-            if member.generation != generation or not await lane.assign(self._assigned, member, self._epoch):
-                continue  # another rebalance came in between
             try:
-                await self._resume_streams(generation)
-            except ServiceStopped:
-                return  # asked to stop while partitions were being opened
+                await self._take_up(self._generation_id, self._epoch)
             except (RebalanceAgain, IllegalStateError):
                 continue  # the next assignment is on its way
+            except Exception as error:  # noqa: BLE001  # Faust would end the worker with a code of its own
+                if not self.should_stop:  # else the thread with the client may be gone already
+                    self._lane.failed(error)
+
+    async def _take_up(self, generation: int, epoch: int) -> None:
+        """Let the lane open what was assigned, and read on from the committed offsets."""
+        member = cast("LaneConsumer", self.app.consumer).member()
+        if member.generation != generation or not await self._lane.assign(self._assigned, member, epoch):
+            return  # another rebalance came in between
+        while self._lane.epoch == epoch and not self.should_stop:
+            try:
+                await self._resume_streams(generation)
+            except (KafkaError, TimeoutError) as error:
+                if isinstance(error, KafkaError) and not is_passing(error):
+                    raise
+                log.warning("no seek to the committed offsets, trying again", extra={"error": type(error).__name__})
+                await self.sleep(SEEK_AGAIN_S)
+            else:
+                return
+
+    @property
+    def _lane(self) -> Lane:
+        return cast("LaneApp", self.app).lane
 
 
 class LaneTables(TableManager):

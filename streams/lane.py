@@ -10,7 +10,6 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -103,20 +102,21 @@ class Lane:
                 self._take(slot, message.topic, event.value)
                 await self._ticks.apply(slot)
             except Exception as error:  # noqa: BLE001  # Faust would restart the agent, and commit what comes behind
-                self._failed(error)
+                self.failed(error)
 
     # What the group's side calls (streams/hooks.py)
 
     async def assign(self, assigned: Iterable[TP], member: Member, epoch: int) -> bool:
-        """Fence, recover and open the numbers in *assigned*; return False if another rebalance overtook this one.
+        """Fence, recover and open the numbers in *assigned*; return False if that was not to be.
 
-        *epoch* is that of the lane when it was assigned: a generation alone does not tell of a revocation since.
+        Another rebalance overtook this one, or partitions cannot be opened and the worker ends. *epoch* is that of the
+        lane when it was assigned: a generation alone does not tell of a revocation since.
         """
         try:
             return await self._assign(assigned, member, epoch)
-        except (CxError, KafkaError, OSError) as error:
-            self._failed(error)
-            raise
+        except Exception as error:  # noqa: BLE001  # Faust would end the worker with a code of its own
+            self.failed(error)
+            return False
 
     async def _assign(self, assigned: Iterable[TP], member: Member, epoch: int) -> bool:
         async with self._assigning:
@@ -142,7 +142,7 @@ class Lane:
                     member,
                     changelog=self.changelog,
                     on_commit=self._committed,
-                    on_failure=self._failed,
+                    on_failure=self.failed,
                     committed=committed,
                     meter=self._meter,
                 )
@@ -154,6 +154,22 @@ class Lane:
             seconds = round(time.monotonic() - started, 3)
             log.info("partitions opened", extra={"partitions": len(numbers), "seconds": seconds})
             return True
+
+    def failed(self, error: BaseException) -> None:
+        """End the worker for *error*; or only its assignment, where the group has replaced it."""
+        if isinstance(error, ReplacedError):
+            log.warning("the group has given our partitions away", extra={"detail": str(error)})
+            if not self._leaving:  # else the consumer found out before us, and is at it
+                self._rejoining = asyncio.create_task(self._rejoin(self.epoch))
+            return
+        if isinstance(error, StoreError):
+            for slot in (*self._slots.values(), *self._leaving.values()):
+                with suppress(StoreError):
+                    slot.partition.reset()
+        log.critical(
+            "partitions cannot be written, worker stops", extra={"error": type(error).__name__}, exc_info=error
+        )
+        _exit(EXIT_BROKEN)
 
     async def revoke(self) -> None:
         """Commit what is in flight, within a deadline, and forget all partitions; what is not done is read again."""
@@ -325,7 +341,7 @@ class Lane:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failed(error)
+            self.failed(error)
 
     async def _keep_house(self) -> None:
         """Retry waiting ticks, and commit positions behind control records."""
@@ -382,21 +398,6 @@ class Lane:
         self._readmodel.push(written.number, written.offset, written.views)
 
     # Guards
-
-    def _failed(self, error: BaseException) -> None:
-        if isinstance(error, ReplacedError):
-            log.warning("the group has given our partitions away", extra={"detail": str(error)})
-            if not self._leaving:  # else the consumer found out before us, and is at it
-                self._rejoining = asyncio.create_task(self._rejoin(self.epoch))
-            return
-        if isinstance(error, StoreError):
-            for slot in (*self._slots.values(), *self._leaving.values()):
-                with suppress(StoreError):
-                    slot.partition.reset()
-        log.critical(
-            "partitions cannot be written, worker stops", extra={"error": type(error).__name__}, exc_info=error
-        )
-        _exit(EXIT_BROKEN)
 
     async def _rejoin(self, epoch: int) -> None:
         """Forget everything and wait for a new assignment: the consumer finds out by itself that it has to rejoin."""

@@ -81,7 +81,11 @@ class Opening:
         """Return the connection for transactions, made on first use."""
         if self._transactions is None:
             made = Transactions(self._settings.kafka, self._settings.app, f"{self._settings.app}-{self._lane}")
-            await made.start([*self._topics, self._changelog])
+            try:
+                await made.start([*self._topics, self._changelog])
+            except BaseException:
+                await made.stop()
+                raise
             self._transactions = made
         return self._transactions
 

@@ -129,7 +129,7 @@ class Transactions:
 
     async def start(self, topics: Iterable[str]) -> None:
         """Connect, and learn where *topics* are."""
-        await self._client.bootstrap()
+        await self._patiently(self._client.bootstrap)
         await self._client.set_topics(list(topics))
 
     async def stop(self) -> None:
@@ -223,7 +223,7 @@ class Transactions:
             try:
                 await self._attempt(records, offsets, member, tag, last)
             except (_RetryError, _InDoubtError, KafkaError) as error:
-                if isinstance(error, KafkaError) and not _is_passing(error):
+                if isinstance(error, KafkaError) and not is_passing(error):
                     raise RefusedError(type(error).__name__) from None
                 self._say("transaction is made again", error)
                 self._client.force_metadata_update()
@@ -417,7 +417,7 @@ class Transactions:
             try:
                 return await work()
             except (KafkaError, _RetryError) as error:
-                if isinstance(error, KafkaError) and not _is_passing(error):
+                if isinstance(error, KafkaError) and not is_passing(error):
                     raise RefusedError(type(error).__name__) from None
                 self._say("Kafka is away, waiting", error)
                 await asyncio.sleep(RETRY_PAUSE_S)
@@ -496,7 +496,8 @@ def _check(codes: set[int]) -> None:
         raise _RetryError(for_code(min(codes)).__name__)
 
 
-def _is_passing(error: KafkaError) -> bool:
+def is_passing(error: KafkaError) -> bool:
+    """Whether what failed may be done again, for as long as Kafka is away."""
     return bool(error.retriable) or getattr(error, "errno", None) in _PASSING
 
 

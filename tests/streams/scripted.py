@@ -40,7 +40,12 @@ class ScriptedKafka:
         self._epoch = -1
 
     async def bootstrap(self) -> None:
-        """Connect to nothing."""
+        """Connect to nothing, where the script does not say that there is nobody yet."""
+        self.asked.append("bootstrap")
+        if self.script["bootstrap"]:
+            planned = self.script["bootstrap"].popleft()
+            assert isinstance(planned, Exception)
+            raise planned
 
     async def set_topics(self, topics: list[str]) -> None:
         """Know all topics already."""

@@ -85,7 +85,7 @@ async def test_partitions_are_closed_before_anybody_opens_them_again(lane: Lane,
     """A worker that was replaced gives up by itself, and may be given the same partitions while it still does."""
     writer: Any = Writer()
     lane._writer = writer  # noqa: SLF001
-    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    lane.failed(ReplacedError("fenced"))
     await asyncio.wait_for(writer.stopping.wait(), PATIENCE_S)
     revoked = asyncio.create_task(lane.revoke())
     await asyncio.sleep(0.01)
@@ -101,7 +101,7 @@ async def test_a_worker_that_was_replaced_and_is_given_nothing_again_ends(
     lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REJOIN_S", 0.01)
-    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    lane.failed(ReplacedError("fenced"))
     assert lane._rejoining is not None  # noqa: SLF001
     await asyncio.wait_for(lane._rejoining, PATIENCE_S)  # noqa: SLF001
     assert told == ["closed", f"exit {EXIT_BROKEN}"]
@@ -111,7 +111,7 @@ async def test_a_worker_that_was_replaced_goes_on_with_what_it_is_given_next(
     lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REJOIN_S", 0.05)
-    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    lane.failed(ReplacedError("fenced"))
     await lane.revoke()
     assert lane._rejoining is not None  # noqa: SLF001
     await asyncio.wait_for(lane._rejoining, PATIENCE_S)  # noqa: SLF001
@@ -122,7 +122,7 @@ async def test_a_worker_that_was_replaced_stays_once_it_has_an_assignment_again(
     lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REJOIN_S", 0.01)
-    lane._failed(ReplacedError("fenced"))  # noqa: SLF001
+    lane.failed(ReplacedError("fenced"))
     assert await lane.assign([], MEMBER, lane.epoch)
     assert lane._rejoining is not None  # noqa: SLF001
     await asyncio.wait({lane._rejoining}, timeout=PATIENCE_S)  # noqa: SLF001
@@ -137,7 +137,7 @@ async def test_a_worker_whose_consumer_knew_first_that_it_was_replaced_waits_for
     lane._writer = writer  # noqa: SLF001
     revoked = asyncio.create_task(lane.revoke())
     await asyncio.wait_for(writer.stopping.wait(), PATIENCE_S)
-    lane._failed(ReplacedError("fenced"))  # noqa: SLF001  # its last transaction is refused only now
+    lane.failed(ReplacedError("fenced"))  # its last transaction is refused only now
     writer.let.set()
     await asyncio.wait_for(revoked, PATIENCE_S)
     assert (told, lane._rejoining) == (["closed"], None)  # noqa: SLF001
@@ -147,8 +147,19 @@ async def test_a_worker_whose_consumer_knew_first_that_it_was_replaced_waits_for
 def test_a_failure_ends_the_worker_and_a_store_that_failed_is_thrown_away_as_far_as_it_can_be(
     lane: Lane, told: list[str], error: Exception, first: list[str]
 ) -> None:
-    lane._failed(error)  # noqa: SLF001
+    lane.failed(error)
     assert told == [*first, f"exit {EXIT_BROKEN}"]
+
+
+async def test_whatever_keeps_partitions_from_being_opened_ends_the_worker_with_a_code_of_ours(
+    lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(lane._opening, "open", broken)  # noqa: SLF001
+    assert not await lane.assign([TP("in", 0), TP("clock", 0)], MEMBER, lane.epoch)
+    assert told == ["closed", f"exit {EXIT_BROKEN}"]
 
 
 async def test_a_store_that_fails_while_its_partition_leaves_is_thrown_away_as_well(
@@ -158,7 +169,7 @@ async def test_a_store_that_fails_while_its_partition_leaves_is_thrown_away_as_w
     lane._writer = writer  # noqa: SLF001
     revoked = asyncio.create_task(lane.revoke())
     await asyncio.wait_for(writer.stopping.wait(), PATIENCE_S)
-    lane._failed(StoreError("disk"))  # noqa: SLF001
+    lane.failed(StoreError("disk"))
     assert told == ["reset", f"exit {EXIT_BROKEN}"]
     writer.let.set()
     await asyncio.wait_for(revoked, PATIENCE_S)

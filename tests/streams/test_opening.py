@@ -18,6 +18,7 @@ from streams.readmodel import NoReadModel
 from streams.recovery import Recovered
 from streams.settings import Settings
 from streams.store import StoreError
+from streams.transactions import RefusedError
 
 VALUE = NEVER.to_bytes(8) + b"state"
 
@@ -80,3 +81,25 @@ async def test_a_disk_that_takes_no_store_at_all_is_not_tried_for_ever(
     monkeypatch.setattr(module, "recover", failing(2))
     with pytest.raises(StoreError):
         await opening.open([0, 1], NoReadModel())
+
+
+async def test_a_connection_that_is_not_made_is_closed_and_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refused(Transactions):
+        def __init__(self, *_: object) -> None:
+            told.append("made")
+
+        async def start(self, _: Collection[str]) -> None:
+            raise RefusedError
+
+        async def stop(self) -> None:
+            told.append("closed")
+
+    told: list[str] = []
+    monkeypatch.setattr(module, "Transactions", Refused)
+    made = Opening("lane", ["in"], "changelog", Settings(data=tmp_path), SILENT)
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            await made.transactions()
+    assert told == ["made", "closed"] * 2

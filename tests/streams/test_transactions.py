@@ -282,6 +282,12 @@ async def test_whether_a_commit_took_place_is_asked_until_there_is_an_answer(
 # Taking over
 
 
+async def test_a_kafka_that_is_not_there_yet_is_waited_for(kafka: ScriptedKafka) -> None:
+    kafka.script["bootstrap"].extend([KafkaConnectionError(), KafkaConnectionError()])
+    await Transactions(KafkaSettings(), "cx", "cx-lane").start(["in"])
+    assert kafka.asked == ["bootstrap"] * 3
+
+
 async def test_whoever_takes_numbers_over_ends_what_was_open_under_each_and_writes_under_the_lowest(
     kafka: ScriptedKafka,
 ) -> None:
