@@ -10,6 +10,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from schemas.errors import CxError
+from streams.meter import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,13 @@ class PrometheusMeter:
         self._last_commit = self._gauge(
             "cx_last_commit_timestamp_seconds", "When a transaction was committed last, since 1970.", registry
         )
+        self._opening = Gauge(
+            "cx_opening",
+            "1 for what is done now while partition numbers are opened; one that stays waits for Kafka.",
+            labelnames=("lane", "phase"),
+            registry=registry,
+        )
+        self.opening(None)
         self._recovering = self._gauge("cx_recovery_active", "Partition numbers being recovered.", registry)
         self._recoveries = self._histogram(
             "cx_recovery_seconds", "Time to recover all numbers taken over.", RECOVERY_S, registry
@@ -68,6 +76,12 @@ class PrometheusMeter:
             self._rebalances.inc()
         else:
             self._remaining.clear()
+            self._recovering.set(0)
+
+    def opening(self, phase: Phase | None) -> None:
+        """Show what is done while partition numbers are opened."""
+        for one in Phase:
+            self._opening.labels(self._lane, one.value).set(one is phase)
 
     def recovering(self, remaining: Mapping[int, int]) -> None:
         """Show what recovery has before it, by partition number."""

@@ -17,7 +17,7 @@ from schemas.errors import CxError
 from streams.effects import Effects, TooLargeError
 from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
 from streams.meter import SILENT
-from streams.opening import Opening, close
+from streams.opening import Opening, OvertakenError, close
 from streams.repair import Repair
 from streams.settings import EXIT_CONFIG
 from streams.store import StoreError
@@ -123,15 +123,23 @@ class Lane:
             await self._drop_all()
             if self._rejoining is not None:
                 self._rejoining.cancel()  # we are back: what it waits for has come
-            if epoch != self.epoch:
+
+            def still_wanted() -> bool:
+                return epoch == self.epoch and member.generation == self._app.consumer_generation_id
+
+            if not still_wanted():
                 return False
             numbers = sorted({tp.partition for tp in assigned if tp.topic in self.fold.topics})
             self._check_whole(assigned, numbers)
             started = time.monotonic()
-            slots, committed = await self._opening.open(numbers, self._readmodel) if numbers else ({}, {})
-            if epoch != self.epoch or member.generation != self._app.consumer_generation_id:
-                close(slot.partition for slot in slots.values())
-                return False
+            slots: dict[int, Slot] = {}
+            committed: dict[TopicPartition, int] = {}
+            if numbers:
+                try:
+                    slots, committed = await self._opening.open(numbers, self._readmodel, still_wanted)
+                except OvertakenError:
+                    self._meter.assigned(0)  # what was told of numbers that may go elsewhere
+                    return False
             for slot in slots.values():
                 self._check_state(slot)
                 if slot.unseen != set():

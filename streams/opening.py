@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiokafka.structs import TopicPartition
 
+from schemas.errors import CxError
+from streams.meter import Phase
 from streams.partition import CACHE_BYTES, Partition
 from streams.recovery import Recovered, recover
 from streams.slot import Slot
@@ -15,7 +17,7 @@ from streams.store import StoreError, Stores
 from streams.transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from streams.meter import Meter
     from streams.readmodel import ReadModel
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LOOK_S: Final = 0.2
+
+
+class OvertakenError(CxError):
+    """Partition numbers were taken away again before they were open."""
 
 
 class Opening:
@@ -36,31 +45,43 @@ class Opening:
         self._stores: Stores | None = None
 
     async def open(
-        self, numbers: Sequence[int], readmodel: ReadModel
+        self, numbers: Sequence[int], readmodel: ReadModel, still_wanted: Callable[[], bool] = lambda: True
     ) -> tuple[dict[int, Slot], dict[TopicPartition, int]]:
-        """Fence whoever had *numbers* before and recover their state; return slots and committed offsets."""
-        # Side by side: Redis may take its time, and what a predecessor still writes there is no harm.
-        (found, ends), told = await asyncio.gather(self._fence(numbers), readmodel.positions(numbers))
+        """Fence whoever had *numbers* before and recover their state; return slots and committed offsets.
+
+        Raises:
+            OvertakenError: they are not *still_wanted*.
+        """
         partitions: dict[int, Partition] = {}
         try:
+            # Side by side: Redis may take its time, and what a predecessor still writes there is no harm.
+            both = asyncio.gather(self._fence(numbers), readmodel.positions(numbers))
+            (found, ends), told = await _unless_overtaken(both, still_wanted)
+            self._meter.opening(Phase.STATE)
             for number in numbers:
                 partitions[number] = self._partition(number, len(numbers))
             recovered = await self._recover(partitions, told, ends)
             foreign = await readmodel.take_over({number: one.known_by() for number, one in partitions.items()})
+            _insist(still_wanted)
         except BaseException:
             close(partitions.values())
             raise
+        finally:
+            self._meter.opening(None)
         # Of another changelog, the position has told nothing of which keys are missing.
         recovered |= {n: Recovered(recovered[n].last, None) for n in foreign if recovered[n].last >= 0}
         slots = {number: Slot(partitions[number], *recovered[number]) for number in numbers}
         return slots, {tp: offset for tp, (offset, _) in found.items()}
 
     async def _fence(self, numbers: Sequence[int]) -> tuple[dict[TopicPartition, tuple[int, str]], dict[int, int]]:
-        """End what predecessors have open; return committed offsets with their metadata, and the changelog's ends."""
+        """End what predecessors have open; return committed offsets with metadata, and the ends of the changelogs."""
+        self._meter.opening(Phase.FENCING)
         transactions = await self.transactions()
         await transactions.fence(numbers)
         # In this order: once no transaction on the offsets is open, everything that they cover is in the changelog.
+        self._meter.opening(Phase.OFFSETS)
         found = await transactions.committed([TopicPartition(t, n) for t in self._topics for n in numbers])
+        self._meter.opening(Phase.ENDS)
         return found, await transactions.ends(self._changelog, numbers)
 
     async def _recover(
@@ -107,6 +128,23 @@ class Opening:
         return Partition(
             number, self._settings.partitions, self._stores.open(number, owned), cache_bytes=CACHE_BYTES // owned
         )
+
+
+async def _unless_overtaken(work: Awaitable[T], still_wanted: Callable[[], bool]) -> T:
+    """Return what *work* does; give it up once it is not *still_wanted*, for Kafka may make it wait for ever."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=LOOK_S))[0]:
+            _insist(still_wanted)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return task.result()
+
+
+def _insist(still_wanted: Callable[[], bool]) -> None:
+    if not still_wanted():
+        raise OvertakenError
 
 
 def close(partitions: Iterable[Partition]) -> None:

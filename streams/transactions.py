@@ -51,8 +51,10 @@ TRANSACTION_TIMEOUT_MS: Final = 10_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 BATCH_BYTES_MAX: Final = 512 * 1024  # before compression; one record may be larger
 BUSY_PAUSE_S: Final = 0.001  # Kafka is still ending our last transaction
+EAGER_POLLS: Final = 100  # with that pause; what takes longer is asked for less and less often
 RETRY_PAUSE_S: Final = 0.1
 UNREADY_TRIES: Final = 100
+SAY_AFTER_S: Final = 3.0
 SAY_AGAIN_S: Final = 10.0
 _MAGIC: Final = 2
 _LZ4: Final = 3
@@ -75,6 +77,11 @@ _UNREADY: Final = 19
 _NOT_ATTEMPTED: Final = 55
 _LOADING: Final = 14
 _LEADERLESS: Final = -1
+# Kafka answers with these for as long as it takes; mostly that is milliseconds.
+_WAITED_FOR: Final = {
+    _UNSTABLE: "offsets are part of an open transaction",
+    _CONCURRENT: "an earlier transaction is still being ended",
+}
 
 
 class Record(NamedTuple):
@@ -170,6 +177,7 @@ class Transactions:
         return await self._patiently(lambda: self._committed(topics))
 
     async def _committed(self, topics: list[tuple[str, list[int]]]) -> dict[TopicPartition, tuple[int, str]]:
+        wait = _Wait()
         while True:
             answer = await self._ask(CoordinationType.GROUP, lambda: StableOffsetFetchRequest(self._group, topics))
             codes = {p[4] for _, partitions, _ in answer.topics for p in partitions} | {answer.error_code}
@@ -179,7 +187,9 @@ class Transactions:
                     for name, partitions, _ in answer.topics
                     for p in partitions
                 }
-            await self._pause_for(codes - {_NONE}, {_UNSTABLE, _LOADING}, CoordinationType.GROUP)
+            unready = (f"{name}-{p[0]}" for name, partitions, _ in answer.topics for p in partitions if p[4])
+            wait.of = next(unready, self._group)
+            await self._pause_for(codes - {_NONE}, {_UNSTABLE, _LOADING}, wait, CoordinationType.GROUP)
 
     async def ends(self, topic: str, numbers: Collection[int]) -> dict[int, int]:
         """Return the offset behind the last record of each partition, open transactions included."""
@@ -225,7 +235,7 @@ class Transactions:
             except (_RetryError, _InDoubtError, KafkaError) as error:
                 if isinstance(error, KafkaError) and not is_passing(error):
                     raise RefusedError(type(error).__name__) from None
-                self._say("transaction is made again", error)
+                self._say_failed("transaction is made again", error)
                 self._client.force_metadata_update()
                 await asyncio.sleep(RETRY_PAUSE_S)
                 await self._renew(member)
@@ -275,12 +285,13 @@ class Transactions:
 
     async def _step(self, make: Callable[[], Request[Any]], codes: Callable[[Any], set[int]]) -> None:
         """Send to our transaction coordinator, again while it is busy ending the transaction before."""
+        wait = _Wait(self._id)
         while True:
             answer = await self._ask(CoordinationType.TRANSACTION, make)
             found = codes(answer) - {_NONE}
             if not found:
                 return
-            await self._pause_for(found, _BUSY, CoordinationType.TRANSACTION)
+            await self._pause_for(found, _BUSY, wait, CoordinationType.TRANSACTION)
 
     async def _produce(self, batches: Mapping[TopicPartition, list[Record]], last: dict[TopicPartition, int]) -> None:
         """Send everything, one batch a partition and round: Kafka takes no more in one request."""
@@ -357,6 +368,7 @@ class Transactions:
 
     async def _end(self) -> None:
         """Commit; whatever Kafka answers, or does not, until it is known what became of it."""
+        wait = _Wait(self._id)
         while True:
             try:
                 answer = await self._ask(
@@ -364,7 +376,7 @@ class Transactions:
                     lambda: EndTxnRequest(self._id, *self._producer, True),  # noqa: FBT003  # a field of the message
                 )
             except KafkaError as error:
-                self._say("the answer to a commit was lost, asking again", error)
+                self._say_failed("the answer to a commit was lost, asking again", error)
                 await asyncio.sleep(RETRY_PAUSE_S)
                 continue
             code = answer.error_code
@@ -372,7 +384,7 @@ class Transactions:
                 return
             if code in _FENCED | _PASSING - _BUSY - _MOVED:
                 raise _InDoubtError
-            await self._pause_for({code}, _BUSY, CoordinationType.TRANSACTION)
+            await self._pause_for({code}, _BUSY, wait, CoordinationType.TRANSACTION)
 
     # After a failure
 
@@ -384,13 +396,14 @@ class Transactions:
         self._sequences.clear()
 
     async def _check_membership(self, member: Member) -> None:
+        wait = _Wait(self._group)
         while member != NOBODY:
             answer = await self._ask(
                 CoordinationType.GROUP, lambda: HeartbeatRequest(self._group, member.generation, member.id)
             )
             if answer.error_code in {_NONE, _REBALANCING}:
                 return
-            await self._pause_for({answer.error_code}, {_LOADING}, CoordinationType.GROUP)
+            await self._pause_for({answer.error_code}, {_LOADING}, wait, CoordinationType.GROUP)
 
     async def _took_place(self, offsets: Mapping[TopicPartition, int], tag: str) -> bool:
         found = await self.committed(list(offsets))
@@ -401,6 +414,7 @@ class Transactions:
         return await self._patiently(lambda: self._init_once(transactional_id))
 
     async def _init_once(self, transactional_id: str) -> tuple[int, int]:
+        wait = _Wait(transactional_id)
         while True:
             answer = await self._ask(
                 CoordinationType.TRANSACTION,
@@ -409,7 +423,7 @@ class Transactions:
             )
             if answer.error_code == _NONE:
                 return answer.producer_id, answer.producer_epoch
-            await self._pause_for({answer.error_code}, _BUSY, CoordinationType.TRANSACTION, transactional_id)
+            await self._pause_for({answer.error_code}, _BUSY, wait, CoordinationType.TRANSACTION, transactional_id)
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do what may be done again for as long as Kafka is away."""
@@ -419,7 +433,7 @@ class Transactions:
             except (KafkaError, _RetryError) as error:
                 if isinstance(error, KafkaError) and not is_passing(error):
                     raise RefusedError(type(error).__name__) from None
-                self._say("Kafka is away, waiting", error)
+                self._say_failed("Kafka is away, waiting", error)
                 await asyncio.sleep(RETRY_PAUSE_S)
                 self._client.force_metadata_update()
 
@@ -439,15 +453,18 @@ class Transactions:
             self._client.force_metadata_update()
             raise
 
-    async def _pause_for(self, codes: set[int], expected: Collection[int], kind: int = 0, key: str = "") -> None:
-        """Wait a moment where all *codes* are *expected*; raise what they mean otherwise."""
+    async def _pause_for(
+        self, codes: set[int], expected: Collection[int], wait: _Wait, kind: int = 0, key: str = ""
+    ) -> None:
+        """Go on with *wait* for a moment where all *codes* are *expected*; raise what they mean otherwise."""
         if codes & _MOVED:
             self._coordinators.pop((kind, key or (self._group if kind == CoordinationType.GROUP else self._id)), None)
-            await asyncio.sleep(RETRY_PAUSE_S)
-        elif codes <= set(expected):
-            await asyncio.sleep(BUSY_PAUSE_S if codes <= {_CONCURRENT, _UNSTABLE} else RETRY_PAUSE_S)
-        else:
+        elif not codes <= set(expected):
             _check(codes)
+        if (seconds := wait.seconds) >= SAY_AFTER_S:
+            message = next((_WAITED_FOR[code] for code in codes if code in _WAITED_FOR), "a coordinator is not ready")
+            self._say(f"{message}, waiting", of=wait.of, seconds=round(seconds))
+        await asyncio.sleep(wait.pause() if codes <= _WAITED_FOR.keys() else RETRY_PAUSE_S)
 
     async def _leaders(self, tps: Iterable[TopicPartition]) -> dict[int, list[TopicPartition]]:
         """Group *tps* by the broker that leads them."""
@@ -464,12 +481,15 @@ class Transactions:
             found[leader].append(tp)
         return found
 
-    def _say(self, message: str, error: BaseException) -> None:
+    def _say_failed(self, message: str, error: BaseException) -> None:
+        self._say(message, error=type(error).__name__, detail=str(error))
+
+    def _say(self, message: str, **facts: object) -> None:
         """Log, but not every tenth of a second."""
         now = time.monotonic()
         if now - self._said >= SAY_AGAIN_S:
             self._said = now
-            log.warning(message, extra={"error": type(error).__name__, "detail": str(error)})
+            log.warning(message, extra=facts)
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -484,6 +504,26 @@ class _Cursor:
         self.records = records
         self.batch = b""  # built and not yet taken by Kafka
         self.taken = 0  # how many records are in it
+
+
+class _Wait:
+    """Something that Kafka is busy with: eager at first, for the next transaction may hang on it, and then patient."""
+
+    def __init__(self, of: str = "") -> None:
+        self.of = of
+        self._since = time.monotonic()
+        self._polls, self._pause_s = 0, BUSY_PAUSE_S
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._since
+
+    def pause(self) -> float:
+        """Return how long to pause before asking again, in seconds."""
+        self._polls += 1
+        if self._polls > EAGER_POLLS:
+            self._pause_s = min(2 * self._pause_s, RETRY_PAUSE_S)
+        return self._pause_s
 
 
 def _check(codes: set[int]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 from redis.asyncio import Redis
 
@@ -21,7 +21,8 @@ from schemas import dead_letters, outputs
 from streams import admin
 from streams.readmodel import read_customer
 from streams.settings import KafkaSettings, RedisSettings, Settings
-from tests.integration.worker import Worker
+from tests.integration.rig import until
+from tests.integration.worker import READY, Worker
 
 OUTPUTS = ("cx.tier-changes", "cx.level-changes", "cx.rewards", "cx.dead-letters")
 PATIENCE_S = 40.0
@@ -430,3 +431,20 @@ async def test_topics_that_differ_from_the_contract_stop_a_worker_with_78(
     with Worker(tmp_path / "worker.log", **{**environment, "PARTITIONS": "5"}) as worker:
         assert worker.exit_code() == 78
         assert "cx.purchases: has 4 partitions, should have 5" in worker.text()
+
+
+async def test_a_worker_that_is_held_up_while_it_opens_partitions_says_by_what_and_stops_when_asked(
+    settings: Settings, environment: dict[str, str], tmp_path: Path
+) -> None:
+    holder = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, transactional_id="holder")
+    await holder.start()
+    await holder.begin_transaction()
+    await holder.send_offsets_to_transaction({TopicPartition("cx.purchases", 2): 0}, settings.app)
+    try:
+        with Worker(tmp_path / "worker.log", **environment) as held:
+            await until(lambda: "offsets are part of an open transaction, waiting of=cx.purchases-2" in held.text())
+            assert READY not in held.text()
+            assert await asyncio.to_thread(held.stop) == 0, held.text()[-3000:]
+    finally:
+        await holder.abort_transaction()
+        await holder.stop()

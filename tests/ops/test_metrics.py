@@ -10,13 +10,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ops.embedded import ports
 from ops.metrics import MetricsError, PrometheusMeter, process_registry, serve
+from streams.meter import Phase
 
 
 def read(address: str) -> dict[tuple[str, str], float]:
-    """Return what *address* tells, by name and partition."""
+    """Return what *address* tells, by name and partition, or what else there are several of."""
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
-    return {(one.name, one.labels.get("partition", "")): one.value for family in families for one in family.samples}
+    samples = [one for family in families for one in family.samples]
+    return {(one.name, one.labels.get("partition") or one.labels.get("phase", "")): one.value for one in samples}
 
 
 @pytest.fixture
@@ -35,6 +37,11 @@ def test_what_a_lane_tells_is_read_over_http(address: str) -> None:
     assert during["cx_recovery_remaining_records", "3"] == 2
     assert during["cx_recovery_active", ""] == 1
 
+    meter.opening(Phase.OFFSETS)
+    waiting = read(address)
+    assert [waiting["cx_opening", phase] for phase in Phase] == [0, 1, 0, 0]
+
+    meter.opening(None)
     meter.recovered(75, 0.7)
     meter.assigned(2)
     meter.committed(9, 0.03)
@@ -46,8 +53,12 @@ def test_what_a_lane_tells_is_read_over_http(address: str) -> None:
     assert after["cx_last_commit_timestamp_seconds", ""] > 1_700_000_000
     assert after["process_resident_memory_bytes", ""] > 1_000_000
 
+    assert [after["cx_opening", phase] for phase in Phase] == [0, 0, 0, 0]
+
+    meter.recovering({0: 70})
     meter.assigned(0)
     given_up = read(address)
+    assert given_up["cx_recovery_active", ""] == 0
     assert (given_up["cx_assigned_partitions", ""], given_up["cx_rebalances_total", ""]) == (0, 1)
     assert ("cx_recovery_remaining_records", "0") not in given_up
 

@@ -18,6 +18,7 @@ from streams.settings import KafkaSettings, RedisSettings, Settings
 if TYPE_CHECKING:
     from ops.embedded.stack import Stack
 
+ENDING = "waits for Kafka to end a transaction, see its log"
 LOG = "2026-03-01 10:00:00,123 INFO streams.lane "
 
 
@@ -77,6 +78,7 @@ def worker(tmp_path: Path) -> Worker:
         ("partitions opened partitions=0 seconds=0.4", ["waits for partitions"]),
         ("partitions closed partitions=12 whole=True", ["gave 12 partitions back"]),
         ("read model is away error=ConnectionError", ["Redis does not answer; profiles wait, events go on"]),
+        ("an earlier transaction is still being ended, waiting of=cx-customers-3 seconds=4", [ENDING]),
         ("something only a developer wants to know", []),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from faust.types import TP
 
 from streams import lane as module
 from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane
+from streams.opening import OvertakenError
 from streams.readmodel import NoReadModel
 from streams.settings import Settings
 from streams.store import StoreError
@@ -149,6 +151,20 @@ def test_a_failure_ends_the_worker_and_a_store_that_failed_is_thrown_away_as_far
 ) -> None:
     lane.failed(error)
     assert told == [*first, f"exit {EXIT_BROKEN}"]
+
+
+async def test_partitions_that_are_taken_away_while_they_are_opened_are_left_alone(
+    lane: Lane, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def open_until_revoked(_: object, __: object, still_wanted: Callable[[], bool]) -> None:
+        assert still_wanted()
+        await lane.revoke()
+        assert not still_wanted()
+        raise OvertakenError
+
+    monkeypatch.setattr(lane._opening, "open", open_until_revoked)  # noqa: SLF001
+    assert not await lane.assign([TP("in", 0), TP("clock", 0)], MEMBER, lane.epoch)
+    assert told == ["closed"]
 
 
 async def test_whatever_keeps_partitions_from_being_opened_ends_the_worker_with_a_code_of_ours(

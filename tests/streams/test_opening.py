@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from aiokafka.structs import TopicPartition
 
 from cx.state import NEVER
 from streams import opening as module
-from streams.meter import SILENT
-from streams.opening import Opening
+from streams.meter import SILENT, Phase, Silent
+from streams.opening import Opening, OvertakenError
 from streams.partition import Partition
 from streams.readmodel import NoReadModel
 from streams.recovery import Recovered
@@ -20,16 +21,28 @@ from streams.settings import Settings
 from streams.store import StoreError
 from streams.transactions import RefusedError
 
+PATIENCE_S = 10.0
 VALUE = NEVER.to_bytes(8) + b"state"
 
 
 class Transactions:
-    """A Kafka in which nothing is open, and nothing read."""
+    """A Kafka in which nothing is open, and nothing read; its answer about offsets may never come."""
+
+    def __init__(self) -> None:
+        self.answers, self.asked = asyncio.Event(), asyncio.Event()
+        self.answers.set()
+        self.given_up = False
 
     async def fence(self, numbers: Collection[int]) -> None:
         """Have nothing to end."""
 
     async def committed(self, tps: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, str]]:
+        self.asked.set()
+        try:
+            await self.answers.wait()
+        except asyncio.CancelledError:
+            self.given_up = True
+            raise
         return dict.fromkeys(tps, (-1, ""))
 
     async def ends(self, _: str, numbers: Collection[int]) -> dict[int, int]:
@@ -39,11 +52,30 @@ class Transactions:
         """Have nothing to close."""
 
 
+class Told(Silent):
+    """A meter that remembers what was done."""
+
+    def __init__(self) -> None:
+        self.phases: list[Phase | None] = []
+
+    def opening(self, phase: Phase | None) -> None:
+        self.phases.append(phase)
+
+
 @pytest.fixture
-async def opening(tmp_path: Path) -> AsyncIterator[Opening]:
-    made = Opening("lane", ["in"], "changelog", Settings(data=tmp_path), SILENT)
-    below: Any = Transactions()
-    made._transactions = below  # noqa: SLF001  # where a real one would connect
+def kafka() -> Transactions:
+    return Transactions()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+async def opening(tmp_path: Path, kafka: Any, told: Told) -> AsyncIterator[Opening]:
+    made = Opening("lane", ["in"], "changelog", Settings(data=tmp_path), told)
+    made._transactions = kafka  # noqa: SLF001  # where a real one would connect
     yield made
     await made.stop()
 
@@ -64,6 +96,40 @@ def failing(times: int) -> Callable[..., Any]:
         return {number: Recovered(0, set()) for number in partitions}
 
     return recover
+
+
+async def test_what_is_done_while_partitions_are_opened_is_told(
+    opening: Opening, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "recover", failing(0))
+    slots, _ = await opening.open([0], NoReadModel())
+    assert told.phases == [Phase.FENCING, Phase.OFFSETS, Phase.ENDS, Phase.STATE, None]
+    module.close(slot.partition for slot in slots.values())
+
+
+async def test_partitions_that_are_taken_away_while_kafka_makes_us_wait_are_not_waited_for(
+    opening: Opening, kafka: Transactions, told: Told
+) -> None:
+    kafka.answers.clear()
+    wanted = [True]
+    opened = asyncio.create_task(opening.open([0], NoReadModel(), lambda: wanted[0]))
+    await asyncio.wait_for(kafka.asked.wait(), PATIENCE_S)
+    wanted[0] = False
+    with pytest.raises(OvertakenError):
+        await asyncio.wait_for(opened, PATIENCE_S)
+    assert kafka.given_up
+    assert told.phases == [Phase.FENCING, Phase.OFFSETS, None]
+
+
+async def test_partitions_that_were_taken_away_during_recovery_are_closed_again(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "recover", failing(0))
+    monkeypatch.setattr(module, "close", lambda partitions: closed.extend(one.number for one in partitions))
+    closed: list[int] = []
+    with pytest.raises(OvertakenError):
+        await opening.open([0, 1], NoReadModel(), lambda: False)
+    assert closed == [0, 1]
 
 
 async def test_a_store_that_fails_while_it_is_opened_is_made_again_at_once(
@@ -88,18 +154,18 @@ async def test_a_connection_that_is_not_made_is_closed_and_made_anew(
 ) -> None:
     class Refused(Transactions):
         def __init__(self, *_: object) -> None:
-            told.append("made")
+            calls.append("made")
 
         async def start(self, _: Collection[str]) -> None:
             raise RefusedError
 
         async def stop(self) -> None:
-            told.append("closed")
+            calls.append("closed")
 
-    told: list[str] = []
+    calls: list[str] = []
     monkeypatch.setattr(module, "Transactions", Refused)
     made = Opening("lane", ["in"], "changelog", Settings(data=tmp_path), SILENT)
     for _ in range(2):
         with pytest.raises(RefusedError):
             await made.transactions()
-    assert told == ["made", "closed"] * 2
+    assert calls == ["made", "closed"] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import defaultdict
 
@@ -127,6 +128,55 @@ async def test_a_leader_that_stays_unready_is_not_asked_for_ever(
     await commit(writing)
     assert kafka.asked[-7:-5] == AGAIN
     assert kafka.asked.count("Produce") == 4
+
+
+async def test_what_takes_a_moment_is_asked_for_at_once_and_what_takes_long_now_and_then(
+    writing: Transactions, kafka: ScriptedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def note(seconds: float) -> None:
+        paused.append(seconds)
+
+    paused: list[float] = []
+    monkeypatch.setattr(transactions, "RETRY_PAUSE_S", 0.1)
+    monkeypatch.setattr(asyncio, "sleep", note)
+    kafka.script["AddPartitionsToTxn"].extend([51] * 110)
+    await commit(writing)
+    assert paused[:100] == [0.001] * 100
+    assert paused[100:] == [0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.1, 0.1, 0.1, 0.1]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "SAY_AFTER_S", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("busy", "told"),
+    [
+        (("AddPartitionsToTxn", 51), "an earlier transaction is still being ended"),
+        (("AddOffsetsToTxn", 14), "a coordinator is not ready"),
+        (("EndTxn", 16), "a coordinator is not ready"),
+        (("StableOffsetFetch", 88), "offsets are part of an open transaction"),
+    ],
+)
+async def test_what_takes_long_is_told(
+    writing: Transactions, kafka: ScriptedKafka, caplog: pytest.LogCaptureFixture, busy: tuple[str, int], told: str
+) -> None:
+    name, code = busy
+    kafka.script[name].extend([code, code])
+    await commit(writing)
+    await writing.committed([SOURCE])
+    assert caplog.messages == [f"{told}, waiting"]
+
+
+async def test_what_takes_a_moment_is_not_told(
+    writing: Transactions, kafka: ScriptedKafka, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transactions, "SAY_AFTER_S", 1e9)
+    kafka.script["AddPartitionsToTxn"].extend([51, 16, 14])
+    await commit(writing)
+    assert caplog.messages == []
 
 
 # An attempt fails
