@@ -95,7 +95,11 @@ async def _read(reader: AIOKafkaConsumer, catching: Mapping[TopicPartition, _Cat
         remaining = {}
         for tp, one in list(unfinished.items()):
             remaining[tp.partition] = max(one.end - await reader.position(tp), 0)
-            if not remaining[tp.partition] and not one.must_restart():
+            if not remaining[tp.partition] and one.is_unproved():
+                one.restart()
+                reader.seek(tp, one.begin())
+                remaining[tp.partition] = max(one.end - one.earliest, 0)
+            if not remaining[tp.partition]:
                 reader.pause(tp)
                 del unfinished[tp]
         meter.recovering(remaining)
@@ -161,6 +165,14 @@ class _CatchUp:
             self.unseen |= {record.key for record in records if record.offset > self.told and record.key != OWN_KEY}
             if len(self.unseen) > UNSEEN_MAX:
                 self.unseen = None
+
+    def is_unproved(self) -> bool:
+        """Whether nothing was read that could tell whose changelog this is.
+
+        The own record at the mark, or one that replaced it, is never compacted away: where only control records or
+        what was aborted stand behind the mark, the store is of another changelog.
+        """
+        return self._expected is not None
 
     def restart(self) -> None:
         """Forget the store, and ask to be read from the beginning."""

@@ -206,6 +206,25 @@ async def test_a_store_of_another_changelog_is_made_again(rig: Rig, stores: Stor
     partition.close()
 
 
+@pytest.mark.parametrize("aborted", [False, True], ids=["a control record", "an aborted record"])
+async def test_a_store_whose_mark_falls_on_what_is_never_read_is_of_another_changelog(
+    rig: Rig, stores: Stores, *, aborted: bool
+) -> None:
+    await write(rig, own_record(), rig.folded(0, b"lan"))
+    if aborted:
+        producer = await begun(rig, f"{rig.prefix}-other")
+        await producer.abort_transaction()
+        await producer.stop()
+    partition = rig.partition(stores)
+    partition.committed({b"foreign": value("state")}, own_record(), await end_of(rig) - 1 - aborted)
+    partition.close()
+    partition = rig.partition(stores)
+    result = await rig.recover(partition, told=rig.commits[0].offset)
+    assert held(partition) == {b"lan": value("state-0")}
+    assert result == (rig.commits[0].offset, {b"lan"}), "what the read model has is of the other one as well"
+    partition.close()
+
+
 async def test_a_store_that_ends_before_the_changelog_begins_is_made_again(rig: Rig, stores: Stores) -> None:
     own = own_record()
     await write(rig, own, rig.folded(0, b"lan"))
