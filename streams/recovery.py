@@ -6,29 +6,25 @@ reading position: control records and compacted gaps may stand at the end, or no
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
+from streams.changelog import ChangelogReader
 from streams.meter import SILENT
 from streams.partition import OWN_KEY, OtherChangelogError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiokafka import ConsumerRecord
-
+    from streams.changelog import Portion
     from streams.meter import Meter
     from streams.partition import Partition
     from streams.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-FETCH_BYTES: Final = 4 << 20
-FETCH_WAIT_MS: Final = 10
-POLL_MS: Final = 200
 STUCK_AFTER_S: Final = 30.0
 PROGRESS_EVERY_S: Final = 5.0
 UNSEEN_MAX: Final = 10_000  # more keys that the read model lacks, and all of the partition is pushed again
@@ -65,55 +61,44 @@ async def recover(
         ends: By number, where the changelog ends, open transactions included.
         meter: Is told what remains.
     """
-    reader = AIOKafkaConsumer(
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=FETCH_WAIT_MS,
-        max_partition_fetch_bytes=FETCH_BYTES,
-        **kafka.client_options(),
-    )
-    await reader.start()
+    reader = ChangelogReader(kafka, changelog)
     try:
-        tps = {TopicPartition(changelog, number): partition for number, partition in partitions.items()}
-        reader.assign(sorted(tps))
-        starts = await reader.beginning_offsets(list(tps))
-        catching = {}
-        for tp, partition in tps.items():
-            catching[tp] = _CatchUp(partition, starts[tp], ends[tp.partition], told.get(tp.partition, -1))
-            reader.seek(tp, catching[tp].start)
+        await reader.start()
+        starts = await reader.earliest(partitions)
+        catching = {
+            number: _CatchUp(partition, starts[number], ends[number], told.get(number, -1))
+            for number, partition in partitions.items()
+        }
         await _read(reader, catching, meter)
     finally:
         await reader.stop()
-    return {tp.partition: one.result() for tp, one in catching.items()}
+    return {number: one.result() for number, one in catching.items()}
 
 
-async def _read(reader: AIOKafkaConsumer, catching: Mapping[TopicPartition, _CatchUp], meter: Meter) -> None:
-    progress = _Progress(sum(max(one.end - one.start, 0) for one in catching.values()), meter)
+async def _read(reader: ChangelogReader, catching: Mapping[int, _CatchUp], meter: Meter) -> None:
+    progress = _Progress(sum(one.remaining for one in catching.values()), meter)
     unfinished = dict(catching)
+    for number, one in catching.items():
+        reader.seek(number, one.position)
     while True:
-        remaining = {}
-        for tp, one in list(unfinished.items()):
-            remaining[tp.partition] = max(one.end - await reader.position(tp), 0)
-            if not remaining[tp.partition] and one.is_unproved():
-                one.restart()
-                reader.seek(tp, one.begin())
-                remaining[tp.partition] = max(one.end - one.earliest, 0)
-            if not remaining[tp.partition]:
-                reader.pause(tp)
-                del unfinished[tp]
-        meter.recovering(remaining)
+        for number, one in unfinished.items():
+            if not one.remaining and one.is_unproved():
+                reader.seek(number, one.restart())
+        meter.recovering({number: one.remaining for number, one in unfinished.items()})
+        for number in [number for number, one in unfinished.items() if not one.remaining]:
+            reader.finish(number)
+            del unfinished[number]
         if not unfinished:
             break
-        batches = await reader.getmany(*unfinished, timeout_ms=POLL_MS)
-        for tp, records in batches.items():
+        portions = await reader.read()
+        for portion in portions:
+            one = catching[portion.number]
             try:
-                catching[tp].take(records)
+                one.take(portion)
             except OtherChangelogError:
-                catching[tp].restart()
-            if catching[tp].must_restart():
-                reader.seek(tp, catching[tp].begin())
-        progress.report(sum(map(len, batches.values())), len(unfinished))
+                reader.seek(portion.number, one.restart())
+            await asyncio.sleep(0)  # each takes milliseconds, and the answer to the next fetch may be here
+        progress.report(sum(len(portion.records) for portion in portions), len(unfinished))
     progress.done()
 
 
@@ -126,8 +111,12 @@ class _CatchUp:
         self.last = -1
         self.unseen: set[bytes] | None = set()
         self._expected: tuple[int, bytes] | None = None  # the own record that the store knows the changelog by
-        self._restart = False
-        self.start = self._start()
+        self.position = self._start()
+
+    @property
+    def remaining(self) -> int:
+        """How many offsets there are before the end."""
+        return max(self.end - self.position, 0)
 
     def _start(self) -> int:
         covered = self.partition.covered
@@ -146,23 +135,27 @@ class _CatchUp:
             self.unseen = None  # which keys these are, the store does not tell
         return covered[0]
 
-    def take(self, records: list[ConsumerRecord[bytes, bytes]]) -> None:
-        """Apply *records*.
+    def take(self, portion: Portion) -> None:
+        """Apply *portion*.
 
         Raises:
             OtherChangelogError: the store was made from another changelog.
         """
+        if portion.records:
+            self._take(portion.records)
+        self.position = portion.next_offset
+
+    def _take(self, records: list[tuple[int, bytes, bytes | None]]) -> None:
         if self._expected is not None:
-            offset, own = self._expected
-            first = records[0]
-            if first.offset == offset and (first.key != OWN_KEY or first.value != own):
+            first, expected = records[0], self._expected
+            if first[0] == expected[0] and first[1:] != (OWN_KEY, expected[1]):
                 raise OtherChangelogError
             # Compacted away: then a later one tells by its incarnation.
             self._expected = None
-        self.partition.recover((record.offset, record.key, record.value) for record in records)
-        self.last = records[-1].offset
+        self.partition.recover(records)
+        self.last = records[-1][0]
         if self.unseen is not None:
-            self.unseen |= {record.key for record in records if record.offset > self.told and record.key != OWN_KEY}
+            self.unseen |= {key for offset, key, _ in records if offset > self.told and key != OWN_KEY}
             if len(self.unseen) > UNSEEN_MAX:
                 self.unseen = None
 
@@ -174,21 +167,13 @@ class _CatchUp:
         """
         return self._expected is not None
 
-    def restart(self) -> None:
-        """Forget the store, and ask to be read from the beginning."""
+    def restart(self) -> int:
+        """Forget the store; return where reading begins anew."""
         log.warning("local store is of another changelog; made again", extra={"partition": self.partition.number})
         self.partition.reset()
-        self._expected, self.last, self._restart = None, -1, True
+        self._expected, self.last, self.position = None, -1, self.earliest
         self.told, self.unseen = -1, set()  # what the read model has is of the other changelog, too
-
-    def must_restart(self) -> bool:
-        """Whether reading has to begin anew."""
-        return self._restart
-
-    def begin(self) -> int:
-        """Return where reading begins anew."""
-        self._restart = False
-        return self.earliest
+        return self.position
 
     def result(self) -> Recovered:
         return Recovered(self.last, self.unseen)

@@ -15,13 +15,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.meter import SILENT
 from streams.opening import Opening, close
 from streams.readmodel import NoReadModel
-from streams.recovery import FETCH_BYTES, FETCH_WAIT_MS, POLL_MS
 from streams.settings import KafkaSettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 KIBI = 1_024
+FETCH_BYTES, FETCH_WAIT_MS, POLL_MS = 4 << 20, 10, 200  # of aiokafka's consumer
 
 
 async def ours(told: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.partitioner import murmur2
 from aiokafka.protocol.api import Request
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
@@ -30,6 +31,7 @@ from aiokafka.protocol.transaction import (
 )
 from aiokafka.protocol.types import Array, Schema
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from faust.app import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.streams import Stream
@@ -214,6 +216,35 @@ ASKED: list[tuple[Request[Any], range, dict[str, Any]]] = [
             "topics": [{"topic": "out", "partitions": [{"partition": 1, "timestamp": -1}]}],
         },
     ),
+    (
+        FetchRequest(20, 1, 8_000, 1, [("log", [(1, 7, 1_000)])]),
+        range(11, 12),  # what every broker of 2.5 or newer is asked
+        {
+            "replica_id": -1,
+            "max_wait_time": 20,
+            "min_bytes": 1,
+            "max_bytes": 8_000,
+            "isolation_level": 1,
+            "session_id": 0,
+            "session_epoch": -1,
+            "topics": [
+                {
+                    "topic": "log",
+                    "partitions": [
+                        {
+                            "partition": 1,
+                            "current_leader_epoch": -1,
+                            "fetch_offset": 7,
+                            "log_start_offset": -1,
+                            "max_bytes": 1_000,
+                        }
+                    ],
+                }
+            ],
+            "forgotten_topics_data": [],
+            "rack_id": "",
+        },
+    ),
     (HeartbeatRequest("cx", 7, "m1"), range(2), {"group": "cx", "generation_id": 7, "member_id": "m1"}),
     (InitProducerIdRequest("t-0", 10_000), range(1), {"transactional_id": "t-0", "transaction_timeout_ms": 10_000}),
     (
@@ -262,6 +293,22 @@ def test_a_listener_is_asked_for_the_metadata_of_no_topic() -> None:
         (ProduceRequest, ["topics", "partitions"], ["partition", "error_code", "offset", "*"]),
         (OffsetRequest, ["topics"], ["topic", "partitions"]),
         (OffsetRequest, ["topics", "partitions"], ["partition", "error_code", "timestamp", "offset", "*"]),
+        (FetchRequest, ["topics"], ["topics", "partitions"]),  # the name is aiokafka's
+        (
+            FetchRequest,
+            ["topics", "partitions"],
+            [
+                "partition",
+                "error_code",
+                "highwater_offset",
+                "last_stable_offset",
+                "log_start_offset",
+                "aborted_transactions",
+                "preferred_read_replica",
+                "message_set",
+            ],
+        ),
+        (FetchRequest, ["topics", "partitions", "aborted_transactions"], ["producer_id", "first_offset"]),
         (AddPartitionsToTxnRequest, ["errors"], ["topic", "partition_errors"]),
         (AddPartitionsToTxnRequest, ["errors", "partition_errors"], ["partition", "error_code"]),
     ],
@@ -313,6 +360,19 @@ def test_a_batch_can_be_made_part_of_a_transaction() -> None:
     batch = bytes(builder.build())
     assert (batch[16], batch[22] & 0x10) == (2, 0x10), "magic, and the bit for a transaction"
     assert batch[43:57] == (5).to_bytes(8) + (3).to_bytes(2) + (7).to_bytes(4), "producer, epoch, first sequence"
+
+
+def test_a_batch_tells_what_recovery_has_to_know_of_it() -> None:
+    builder = DefaultRecordBatchBuilder(2, 3, 1, 5, 3, 7, 1_000)
+    builder.append(0, 1, b"key", b"value", [])
+    builder.append(1, 1, b"key", None, [])
+    data = bytes(builder.build())
+    found = MemoryRecords(data + data[:-1])
+    batch: Any = found.next_batch()
+    assert not found.has_next(), "one that is there in part is none"
+    assert (batch.base_offset, batch.next_offset, batch.producer_id) == (0, 2, 5)
+    assert (batch.is_transactional, batch.is_control_batch, batch.validate_crc()) == (True, False, True)
+    assert [(one.offset, one.key, one.value) for one in batch] == [(0, b"key", b"value"), (1, b"key", None)]
 
 
 def test_a_table_is_read_from_its_lane_and_changed_by_nobody() -> None:
