@@ -105,7 +105,7 @@ class ChangelogReader:
                 for number, code, _, offset, *_ in partitions:
                     if code:
                         self._client.force_metadata_update()
-                        raise for_code(code)(self._topic)
+                        raise _meant_by(code)
                     found[number] = offset
         if len(found) < len(numbers):
             raise LeaderNotAvailableError(self._topic)
@@ -142,6 +142,15 @@ class ChangelogReader:
         await asyncio.sleep(0)  # the requests go out before these parts are decoded
         return [Portion(part.number, part.records(), part.next_offset) for part in parts]
 
+    async def wait_for_kafka(self, error: KafkaError, pause_s: float | None = None) -> None:
+        """Let a moment go by after *error*, and say every ten seconds that Kafka is waited for."""
+        self._client.force_metadata_update()
+        now = time.monotonic()
+        if now - self._said >= SAY_AGAIN_S:
+            self._said = now
+            log.warning("Kafka is away, waiting", extra={"error": type(error).__name__, "detail": str(error)})
+        await asyncio.sleep(RETRY_PAUSE_S if pause_s is None else pause_s)
+
     def _fetch_all(self) -> None:
         """Ask every broker that has nothing to do for what it leads."""
         wanted = [number for number in self._positions if number not in self._fetched]
@@ -157,8 +166,7 @@ class ChangelogReader:
         except KafkaError as error:
             if not error.retriable:
                 raise
-            self._say(error)
-            await asyncio.sleep(RETRY_PAUSE_S)
+            await self.wait_for_kafka(error)
             return []
         finally:
             self._fetched -= asked.keys()
@@ -176,26 +184,17 @@ class ChangelogReader:
                 elif for_code(code) is OffsetOutOfRangeError:
                     lost.append(number)
                 else:
-                    error = for_code(code)(self._topic)
-        if isinstance(error, TopicAuthorizationFailedError):
-            raise error
+                    error = _meant_by(code)
         if error is not None:
-            self._say(error)
-            # Those that it gave are not held up by the others.
-            await asyncio.sleep(0 if parts else RETRY_PAUSE_S)
+            if not error.retriable:
+                raise error
+            # What it gave of others is not held up.
+            await self.wait_for_kafka(error, 0 if parts else None)
         if lost:
             # The log begins later by now, or ends earlier: what there is of it, is read.
             starts = await self.earliest(lost)
             parts += [_Part(number, asked[number], starts[number], (), ()) for number in lost]
         return parts
-
-    def _say(self, error: KafkaError) -> None:
-        """Ask where everything is by now, and log *error*, but not each time."""
-        self._client.force_metadata_update()
-        now = time.monotonic()
-        if now - self._said >= SAY_AGAIN_S:
-            self._said = now
-            log.warning("Kafka is away, waiting", extra={"error": type(error).__name__, "detail": str(error)})
 
     def _by_leader(self, numbers: Iterable[int]) -> dict[int, list[int]]:
         """Group *numbers* by the broker that leads them; those without a leader are left out, and asked for."""
@@ -249,6 +248,15 @@ class _Part(NamedTuple):
                 aborting.discard(batch.producer_id)  # its transaction ends here
             elif not (batch.is_transactional and batch.producer_id in aborting):
                 yield batch
+
+
+def _meant_by(code: int) -> KafkaError:
+    """Return what *code* of an answer means: something that passes, unless we may not read the topic.
+
+    A leader that has just changed answers with codes that aiokafka does not list as passing.
+    """
+    kind = for_code(code)
+    return kind() if kind is TopicAuthorizationFailedError else LeaderNotAvailableError(kind.__name__)
 
 
 def _first_offset(aborted: tuple[int, int]) -> int:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from aiokafka.errors import KafkaError
 
 from streams.changelog import ChangelogReader
 from streams.meter import SILENT
 from streams.partition import OWN_KEY, OtherChangelogError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from streams.changelog import Portion
     from streams.meter import Meter
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from streams.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 STUCK_AFTER_S: Final = 30.0
 PROGRESS_EVERY_S: Final = 5.0
@@ -63,8 +66,8 @@ async def recover(
     """
     reader = ChangelogReader(kafka, changelog)
     try:
-        await reader.start()
-        starts = await reader.earliest(partitions)
+        await _patiently(reader, reader.start)
+        starts = await _patiently(reader, lambda: reader.earliest(partitions))
         catching = {
             number: _CatchUp(partition, starts[number], ends[number], told.get(number, -1))
             for number, partition in partitions.items()
@@ -73,6 +76,17 @@ async def recover(
     finally:
         await reader.stop()
     return {number: one.result() for number, one in catching.items()}
+
+
+async def _patiently(reader: ChangelogReader, work: Callable[[], Awaitable[T]]) -> T:
+    """Do what may be done again for as long as Kafka is away: a restart of a broker is what brings rebalances about."""
+    while True:
+        try:
+            return await work()
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            await reader.wait_for_kafka(error)
 
 
 async def _read(reader: ChangelogReader, catching: Mapping[int, _CatchUp], meter: Meter) -> None:
