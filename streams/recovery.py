@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from aiokafka.errors import KafkaError
 
+from schemas.errors import CxError
 from streams.changelog import ChangelogReader
 from streams.meter import SILENT
 from streams.partition import OWN_KEY, OtherChangelogError
@@ -31,6 +32,10 @@ T = TypeVar("T")
 STUCK_AFTER_S: Final = 30.0
 PROGRESS_EVERY_S: Final = 5.0
 UNSEEN_MAX: Final = 10_000  # more keys that the read model lacks, and all of the partition is pushed again
+
+
+class BrokenOffError(CxError):
+    """Recovery was broken off, because its partitions are not wanted any more; their stores lack what was not read."""
 
 
 class Recovered(NamedTuple):
@@ -53,6 +58,7 @@ async def recover(
     ends: Mapping[int, int],
     *,
     meter: Meter = SILENT,
+    still_wanted: Callable[[], bool] = lambda: True,
 ) -> dict[int, Recovered]:
     """Bring *partitions* up to date, all at once.
 
@@ -63,22 +69,26 @@ async def recover(
         told: By number, the changelog offset up to which the read model was written, or -1.
         ends: By number, where the changelog ends, open transactions included.
         meter: Is told what remains.
+        still_wanted: Is asked several times a second.
+
+    Raises:
+        BrokenOffError: *still_wanted* said no.
     """
     reader = ChangelogReader(kafka, changelog)
     try:
-        await _patiently(reader, reader.start)
-        starts = await _patiently(reader, lambda: reader.earliest(partitions))
+        await _patiently(reader, reader.start, still_wanted)
+        starts = await _patiently(reader, lambda: reader.earliest(partitions), still_wanted)
         catching = {
             number: _CatchUp(partition, starts[number], ends[number], told.get(number, -1))
             for number, partition in partitions.items()
         }
-        await _read(reader, catching, meter)
+        await _read(reader, catching, meter, still_wanted)
     finally:
         await reader.stop()
     return {number: one.result() for number, one in catching.items()}
 
 
-async def _patiently(reader: ChangelogReader, work: Callable[[], Awaitable[T]]) -> T:
+async def _patiently(reader: ChangelogReader, work: Callable[[], Awaitable[T]], still_wanted: Callable[[], bool]) -> T:
     """Do what may be done again for as long as Kafka is away: a restart of a broker is what brings rebalances about."""
     while True:
         try:
@@ -87,9 +97,12 @@ async def _patiently(reader: ChangelogReader, work: Callable[[], Awaitable[T]]) 
             if not error.retriable:
                 raise
             await reader.wait_for_kafka(error)
+        _ask(still_wanted)
 
 
-async def _read(reader: ChangelogReader, catching: Mapping[int, _CatchUp], meter: Meter) -> None:
+async def _read(
+    reader: ChangelogReader, catching: Mapping[int, _CatchUp], meter: Meter, still_wanted: Callable[[], bool]
+) -> None:
     progress = _Progress(sum(one.remaining for one in catching.values()), meter)
     unfinished = dict(catching)
     for number, one in catching.items():
@@ -104,6 +117,7 @@ async def _read(reader: ChangelogReader, catching: Mapping[int, _CatchUp], meter
             del unfinished[number]
         if not unfinished:
             break
+        _ask(still_wanted)
         portions = await reader.read()
         for portion in portions:
             one = catching[portion.number]
@@ -112,8 +126,15 @@ async def _read(reader: ChangelogReader, catching: Mapping[int, _CatchUp], meter
             except OtherChangelogError:
                 reader.seek(portion.number, one.restart())
             await asyncio.sleep(0)  # each takes milliseconds, and the answer to the next fetch may be here
-        progress.report(sum(len(portion.records) for portion in portions), len(unfinished))
+        records = sum(len(portion.records) for portion in portions)
+        progress.report(records, sum(one.remaining for one in unfinished.values()), len(unfinished))
     progress.done()
+
+
+def _ask(still_wanted: Callable[[], bool]) -> None:
+    if not still_wanted():
+        message = "recovery was broken off"
+        raise BrokenOffError(message)
 
 
 class _CatchUp:
@@ -194,22 +215,25 @@ class _CatchUp:
 
 
 class _Progress:
-    """Says how far recovery is, and when it is stuck."""
+    """Says how far recovery is, and when it is stuck; both by offsets, of which some have no record to be seen."""
 
-    def __init__(self, records: int, meter: Meter) -> None:
+    def __init__(self, remaining: int, meter: Meter) -> None:
         self.meter = meter
         self.started = self.moved = self.said = time.monotonic()
-        self.records_max, self.records = records, 0
+        self.remaining = self.remaining_max = remaining
+        self.records = 0
 
-    def report(self, records: int, partitions: int) -> None:
+    def report(self, records: int, remaining: int, partitions: int) -> None:
         now = time.monotonic()
         self.records += records
-        if records:
+        if remaining != self.remaining:
             self.moved = now
+        self.remaining, self.remaining_max = remaining, max(remaining, self.remaining_max)
         if now - self.said < PROGRESS_EVERY_S:
             return
         self.said = now
-        facts = {"records": self.records, "records_max": self.records_max, "partitions": partitions}
+        done = self.remaining_max - remaining
+        facts = {"records": done, "records_max": self.remaining_max, "partitions": partitions}
         if now - self.moved > STUCK_AFTER_S:
             log.error("recovery is stuck", extra=facts)
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,9 +12,10 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from cx.state import NEVER
-from streams import changelog
+from streams import changelog, recovery
+from streams.meter import SILENT
 from streams.partition import FORMAT, OWN_KEY, Partition, PartitionRecord
-from streams.recovery import Recovered, recover
+from streams.recovery import BrokenOffError, Recovered, recover
 from streams.settings import KafkaSettings
 from streams.store import Stores
 from tests.streams.broker import Broker, batch
@@ -42,8 +45,17 @@ def partition(tmp_path: Path) -> Iterator[Partition]:
     stores.close()
 
 
-async def recovered(partition: Partition) -> Recovered:
-    return (await recover(KafkaSettings(), "log", {0: partition}, {}, {0: 3}))[0]
+async def recovered(
+    partition: Partition, *, end: int = 3, still_wanted: Callable[[], bool] = lambda: True
+) -> Recovered:
+    found = await recover(KafkaSettings(), "log", {0: partition}, {}, {0: end}, still_wanted=still_wanted)
+    return found[0]
+
+
+def wanted(times: int) -> Callable[[], bool]:
+    """Return who says so many times that a recovery is wanted."""
+    answers = deque([True] * times)
+    return lambda: bool(answers) and answers.popleft()
 
 
 async def test_a_kafka_that_is_away_when_recovery_begins_is_waited_for(broker: Broker, partition: Partition) -> None:
@@ -57,3 +69,34 @@ async def test_what_waiting_does_not_help_is_told_at_once(broker: Broker, partit
     with pytest.raises(TopicAuthorizationFailedError):
         await recovered(partition)
     assert not broker.is_open
+
+
+async def test_a_recovery_that_is_not_wanted_any_more_is_broken_off_while_kafka_is_away(
+    broker: Broker, partition: Partition
+) -> None:
+    broker.connecting += [KafkaConnectionError()] * 3
+    with pytest.raises(BrokenOffError):
+        await recovered(partition, still_wanted=wanted(1))
+    assert (len(broker.connecting), broker.is_open) == (1, False)
+
+
+async def test_a_recovery_that_is_not_wanted_any_more_is_broken_off_while_it_reads(
+    broker: Broker, partition: Partition
+) -> None:
+    with pytest.raises(BrokenOffError):
+        await recovered(partition, end=1_000, still_wanted=wanted(3))
+    assert (partition.encoded(b"lan"), partition.covered, broker.is_open) == (STATE, (1, OWN), False)
+
+
+def test_recovery_is_stuck_where_its_position_is_and_not_where_no_record_comes(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(recovery, "STUCK_AFTER_S", 0.0)
+    caplog.set_level(logging.INFO)
+    progress = recovery._Progress(100, SILENT)  # noqa: SLF001
+    for remaining in (90, 50, 50, 0):
+        progress.report(0, remaining, 1)
+    told = [(record.message, vars(record)["records"], vars(record)["records_max"]) for record in caplog.records]
+    stuck = "recovery is stuck"
+    assert told == [("recovering", 10, 100), ("recovering", 50, 100), (stuck, 50, 100), ("recovering", 100, 100)]
