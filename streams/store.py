@@ -126,7 +126,8 @@ class Store:
 
     def _open(self) -> None:
         try:
-            self._db = Rdict(str(self._path), self._options)
+            # By name: one that is there is else opened with the options it was made with, and a cache of its own.
+            self._db = Rdict(str(self._path), self._options, {"default": self._options})
             try:
                 found = self._db.get(_MARK)
                 self.mark = None if found is None else msgspec.msgpack.decode(found, type=Mark)

@@ -71,6 +71,12 @@ def folder(stores: Stores) -> Path:
     return stores.folder / "partition-0"
 
 
+def written_down(stores: Stores) -> str:
+    """Return what RocksDB wrote down of its options last."""
+    found = folder(stores).glob("OPTIONS-*")
+    return max(found, key=lambda path: int(path.name.removeprefix("OPTIONS-"))).read_text("utf-8")
+
+
 def filled(stores: Stores, writes: int = 60) -> Store:
     """Return an open store with values of some hundred kilobytes that are written out to its files."""
     store = stores.open(0, 1)
@@ -223,10 +229,10 @@ def test_damage_is_never_taken_for_a_value_that_is_missing_or_for_the_last_key(s
     shutil.copytree(folder(stores), tmp_path / "whole")
     met = set()
     for percent in (*range(5, 95, 10), *range(95, 100)):
-        shutil.rmtree(folder(stores))
-        shutil.copytree(tmp_path / "whole", folder(stores))
-        damage(next(folder(stores).glob("*.sst")), percent / 100)
-        store = stores.open(0, 1)
+        damaged = Stores(tmp_path / f"{percent}")  # with a cache that has none of it yet
+        shutil.copytree(tmp_path / "whole", folder(damaged))
+        damage(next(folder(damaged).glob("*.sst")), percent / 100)
+        store = damaged.open(0, 1)
         reads: dict[str, Callable[[Store], object]] = {
             "keys": lambda store: set(store) == keys,
             "values": lambda store: all(map(store.get, keys)),
@@ -238,6 +244,7 @@ def test_damage_is_never_taken_for_a_value_that_is_missing_or_for_the_last_key(s
             except StoreError:
                 met.add(name)
         store.close()
+        damaged.close()
     assert met == {"keys", "values", "deadlines"}
 
 
@@ -343,6 +350,20 @@ def test_stores_of_several_partitions_do_not_mix(stores: Stores) -> None:
     for number, store in enumerate(opened):
         write(store, number)
     assert [content(store)[2] for store in opened] == [0, 1, 2]
+    for store in opened:
+        store.close()
+
+
+def test_stores_that_were_there_before_share_cache_and_buffers_as_well(stores: Stores) -> None:
+    for number in (0, 1):
+        stores.open(number, 1).close()
+    opened = [stores.open(number, 2) for number in (0, 1)]
+    write(opened[0], 0, size=100_000)
+    opened[0]._db.flush()  # noqa: SLF001
+    assert content(opened[0])[0] == {0}
+    caches = [store._db.property_int_value("rocksdb.block-cache-usage") for store in opened]  # noqa: SLF001
+    assert caches[0] == caches[1], "what one has read counts for both"
+    assert f"write_buffer_size={module.BUFFER_BYTES // module.BUFFERS // 2}\n" in written_down(stores)
     for store in opened:
         store.close()
 
