@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiokafka.structs import TopicPartition
@@ -11,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from schemas.errors import CxError
 from streams.meter import Phase
 from streams.partition import CACHE_BYTES, Partition
-from streams.recovery import Recovered, recover
+from streams.recovery import BrokenOffError, Recovered, recover
 from streams.slot import Slot
 from streams.store import StoreError, Stores
 from streams.transactions import Transactions
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from streams.meter import Meter
     from streams.readmodel import ReadModel
-    from streams.recovery import Recovered
     from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Opening:
             self._meter.opening(Phase.STATE)
             for number in numbers:
                 partitions[number] = self._partition(number, len(numbers))
-            recovered = await self._recover(partitions, told, ends)
+            recovered = await self._recover(partitions, told, ends, still_wanted)
             foreign = await readmodel.take_over({number: one.known_by() for number, one in partitions.items()})
             _insist(still_wanted)
         except BaseException:
@@ -85,18 +85,33 @@ class Opening:
         return found, await transactions.ends(self._changelog, numbers)
 
     async def _recover(
-        self, partitions: Mapping[int, Partition], told: Mapping[int, int], ends: Mapping[int, int]
+        self,
+        partitions: Mapping[int, Partition],
+        told: Mapping[int, int],
+        ends: Mapping[int, int],
+        still_wanted: Callable[[], bool],
     ) -> dict[int, Recovered]:
-        kafka, meter = self._settings.kafka, self._meter
+        read = partial(
+            recover,
+            self._settings.kafka,
+            self._changelog,
+            partitions,
+            told,
+            ends,
+            meter=self._meter,
+            still_wanted=still_wanted,
+        )
         try:
-            return await recover(kafka, self._changelog, partitions, told, ends, meter=meter)
+            return await read()
+        except BrokenOffError:
+            raise OvertakenError from None
         except StoreError as error:
             # Damage may show only once the store is written to, at each start anew. Which one it is we are not told;
             # where it is the disk, the second attempt fails as well.
             log.warning("local stores are made again", extra={"partitions": len(partitions), "reason": str(error)})
             for partition in partitions.values():
                 partition.reset()
-            return await recover(kafka, self._changelog, partitions, told, ends, meter=meter)
+            return await read()
 
     async def transactions(self) -> Transactions:
         """Return the connection for transactions, made on first use."""
