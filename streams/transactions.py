@@ -68,8 +68,8 @@ _BUSY: Final = frozenset({14, 51})  # the coordinator is loading; the transactio
 _MOVED: Final = frozenset({15, 16})  # the coordinator is elsewhere
 _REPLACED: Final = frozenset({22, 25, 27, 82})  # illegal generation, unknown member, rebalance in progress, fenced
 _FENCED: Final = frozenset({47, 48, 49, 90})  # epoch, state or id of the transaction are not what they were
-# Broken sequences, and whatever a broker that starts, stops or moves a partition answers with.
-_PASSING: Final = frozenset({3, 5, 6, 7, 8, 13, 14, 15, 16, 19, 20, 41, 45, 46, 51, 52, 56, 59, 72, 74, 75, 120})
+# Broken sequences, open transactions, and whatever a broker that starts, stops or moves a partition answers with.
+_PASSING: Final = frozenset({3, 5, 6, 7, 8, 13, 14, 15, 16, 19, 20, 41, 45, 46, 51, 52, 56, 59, 72, 74, 75, 88, 120})
 _UNSTABLE: Final = 88
 _CONCURRENT: Final = 51
 _REBALANCING: Final = 27

@@ -375,6 +375,11 @@ async def test_committed_offsets_are_those_after_the_last_open_transaction(
     assert await writing.committed([SOURCE, other]) == {SOURCE: (7, "tag"), other: (-1, "")}
 
 
+def test_an_open_transaction_on_one_offset_and_a_broker_that_is_away_for_another_are_both_waited_for() -> None:
+    with pytest.raises(transactions._RetryError):  # noqa: SLF001
+        transactions._check({88, 7})  # noqa: SLF001
+
+
 async def test_to_give_up_is_tried_once(writing: Transactions, kafka: ScriptedKafka) -> None:
     kafka.script["EndTxn"].extend([47, KafkaConnectionError()])
     await writing.abort()
