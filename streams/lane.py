@@ -18,6 +18,7 @@ from streams.effects import Effects, TooLargeError
 from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
 from streams.meter import SILENT
 from streams.opening import Opening, OvertakenError, close
+from streams.partition import PartitionFormatError
 from streams.repair import Repair
 from streams.settings import EXIT_CONFIG
 from streams.store import StoreError
@@ -169,6 +170,10 @@ class Lane:
             log.warning("the group has given our partitions away", extra={"detail": str(error)})
             if not self._leaving:  # else the consumer found out before us, and is at it
                 self._rejoining = asyncio.create_task(self._rejoin(self.epoch))
+            return
+        if isinstance(error, PartitionFormatError):
+            log.critical("state is of another format", extra={"detail": str(error)})
+            _exit(EXIT_CONFIG)
             return
         if isinstance(error, StoreError):
             for slot in (*self._slots.values(), *self._leaving.values()):

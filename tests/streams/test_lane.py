@@ -15,8 +15,9 @@ from faust.types import TP
 from streams import lane as module
 from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane
 from streams.opening import OvertakenError
+from streams.partition import PartitionFormatError
 from streams.readmodel import NoReadModel
-from streams.settings import Settings
+from streams.settings import EXIT_CONFIG, Settings
 from streams.store import StoreError
 from streams.transactions import Member, ReplacedError
 
@@ -143,6 +144,13 @@ async def test_a_worker_whose_consumer_knew_first_that_it_was_replaced_waits_for
     writer.let.set()
     await asyncio.wait_for(revoked, PATIENCE_S)
     assert (told, lane._rejoining) == (["closed"], None)  # noqa: SLF001
+
+
+def test_a_partitions_record_of_another_format_ends_the_worker_as_state_of_another_format_does(
+    lane: Lane, told: list[str]
+) -> None:
+    lane.failed(PartitionFormatError("format 2"))
+    assert told == [f"exit {EXIT_CONFIG}"]
 
 
 @pytest.mark.parametrize(("error", "first"), [(StoreError("disk"), ["reset"]), (ZeroDivisionError(), [])])
