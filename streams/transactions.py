@@ -70,6 +70,7 @@ _REPLACED: Final = frozenset({22, 25, 27, 82})  # illegal generation, unknown me
 _FENCED: Final = frozenset({47, 48, 49, 90})  # epoch, state or id of the transaction are not what they were
 # Broken sequences, open transactions, and whatever a broker that starts, stops or moves a partition answers with.
 _PASSING: Final = frozenset({3, 5, 6, 7, 8, 13, 14, 15, 16, 19, 20, 41, 45, 46, 51, 52, 56, 59, 72, 74, 75, 88, 120})
+_UNKNOWN: Final = 3  # topic or partition
 _UNSTABLE: Final = 88
 _CONCURRENT: Final = 51
 _REBALANCING: Final = 27
@@ -164,8 +165,7 @@ class Transactions:
     async def _count(self, topic: str) -> int:
         found = self._client.cluster.partitions_for_topic(topic)
         if not found:
-            await self._client.add_topic(topic)
-            await self._client.force_metadata_update()
+            await self._look_up(topic)
             found = self._client.cluster.partitions_for_topic(topic)
         if not found:
             raise UnknownTopicOrPartitionError(topic)
@@ -472,16 +472,27 @@ class Transactions:
         for tp in tps:
             leader = self._client.cluster.leader_for_partition(tp)
             if leader is None or leader == _LEADERLESS:
-                await self._client.add_topic(tp.topic)
-                await self._client.force_metadata_update()
+                await self._look_up(tp.topic)
                 leader = self._client.cluster.leader_for_partition(tp)
-            if leader is None or leader == _LEADERLESS:
+            if leader is None:
+                message = f"{tp.topic}, partition {tp.partition}"
+                raise UnknownTopicOrPartitionError(message)
+            if leader == _LEADERLESS:
                 message = f"{tp.topic} has no leader for partition {tp.partition}"
                 raise KafkaConnectionError(message)
             found[leader].append(tp)
         return found
 
+    async def _look_up(self, topic: str) -> None:
+        """Ask Kafka where *topic* is."""
+        await self._client.add_topic(topic)
+        if not await self._client.force_metadata_update():
+            message = "no broker answers"
+            raise KafkaConnectionError(message)
+
     def _say_failed(self, message: str, error: BaseException) -> None:
+        if isinstance(error, UnknownTopicOrPartitionError):
+            message = "a topic does not exist, or may not be seen, waiting"
         self._say(message, error=type(error).__name__, detail=str(error))
 
     def _say(self, message: str, **facts: object) -> None:
@@ -554,4 +565,7 @@ def _code(answer: Any) -> set[int]:  # noqa: ANN401  # one of aiokafka's answers
 
 def _partition_codes(answer: Any) -> set[int]:  # noqa: ANN401
     # Where one partition is refused, the others are not attempted: that says nothing of them.
-    return {code for _, partitions in answer.errors for _, code in partitions} - {_NOT_ATTEMPTED}
+    found = {code: topic for topic, partitions in answer.errors for _, code in partitions if code != _NOT_ATTEMPTED}
+    if found.keys() - {_NONE} == {_UNKNOWN}:
+        raise UnknownTopicOrPartitionError(found[_UNKNOWN])
+    return set(found)

@@ -24,6 +24,7 @@ from tests.integration.rig import PATIENCE_S, Rig, until
 
 SHORTLY_S = 0.3
 PAUSE_S = 3.0
+MISSING = "a topic does not exist, or may not be seen, waiting"
 
 
 @pytest.fixture
@@ -352,18 +353,23 @@ async def test_a_topic_that_is_not_there_yet_is_waited_for(rig: Rig, caplog: pyt
     late = f"{rig.prefix}.late"
     both = [*records(rig, "patient"), Record(late, 1, b"lan", b"patient")]
     task = asyncio.create_task(transactions.commit(both, {rig.tp(): 1}, NOBODY))
-    await until(lambda: task.done() or "transaction is made again" in caplog.messages)
+    await until(lambda: task.done() or caplog.records)
     assert not task.done()
+    assert caplog.messages[0] == MISSING
+    assert late in vars(caplog.records[0])["detail"]
     await rig.make_topics(late)
     await asyncio.wait_for(task, PATIENCE_S)
     assert (await rig.values(rig.out), await rig.values(late)) == ([b"patient"], [b"patient"])
 
 
-async def test_how_many_partitions_a_topic_has_is_asked_for_when_it_is_needed(rig: Rig) -> None:
+async def test_how_many_partitions_a_topic_has_is_asked_for_when_it_is_needed(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "streams.transactions")
     transactions = await rig.transactions()
     late = f"{rig.prefix}.late"
     asked = asyncio.create_task(transactions.partition_for(late, b"lan"))
-    await asyncio.wait({asked}, timeout=SHORTLY_S)
+    await until(lambda: asked.done() or MISSING in caplog.messages)
     assert not asked.done()
     await rig.make_topics(late)
     assert await asyncio.wait_for(asked, PATIENCE_S) == partition_of(b"lan", 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
 from types import SimpleNamespace
 from typing import Any, Final
@@ -25,6 +26,8 @@ class ScriptedKafka:
         looked_up: Whose coordinators were asked for.
         committed: Offsets and metadata of the transactions that were committed.
         batches: As they were taken.
+        missing: Topics that there are not.
+        answers: Whether anybody tells where topics are.
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,8 @@ class ScriptedKafka:
         self.looked_up: list[str] = []
         self.committed: dict[TopicPartition, tuple[int, str | None]] = {}
         self.batches: list[tuple[TopicPartition, bytes]] = []
+        self.missing: set[str] = set()
+        self.answers = True
         self.cluster = self
         self._pending: dict[TopicPartition, tuple[int, str | None]] = {}
         self._epoch = -1
@@ -50,15 +55,24 @@ class ScriptedKafka:
     async def set_topics(self, topics: list[str]) -> None:
         """Know all topics already."""
 
-    def force_metadata_update(self) -> None:
-        """Know everything already."""
+    def force_metadata_update(self) -> asyncio.Future[bool]:
+        """Know everything already, unless nobody answers."""
+        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        told.set_result(self.answers)
+        return told
+
+    async def add_topic(self, _: str) -> None:
+        """Know all topics already."""
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return None if topic in self.missing else {0, 1}
 
     async def coordinator_lookup(self, _: int, key: str) -> int:
         self.looked_up.append(key)
         return 1
 
-    def leader_for_partition(self, _: TopicPartition) -> int:
-        return 1
+    def leader_for_partition(self, tp: TopicPartition) -> int | None:
+        return None if tp.topic in self.missing else 1
 
     async def send(self, _: int, request: Any, *, group: object = None) -> Any:
         """Answer *request*, as the script has it or as a broker does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, RequestTimedOutError
@@ -29,6 +30,7 @@ from tests.streams.scripted import FIRST_OFFSET, ScriptedKafka
 MEMBER = Member("m1", 7)
 SOURCE = TopicPartition("in", 0)
 INT32_MAX = (1 << 31) - 1
+PATIENCE_S = 10.0
 
 BEFORE_THE_END = ["AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "Produce"]
 AGAIN = ["Heartbeat", "InitProducerId"]
@@ -436,6 +438,50 @@ async def test_a_batch_names_its_producer_and_belongs_to_a_transaction(
     assert (batch.is_transactional, batch.producer_id, batch.producer_epoch) == (True, 5, 0)
     (only,) = batch
     assert (only.key, only.value, list(only.headers)) == (None, None, [("name", b"header")])
+
+
+# Topics that are not there
+
+ASKS: list[Callable[[Transactions], Awaitable[object]]] = [
+    lambda transactions: transactions.partition_for("typo", b"lan"),
+    lambda transactions: transactions.ends("typo", [0]),
+]
+
+
+async def first_said(caplog: pytest.LogCaptureFixture, waiting: Awaitable[object]) -> tuple[str, str]:
+    """Return what is said first, and in detail, of what has to be waited for."""
+    task = asyncio.ensure_future(waiting)
+    async with asyncio.timeout(PATIENCE_S):
+        while not caplog.records:  # noqa: ASYNC110  # a log has no event
+            await asyncio.sleep(0)
+    assert not task.done()
+    task.cancel()
+    return caplog.messages[0], vars(caplog.records[0])["detail"]
+
+
+@pytest.mark.parametrize("ask", ASKS)
+async def test_a_topic_that_is_not_there_is_waited_for_and_told_by_its_name(
+    writing: Transactions,
+    kafka: ScriptedKafka,
+    caplog: pytest.LogCaptureFixture,
+    ask: Callable[[Transactions], Awaitable[object]],
+) -> None:
+    kafka.missing = {"typo"}
+    message, detail = await first_said(caplog, ask(writing))
+    assert message == "a topic does not exist, or may not be seen, waiting"
+    assert "typo" in detail
+
+
+@pytest.mark.parametrize("ask", ASKS)
+async def test_where_nobody_answers_no_topic_is_said_to_be_missing(
+    writing: Transactions,
+    kafka: ScriptedKafka,
+    caplog: pytest.LogCaptureFixture,
+    ask: Callable[[Transactions], Awaitable[object]],
+) -> None:
+    kafka.missing, kafka.answers = {"typo"}, False
+    message, _ = await first_said(caplog, ask(writing))
+    assert message == "Kafka is away, waiting"
 
 
 # Where keys go
