@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from schemas.errors import CxError
 from streams.meter import Phase
-from streams.partition import CACHE_BYTES, Partition
+from streams.partition import CACHE_BYTES, INDEXED_MAX, Partition
 from streams.recovery import BrokenOffError, Recovered, recover
 from streams.slot import Slot
 from streams.store import StoreError, Stores
@@ -141,7 +141,11 @@ class Opening:
         if self._stores is None:
             self._stores = Stores(self._settings.data / "worker" / self._settings.app / self._lane)
         return Partition(
-            number, self._settings.partitions, self._stores.open(number, owned), cache_bytes=CACHE_BYTES // owned
+            number,
+            self._settings.partitions,
+            self._stores.open(number, owned),
+            cache_bytes=CACHE_BYTES // owned,
+            indexed_max=INDEXED_MAX // owned,
         )
 
 

@@ -20,7 +20,7 @@ OWN_KEY: Final = b"\x00partition"
 FORMAT: Final = 1
 CACHE_BYTES: Final = 256 << 20  # of a process, shared by its partitions
 WEIGHT_UNKNOWN: Final = 1_024
-INDEXED_MAX: Final = 20_000
+INDEXED_MAX: Final = 240_000  # keys of a process, shared by its partitions; some 130 bytes each
 
 
 class PartitionFormatError(CxError):
@@ -92,8 +92,15 @@ class Partition:
     Every encoded value begins with its next deadline in 8 bytes, which is all that this module knows of it.
     """
 
-    def __init__(self, number: int, partitions: int, store: Store, cache_bytes: int = CACHE_BYTES) -> None:
-        """Stand on *store*, which holds partition *number* of *partitions*."""
+    def __init__(
+        self,
+        number: int,
+        partitions: int,
+        store: Store,
+        cache_bytes: int = CACHE_BYTES,
+        indexed_max: int = INDEXED_MAX,
+    ) -> None:
+        """Stand on *store*, which holds partition *number* of *partitions*; the last two are its share of a process."""
         self.number = number
         self.partitions = partitions
         self.tick = 0
@@ -107,6 +114,7 @@ class Partition:
         # Under which deadline the store knows a key, as far as we remember. Where we do not, an entry stays behind
         # that is found out when its time comes.
         self._indexed: dict[bytes, int] = {}
+        self._indexed_max = indexed_max
         if store.mark is not None:
             self._take_own(store.mark.own)
 
@@ -235,7 +243,7 @@ class Partition:
         self._store.write(values, moved, mark)
 
     def _note(self, key: bytes, deadline: int) -> None:
-        if len(self._indexed) >= INDEXED_MAX:
+        if len(self._indexed) >= self._indexed_max:
             self._indexed.clear()
         self._indexed[key] = deadline
 

@@ -132,6 +132,19 @@ async def test_partitions_that_were_taken_away_during_recovery_are_closed_again(
     assert closed == [0, 1]
 
 
+async def test_partitions_share_what_a_worker_remembers_of_deadlines(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "recover", failing(0))
+    monkeypatch.setattr(module, "INDEXED_MAX", 6)
+    slots, _ = await opening.open([0, 1], NoReadModel())
+    for slot in slots.values():
+        for key in (b"mai", b"an", b"ha", b"vy", b"my"):
+            slot.partition.committed({key: VALUE}, None, 1)
+    assert [len(slot.partition._indexed) for slot in slots.values()] == [3, 3]  # noqa: SLF001
+    module.close(slot.partition for slot in slots.values())
+
+
 async def test_a_store_that_fails_while_it_is_opened_is_made_again_at_once(
     opening: Opening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
