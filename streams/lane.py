@@ -17,8 +17,9 @@ from schemas.errors import CxError
 from streams.effects import Effects, TooLargeError
 from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
 from streams.meter import SILENT
-from streams.opening import Opening, OvertakenError, close
+from streams.opening import Opening, close
 from streams.partition import PartitionFormatError
+from streams.recovery import BrokenOffError
 from streams.repair import Repair
 from streams.settings import EXIT_CONFIG
 from streams.store import StoreError
@@ -138,7 +139,7 @@ class Lane:
             if numbers:
                 try:
                     slots, committed = await self._opening.open(numbers, self._readmodel, still_wanted)
-                except OvertakenError:
+                except BrokenOffError:
                     self._meter.assigned(0)  # what was told of numbers that may go elsewhere
                     return False
             for slot in slots.values():

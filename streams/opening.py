@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiokafka.structs import TopicPartition
 
-from schemas.errors import CxError
 from streams.meter import Phase
 from streams.partition import CACHE_BYTES, INDEXED_MAX, Partition
 from streams.recovery import BrokenOffError, Recovered, recover
@@ -30,10 +29,6 @@ T = TypeVar("T")
 LOOK_S: Final = 0.2
 
 
-class OvertakenError(CxError):
-    """Partition numbers were taken away again before they were open."""
-
-
 class Opening:
     """Opens partition numbers of one lane; keeps the connection for transactions and the folder of local stores."""
 
@@ -50,7 +45,7 @@ class Opening:
         """Fence whoever had *numbers* before and recover their state; return slots and committed offsets.
 
         Raises:
-            OvertakenError: they are not *still_wanted*.
+            BrokenOffError: they are not *still_wanted*.
         """
         partitions: dict[int, Partition] = {}
         try:
@@ -103,8 +98,6 @@ class Opening:
         )
         try:
             return await read()
-        except BrokenOffError:
-            raise OvertakenError from None
         except StoreError as error:
             # Damage may show only once the store is written to, at each start anew. Which one it is we are not told;
             # where it is the disk, the second attempt fails as well.
@@ -163,7 +156,8 @@ async def _unless_overtaken(work: Awaitable[T], still_wanted: Callable[[], bool]
 
 def _insist(still_wanted: Callable[[], bool]) -> None:
     if not still_wanted():
-        raise OvertakenError
+        message = "the partitions were taken away"
+        raise BrokenOffError(message)
 
 
 def close(partitions: Iterable[Partition]) -> None:

@@ -14,9 +14,9 @@ from faust.types import TP
 
 from streams import lane as module
 from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane
-from streams.opening import OvertakenError
 from streams.partition import PartitionFormatError
 from streams.readmodel import NoReadModel
+from streams.recovery import BrokenOffError
 from streams.settings import EXIT_CONFIG, Settings
 from streams.store import StoreError
 from streams.transactions import Member, ReplacedError
@@ -168,7 +168,7 @@ async def test_partitions_that_are_taken_away_while_they_are_opened_are_left_alo
         assert still_wanted()
         await lane.revoke()
         assert not still_wanted()
-        raise OvertakenError
+        raise BrokenOffError
 
     monkeypatch.setattr(lane._opening, "open", open_until_revoked)  # noqa: SLF001
     assert not await lane.assign([TP("in", 0), TP("clock", 0)], MEMBER, lane.epoch)

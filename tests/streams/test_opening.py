@@ -13,10 +13,10 @@ from aiokafka.structs import TopicPartition
 from cx.state import NEVER
 from streams import opening as module
 from streams.meter import SILENT, Phase, Silent
-from streams.opening import Opening, OvertakenError
+from streams.opening import Opening
 from streams.partition import Partition
 from streams.readmodel import NoReadModel
-from streams.recovery import Recovered
+from streams.recovery import BrokenOffError, Recovered
 from streams.settings import Settings
 from streams.store import StoreError
 from streams.transactions import RefusedError
@@ -115,7 +115,7 @@ async def test_partitions_that_are_taken_away_while_kafka_makes_us_wait_are_not_
     opened = asyncio.create_task(opening.open([0], NoReadModel(), lambda: wanted[0]))
     await asyncio.wait_for(kafka.asked.wait(), PATIENCE_S)
     wanted[0] = False
-    with pytest.raises(OvertakenError):
+    with pytest.raises(BrokenOffError):
         await asyncio.wait_for(opened, PATIENCE_S)
     assert kafka.given_up
     assert told.phases == [Phase.FENCING, Phase.OFFSETS, None]
@@ -127,7 +127,7 @@ async def test_partitions_that_were_taken_away_during_recovery_are_closed_again(
     monkeypatch.setattr(module, "recover", failing(0))
     monkeypatch.setattr(module, "close", lambda partitions: closed.extend(one.number for one in partitions))
     closed: list[int] = []
-    with pytest.raises(OvertakenError):
+    with pytest.raises(BrokenOffError):
         await opening.open([0, 1], NoReadModel(), lambda: False)
     assert closed == [0, 1]
 
