@@ -30,7 +30,7 @@ _SAID = re.compile(r"^(?:cx: |\d{4}-\d\d-\d\d \S+ CRITICAL \S+ )(.*)$")
 _UNCAUGHT = re.compile(r"^((?:[\w.]+(?:Error|Exception))\b.*)$")
 # What a line begins with, a fact that must be there and not 0, and what it means to a person; the first that fits.
 _WORDS: Final = (
-    ("recovering ", "records_max", "reading its state back: {records} of {records_max} records"),
+    ("recovering ", "records_max", "reading its state back: {records} of {records_max} offsets"),
     ("recovered ", "records", "state is back: {records} records"),
     ("partitions opened", "partitions", "ready: {partitions} partitions"),
     ("partitions opened", "", "waits for partitions"),

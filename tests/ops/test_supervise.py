@@ -71,7 +71,7 @@ def worker(tmp_path: Path) -> Worker:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("recovering records=1200 records_max=5000 partitions=3", ["reading its state back: 1,200 of 5,000 records"]),
+        ("recovering records=1200 records_max=5000 partitions=3", ["reading its state back: 1,200 of 5,000 offsets"]),
         ("recovered records=5000 seconds=1.25", ["state is back: 5,000 records"]),
         ("recovered records=0 seconds=0.01", []),
         ("partitions opened partitions=12 seconds=0.4", ["ready: 12 partitions"]),
