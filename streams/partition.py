@@ -195,6 +195,10 @@ class Partition:
                 values[key] = value
         self._keep(values, mark)
 
+    def fill(self, *, on: bool) -> None:
+        """Say that much of the changelog is about to come, or that this is over."""
+        self._store.fill(on=on)
+
     def reset(self) -> None:
         """Forget everything: the store turned out to belong to another changelog."""
         self._store.empty()

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 STUCK_AFTER_S: Final = 30.0
 PROGRESS_EVERY_S: Final = 5.0
+MANY: Final = 50_000  # offsets of a partition; as many take longer to read than to have the store prepared for them
 UNSEEN_MAX: Final = 10_000  # more keys that the read model lacks, and all of the partition is pushed again
 
 
@@ -114,7 +115,7 @@ async def _read(
         meter.recovering({number: one.remaining for number, one in unfinished.items()})
         for number in [number for number, one in unfinished.items() if not one.remaining]:
             reader.finish(number)
-            del unfinished[number]
+            unfinished.pop(number).finish()
         if not unfinished:
             break
         _ask(still_wanted)
@@ -147,6 +148,8 @@ class _CatchUp:
         self.unseen: set[bytes] | None = set()
         self._expected: tuple[int, bytes] | None = None  # the own record that the store knows the changelog by
         self.position = self._start()
+        self._filling = False
+        self._prepare()
 
     @property
     def remaining(self) -> int:
@@ -208,7 +211,18 @@ class _CatchUp:
         self.partition.reset()
         self._expected, self.last, self.position = None, -1, self.earliest
         self.told, self.unseen = -1, set()  # what the read model has is of the other changelog, too
+        self._prepare()
         return self.position
+
+    def finish(self) -> None:
+        """Have the store as it is at work."""
+        if self._filling:
+            self.partition.fill(on=False)
+
+    def _prepare(self) -> None:
+        self._filling = self.remaining >= MANY
+        if self._filling:
+            self.partition.fill(on=True)
 
     def result(self) -> Recovered:
         return Recovered(self.last, self.unseen)

@@ -88,6 +88,28 @@ async def test_a_recovery_that_is_not_wanted_any_more_is_broken_off_while_it_rea
     assert (partition.encoded(b"lan"), partition.covered, broker.is_open) == (STATE, (1, OWN), False)
 
 
+@pytest.mark.parametrize(("many", "told"), [(3, [True, False]), (4, [])])
+async def test_a_store_is_prepared_for_many_records_and_only_for_many(
+    broker: Broker, partition: Partition, monkeypatch: pytest.MonkeyPatch, many: int, told: list[bool]
+) -> None:
+    filling: list[bool] = []
+    monkeypatch.setattr(recovery, "MANY", many)
+    monkeypatch.setattr(partition, "fill", lambda *, on: filling.append(on))
+    await recovered(partition)
+    assert (filling, broker.is_open) == (told, False)
+
+
+async def test_a_store_that_is_made_again_is_prepared_anew(
+    broker: Broker, partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition.committed({b"foreign": STATE}, partition.own_record("other", 1), 1)
+    filling: list[bool] = []
+    monkeypatch.setattr(recovery, "MANY", 3)
+    monkeypatch.setattr(partition, "fill", lambda *, on: filling.append(on))
+    await recovered(partition)
+    assert (filling, broker.is_open) == ([True, False], False)
+
+
 def test_recovery_is_stuck_where_its_position_is_and_not_where_no_record_comes(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -256,6 +256,25 @@ def test_a_store_can_be_emptied(store: Store) -> None:
     assert content(store)[0] == {1}
 
 
+def test_while_a_store_is_filled_and_no_longer_old_values_are_left_where_they_are(stores: Stores) -> None:
+    def collects() -> bool:
+        return "enable_blob_garbage_collection=true" in written_down(stores)
+
+    store = stores.open(0, 1)
+    store.fill(on=True)
+    assert not collects()
+    store.fill(on=False)
+    assert collects()
+    store.fill(on=True)
+    store.empty()
+    assert collects()
+    store.fill(on=True)
+    store.close()
+    store = stores.open(0, 1)
+    assert collects(), "whoever was broken off while filling leaves nothing of it"
+    store.close()
+
+
 @pytest.mark.parametrize("away_s", [LIFE_S + 60, -3_600], ids=["away for too long", "from the future"])
 def test_a_store_whose_age_cannot_be_trusted_is_made_again(
     stores: Stores, monkeypatch: pytest.MonkeyPatch, away_s: float
