@@ -47,7 +47,8 @@ bench: $(if $(UNKNOWN),,$(VENV_BENCH)/project.stamp) ## run the benchmarks, or o
 ifneq ($(UNKNOWN),)
 	@echo 'No benchmark is called $(UNKNOWN); there are: $(BENCHES).' >&2; exit 2
 else
-	@set -e; for name in $(or $(ONLY),$(BENCHES)); do $(VENV_BENCH)/bin/python -m bench.$$name; done
+	@failed=; for name in $(or $(ONLY),$(BENCHES)); do $(VENV_BENCH)/bin/python -m bench.$$name || failed="$$failed $$name"; done; \
+	test -z "$$failed" || { echo "Failed, or short of a target:$$failed" >&2; exit 1; }
 endif
 
 faults: setup ## break Kafka, Redis and workers on purpose, and count every event; half an hour

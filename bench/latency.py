@@ -16,7 +16,7 @@ from bench.harness.contestants import Contestant, everyone
 from bench.harness.figures import Spread, Target, spread, verdict
 from bench.harness.page import table, target_table
 from bench.harness.schedule import Phase, plan
-from bench.harness.stand import Stand, facts, finish, say, stand
+from bench.harness.stand import Stand, conduct, facts, finish, say, stand
 from bench.harness.workload import events, expect
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ PEER = "kafka_streams"
 Hearings = dict[str, list[Hearing]]
 
 
-def main() -> None:
-    """Measure, print a table and last the line of JSON; write the docs where the measurement is a full one."""
+def main() -> bool:
+    """Measure, print a table and last the line of JSON, write the docs if it is a full one; return whether it is ok."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=MEASURED_S, help="measured at each rate")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -50,7 +50,7 @@ def main() -> None:
     # Without a Java there is nobody to be compared with, and nobody's fault.
     optional = frozenset(f"p99_to_{PEER}_at_{rate}" for rate in BOUNDS_MS)
     ok = verdict(targets, optional=optional) and not figures["faults"]
-    finish("latency", describe(contestants, hearings, figures, targets), figures, targets, chart, ok=ok)
+    return finish("latency", describe(contestants, hearings, figures, targets), figures, targets, chart, ok=ok)
 
 
 async def _rounds(contestants: Sequence[Contestant], ground: Stand, phases: Sequence[Phase], rounds: int) -> Hearings:
@@ -154,4 +154,4 @@ def chart_groups(contestants: Sequence[Contestant], hearings: Hearings) -> list[
 
 
 if __name__ == "__main__":
-    main()
+    conduct("latency", main)

@@ -20,7 +20,7 @@ from bench.harness.contestants import everyone
 from bench.harness.figures import Spread, Target, spread, verdict
 from bench.harness.outage import act
 from bench.harness.page import table, target_table
-from bench.harness.stand import PARTITIONS, Stand, facts, finish, say, stand
+from bench.harness.stand import PARTITIONS, Stand, conduct, facts, finish, say, stand
 from ops.embedded.process import Child
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Reading(NamedTuple):
 Readings = dict[tuple[int, str], list[Reading]]
 
 
-def main() -> None:
-    """Measure, print tables and last the line of JSON; write the docs where the measurement is a full one."""
+def main() -> bool:
+    """Measure, print tables and last the line of JSON, write the docs if it is a full one; return whether it is ok."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=CUSTOMERS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -66,7 +66,7 @@ def main() -> None:
     figures |= facts(full=full, load_before=load_before, customers=options.customers, rate=RATE)
     chart = bars("Changelog records read back a second", "/s", chart_groups(readings))
     ok = verdict(targets) and not account.faults
-    finish("recovery", describe(readings, account, figures, targets), figures, targets, chart, ok=ok)
+    return finish("recovery", describe(readings, account, figures, targets), figures, targets, chart, ok=ok)
 
 
 async def _read(ground: Stand, customers: int, rounds: int) -> Readings:
@@ -192,4 +192,4 @@ def chart_groups(readings: Readings) -> list[Group]:
 
 
 if __name__ == "__main__":
-    main()
+    conduct("recovery", main)

@@ -21,7 +21,7 @@ from bench.harness.lives import END, EVENTS_A_MONTH, LIVES, POLICY, Folding, Liv
 from bench.harness.memory import growth
 from bench.harness.occupancy import MOMENTS, Occupancy, occupancy, told_by
 from bench.harness.page import table, target_table
-from bench.harness.stand import Stand, facts, finish, say, stand
+from bench.harness.stand import Stand, conduct, facts, finish, say, stand
 from schemas.topics import CUSTOMER_PARTITIONS
 from streams.effects import DECODED_FACTOR
 from streams.partition import CACHE_BYTES
@@ -49,8 +49,8 @@ MIB = 1 << 20
 WIDTH = 118
 
 
-def main() -> None:
-    """Measure, print tables and last the line of JSON; write the docs where the measurement is a full one."""
+def main() -> bool:
+    """Measure, print tables and last the line of JSON, write the docs if it is a full one; return whether it is ok."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=CUSTOMERS)
     parser.add_argument("--soak-seconds", type=float, default=SOAK_S)
@@ -69,7 +69,9 @@ def main() -> None:
     full = options.customers >= CUSTOMERS and options.soak_seconds >= SOAK_S
     figures |= facts(full=full, load_before=load_before, customers=options.customers)
     chart = bars("Resident memory of a worker that holds all customers", "MiB", chart_groups(few, many))
-    finish("size", describe(footprints, few, many, figures, targets), figures, targets, chart, ok=verdict(targets))
+    return finish(
+        "size", describe(footprints, few, many, figures, targets), figures, targets, chart, ok=verdict(targets)
+    )
 
 
 def live(count: int) -> tuple[Lives, CustomerFold, dict[str, list[State]]]:
@@ -208,4 +210,4 @@ def chart_groups(few: Occupancy, many: Occupancy) -> list[Group]:
 
 
 if __name__ == "__main__":
-    main()
+    conduct("size", main)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import traceback
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from bench.harness import machine
 from bench.harness.cluster import Cluster
@@ -16,7 +17,7 @@ from bench.harness.page import publish
 from ops.embedded.stack import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from bench.harness.figures import Target
 
@@ -55,13 +56,29 @@ def facts(*, full: bool, load_before: float, **options: object) -> dict[str, Any
 
 def finish(
     name: str, section: str, figures: Mapping[str, Any], targets: Sequence[Target], chart: str, *, ok: bool
-) -> None:
-    """Print a benchmark's section and its line of JSON; write both, and the chart, into the docs if it is no trial."""
+) -> bool:
+    """Print a benchmark's section and its line of JSON; write both, and the chart, into the docs if it is no trial.
+
+    Returns:
+        *ok*, for `conduct`.
+    """
     line = closing_line(name, figures, targets, ok=ok)
     if not figures["trial"]:
         publish(name, section, line, chart)
     print(section)
     print(line)
+    return ok
+
+
+def conduct(name: str, main: Callable[[], bool]) -> NoReturn:
+    """Run a benchmark's *main* and exit: with 0 if it is ok, with 1 if not, the last line being JSON in any case."""
+    try:
+        ok = main()
+    except Exception as error:  # noqa: BLE001  # whatever it was, whoever reads the last line is told
+        traceback.print_exc()
+        ok = False
+        print(closing_line(name, {"error": f"{type(error).__name__}: {error}"}, (), ok=ok))
+    sys.exit(0 if ok else 1)
 
 
 def say(line: str) -> None:

@@ -1,5 +1,6 @@
 """From runs to figures, targets and a page."""
 
+import json
 import os
 from dataclasses import replace
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import pytest
 
 from bench import lane, latency
-from bench.harness import machine
+from bench.harness import machine, stand
 from bench.harness.answers import SHARES, Heard, Hearing
 from bench.harness.contest import Run
 from bench.harness.contestants import Contestant
 from bench.harness.figures import verdict
 from bench.harness.observer import Pace
+from bench.harness.page import DOCS
 
 OURS = Contestant("ours", "ours", "exactly-once", "disk", ("x",))
 STREAMS = Contestant("kafka_streams", "Streams", "exactly-once", "disk", ("x",), earlier_per_second=100)
@@ -51,6 +53,8 @@ def test_ours_is_held_against_the_bare_loop_that_keeps_its_state_alike() -> None
 
     assert (figures["ours_per_second"], figures["spread"]["ours"]) == (80, [79, 200])
     assert (figures["ratio_to_bare"], in_memory["ratio_to_bare"]) == (0.8, 0.08)
+    assert (figures["ratio_to_bare_is_to"], figures["ratio_to_bare_loop_store"]) == ("bare_loop_store", 0.8)
+    assert (in_memory["ratio_to_bare_is_to"], figures["ratio_to_bare_loop"]) == ("bare_loop", 0.08)
     assert figures["cpu_us_per_event"]["ours"] == 10.0
     assert verdict(targets, optional=lane.OPTIONAL)
 
@@ -61,6 +65,44 @@ def test_without_java_there_is_no_figure_and_no_fault_of_ours() -> None:
     assert figures["kafka_streams_per_second"] is figures["ratio_to_kafka_streams"] is None
     assert figures["absent"] == {"kafka_streams": "no Java"}
     assert verdict(targets, optional=lane.OPTIONAL)
+
+
+def test_what_was_not_run_is_null_and_not_left_out() -> None:
+    figures, _ = lane.summarise((OURS,), {"ours": ran(80)})
+
+    names = ("ours", "plain_faust", "quix", "bytewax", "bare_loop", "kafka_streams")
+    assert [figures[f"{name}_per_second"] for name in names] == [80, None, None, None, None, None]
+    assert [figures[name] for name in lane.TARGETS] == [None] * 4
+
+
+def test_the_page_says_what_has_to_be_known_of_the_figures_that_are_in_the_docs() -> None:
+    figures = json.loads((DOCS / "benchmarks/lane.json").read_text("utf-8"))
+    page = (DOCS / "benchmarks.md").read_text("utf-8")
+    remarks = lane.remarks(figures)
+
+    assert len(remarks) == 3
+    assert all(remark in page for remark in remarks)
+
+
+def test_a_benchmark_that_fails_tells_so_in_its_last_line_and_its_exit_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails() -> bool:
+        message = "no Kafka"
+        raise OSError(message)
+
+    codes = []
+    for main in (fails, lambda: False, lambda: True):
+        with pytest.raises(SystemExit) as ended:
+            stand.conduct("lane", main)
+        codes.append(ended.value.code)
+    said = capsys.readouterr()
+
+    assert codes == [1, 1, 0]
+    assert [json.loads(line) for line in said.out.splitlines()] == [
+        {"benchmark": "lane", "ok": False, "error": "OSError: no Kafka", "targets": {}}
+    ]
+    assert "Traceback" in said.err
 
 
 def test_a_run_that_went_wrong_counts_nowhere_and_is_told() -> None:

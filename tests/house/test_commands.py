@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,19 @@ def test_the_shell_cannot_send_packages_elsewhere() -> None:
     assert "PIP_USER=0" in shown
     assert "PIP_TARGET=" in shown
     assert not any(line.startswith(("PYTHONPATH=", "VIRTUAL_ENV=")) for line in shown)
+
+
+def test_all_benchmarks_run_also_after_one_that_fails_and_the_end_tells(tmp_path: Path) -> None:
+    python = tmp_path / "bin/python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} "$@"\necho "$2"\n[ "$2" != bench.latency ]\n')
+    python.chmod(0o755)
+    for name in ("packages", "project"):
+        (tmp_path / f"{name}.stamp").write_text(f"{ROOT}\n")
+
+    ran = make("bench", f"VENV_BENCH={tmp_path}")
+
+    assert sorted(ran.stdout.split()) == sorted(f"bench.{path.stem}" for path in (ROOT / "bench").glob("*.py"))
+    assert ran.returncode != 0
+    assert "short of a target: latency" in ran.stderr
+    assert make("bench", f"VENV_BENCH={tmp_path}", "ONLY=lane").returncode == 0
