@@ -286,7 +286,8 @@ async def test_a_transaction_that_kafka_has_given_up_is_made_again(rig: Rig, mon
         await asyncio.wait_for((await rig.transactions(1)).committed([rig.tp()]), PATIENCE_S)
         await held.let_go()
     assert await rig.values(rig.out) == [b"once"]
-    assert len(await rig.read(rig.out, "read_uncommitted")) == 2, "the first attempt was aborted"
+    # On a slow machine Kafka may give up more than one.
+    assert len(await rig.read(rig.out, "read_uncommitted")) >= 2, "the first attempt was aborted"
     assert await rig.committed() == 5
 
 
