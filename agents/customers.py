@@ -12,18 +12,20 @@ import orjson
 from cx.calendar import HOUR, instant, micros, rfc3339
 from cx.decide import Arrival, advance, decide, shrink
 from cx.intake import NotTakenError, moment_of
+from cx.older import FIRST
 from cx.state import BYTES_MAX, FORMAT, RECENT_BYTES_MAX, Customer, Kept, StateFormatError, decode, encode
 from cx.view import profile
 from schemas.dead_letters import dead_letter
 from schemas.envelope import CONTENT_TYPE, STRUCTURED, is_binary
 from schemas.errors import Reason, Unreadable
 from schemas.inputs import CLOCK, parse
+from schemas.policy_file import first_hash
 from schemas.topics import DEAD_LETTERS, Lane, Role, lane_topics
 from streams.effects import Effects, Outgoing, View
 from streams.transactions import partition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiokafka import ConsumerRecord
 
@@ -47,6 +49,8 @@ class CustomerFold:
         self.rules = rules
         self.policy = rules.hash
         self.state_format = FORMAT
+        first = first_hash(rules.policy)
+        self.older: Mapping[int, str] = {FIRST: first} if first else {}
         self.topics = tuple(topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.INPUT))
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:

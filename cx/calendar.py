@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
@@ -35,12 +36,13 @@ def rfc3339(at: int) -> str:
 class Calendar:
     """Tells the local day of an instant; a day is a proleptic ordinal, as of `date.toordinal`."""
 
-    __slots__ = ("_days", "zone")
+    __slots__ = ("_days", "_starts", "zone")
 
     def __init__(self, zone: str) -> None:
         """Take an IANA zone name that `schemas.policy` has checked."""
         self.zone = ZoneInfo(zone)
         self._days: dict[int, int] = {}
+        self._starts: dict[int, int] = {}
 
     def day(self, at: int) -> int:
         """Return the local day in which the instant *at*, in microseconds, falls."""
@@ -55,9 +57,22 @@ class Calendar:
 
     def start(self, day: int) -> int:
         """Return the first instant of a local *day*; where midnight is skipped, the first instant after the gap."""
-        midnight = datetime.combine(date.fromordinal(day), datetime.min.time(), tzinfo=self.zone)
-        return micros(midnight.astimezone(UTC))
+        at = self._starts.get(day)
+        if at is None:
+            if len(self._starts) >= _CACHE_MAX:
+                self._starts.clear()
+            midnight = datetime.combine(date.fromordinal(day), datetime.min.time(), tzinfo=self.zone)
+            at = self._starts[day] = micros(midnight.astimezone(UTC))
+        return at
 
     def year(self, at: int) -> int:
         """Return the local year of an instant."""
         return date.fromordinal(self.day(at)).year
+
+
+@lru_cache(maxsize=1 << 16)
+def month_end(day: int, months: int) -> int:
+    """Return the last day of the month that is *months* after that of *day*; days are ordinals."""
+    at = date.fromordinal(day)
+    month = at.year * 12 + at.month + months  # that of the day after
+    return date(month // 12, month % 12 + 1, 1).toordinal() - 1

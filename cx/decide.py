@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cx import orders, timeline
-from cx.moments import REFERRING, AnyMoment, Cancelled, Key, Purchased, Refunded, name_of
-from cx.outputs import Output, tell
+from cx.moments import REFERRING, AnyMoment, Cancelled, Key, Purchased, Refunded, Requested, name_of
+from cx.outputs import Output, tell, tell_points
 from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, Customer, Kept, decode_head, encode_head
 from schemas.errors import Reason
 
@@ -75,13 +75,17 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     twin = _folded(customer, verdict, moments, rules, late=late)
     now = max(tick, customer.head.reached, twin.head.reached)
     timeline.meet_deadlines(twin.head, now, rules)
+    folded = twin.head
     refusals = (*verdict.refusals, *_give_up(twin, tick, now, rules))
+    cause = taken[-1].id if taken else ""
+    # Movements of points are those of this fold: all since the base, where it began there.
+    moved = tell_points(twin, cause, anew=late or twin.head is not folded)
     _settle(twin, _ripe(twin, tick - rules.lateness, rules), rules)
-    outputs = tell(twin, twin.told, taken[-1].id if taken else "", rules, late=late)
+    outputs = (*tell(twin, twin.told, cause, rules, late=late), *moved)
     return Decision(
         twin,
         changed=True,
-        outputs=tuple(outputs),
+        outputs=outputs,
         refusals=refusals,
         applied=len(taken),
         duplicates=verdict.duplicates,
@@ -99,7 +103,7 @@ def shrink(customer: Customer, rules: Rules) -> Customer:
     What is older than these is `too-late` for this customer from now on.
     """
     twin = copy.copy(customer)
-    twin.kept = customer.kept.copy()
+    twin.kept, twin.told = customer.kept.copy(), customer.told.copy()
     _settle(twin, (len(twin.recent) + 1) // 2, rules)
     return twin
 
@@ -182,17 +186,18 @@ def _is_new(customer: Customer, moment: Purchased, arrival: Arrival, verdict: _V
 
 def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rules: Rules, *, late: bool) -> Customer:
     """Return the customer with *moments*, sorted, folded in: at the end, or from the base where some are *late*."""
-    recent = customer.recent
+    recent, told = customer.recent, customer.told.copy()
     if verdict.dropped:
         recent = tuple(moment for moment in recent if moment.identity not in verdict.dropped)
     if not late:
         recent += tuple(moments)
         head = customer.head.copy()
-        timeline.fold(head, moments, rules)
+        timeline.fold(head, moments, told.answers, rules)
     else:
         recent = tuple(sorted((*recent, *moments), key=_order))
         head = decode_head(customer.base)
-        timeline.fold(head, recent, rules)
+        timeline.fold(head, recent, told.answers, rules)
+        head = _within_means(customer, head, recent, told.answers, rules)
     kept = customer.kept.copy()
     for arrival in verdict.taken:
         if isinstance(arrival.moment, REFERRING):
@@ -206,9 +211,25 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         base=customer.base,
         recent=recent,
         head=head,
-        told=customer.told.copy(),
+        told=told,
         kept=kept,
     )
+
+
+def _within_means(
+    customer: Customer, head: Head, recent: tuple[AnyMoment, ...], answers: dict[str, int], rules: Rules
+) -> Head:
+    """Return the head with late requests refused that had enough points when they were made, but leave a debt now.
+
+    Their points were spent by requests of later instants, which have been answered already.
+    """
+    asked = [name for moment in recent if isinstance(moment, Requested) for name in (name_of(moment),)]
+    fresh = [name for name in asked if answers[name] and name not in customer.told.answers]
+    while fresh and head.ledger.debt:
+        answers[fresh.pop()] = 0
+        head = decode_head(customer.base)
+        timeline.fold(head, recent, answers, rules)
+    return head
 
 
 def _continues(customer: Customer, moments: list[AnyMoment]) -> bool:
@@ -243,7 +264,7 @@ def _give_up(customer: Customer, tick: int, now: int, rules: Rules) -> list[Refu
         customer.base = encode_head(base)
         customer.settled -= in_base
     customer.recent, customer.head = recent, base
-    timeline.fold(base, recent, rules)
+    timeline.fold(base, recent, customer.told.answers, rules)
     timeline.meet_deadlines(base, now, rules)
     return [Refusal(customer.kept.pop(name), reason, _LOCS[reason]) for name, reason in hopeless.items()]
 
@@ -292,11 +313,15 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
         return
     count = bisect_right(customer.recent, customer.recent[count - 1].at, key=_at)
     moved, customer.recent = customer.recent[:count], customer.recent[count:]
-    base = decode_head(customer.base)
-    timeline.fold(base, moved, rules)
+    base, told = decode_head(customer.base), customer.told
+    timeline.fold(base, moved, told.answers, rules)
+    base.moves.clear()
     customer.base = encode_head(base)
     customer.settled += count
     customer.floor = max(customer.floor, moved[-1].at + 1)
+    for moment in moved:
+        told.answers.pop(name_of(moment), None)
+    told.moves = {name: move for name, move in told.moves.items() if move.at >= customer.floor}
     needed = {name_of(moment) for moment in customer.recent}
     for head in (base, customer.head):
         needed |= {name_of(moment) for _, moment in _waiting(head)} | head.refused.keys()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cx.amounts import converted
 from cx.calendar import micros
 from cx.moments import (
+    Adjusted,
     AnyMoment,
     Cancelled,
     CaseEscalated,
@@ -15,13 +17,17 @@ from cx.moments import (
     CaseResponded,
     Enrolled,
     FeedbackGiven,
+    Imported,
     Line,
+    Overridden,
     ProfileUpdated,
     Purchased,
     Referred,
     Refunded,
+    Requested,
     Touched,
 )
+from cx.state import NEVER
 from schemas.checksum import checksum
 from schemas.errors import CxError, Reason
 
@@ -57,8 +63,7 @@ def moment_of(event: Any, rules: Rules) -> AnyMoment:  # noqa: ANN401  # any of 
 
 def _purchased(event: Any, at: int, content: int, rules: Rules) -> Purchased:  # noqa: ANN401
     data = event.data
-    if data.currency != rules.policy.currency:
-        raise NotTakenError(Reason.CURRENCY, "data.currency")
+    currency = _currency(data.currency, rules)
     return Purchased(
         at,
         event.source,
@@ -70,8 +75,17 @@ def _purchased(event: Any, at: int, content: int, rules: Rules) -> Purchased:  #
         shipping=data.shipping,
         tax=data.tax,
         not_money=tuple([(part.kind, part.amount) for part in data.payments if part.kind != "money"]),
+        currency=currency,
         content=content,
     )
+
+
+def _currency(name: str, rules: Rules) -> str:
+    if name == rules.policy.currency:
+        return ""
+    if name not in rules.exchange:
+        raise NotTakenError(Reason.CURRENCY, "data.currency")
+    return name
 
 
 def _refunded(event: Any, at: int, content: int, _: Rules) -> Refunded:  # noqa: ANN401
@@ -166,6 +180,62 @@ def _profile(event: Any, at: int, content: int, _: Rules) -> ProfileUpdated:  # 
     )
 
 
+def _overridden(event: Any, at: int, content: int, rules: Rules) -> Overridden:  # noqa: ANN401
+    data = event.data
+    _check_tier(data.tier, rules)
+    return Overridden(
+        at,
+        event.source,
+        event.id,
+        tier=data.tier,
+        until=NEVER if data.until is None else micros(data.until),
+        reason=data.reason,
+        person=data.person,
+        content=content,
+    )
+
+
+def _check_tier(name: str, rules: Rules) -> None:
+    if name not in {rung.name for rung in rules.rungs}:
+        raise NotTakenError(Reason.UNKNOWN_TIER, "data.tier")
+
+
+def _imported(event: Any, at: int, content: int, rules: Rules) -> Imported:  # noqa: ANN401
+    data = event.data
+    currency = _currency(data.currency, rules)
+    if data.tier is not None:
+        _check_tier(data.tier, rules)
+    today, start = rules.calendar.day(at), rules.calendar.start
+    if any(one.day.toordinal() > today for one in data.days):
+        raise NotTakenError(Reason.INVALID, "data.days")
+    return Imported(
+        at,
+        event.source,
+        event.id,
+        joined=data.joined.toordinal() if data.joined else None,
+        tier=data.tier or "",
+        since=start(data.tier_since.toordinal()) if data.tier_since else 0,
+        until=start(data.tier_until.toordinal() + 1) if data.tier_until else None,
+        lots=tuple(
+            (lot.points, lot.earned.toordinal(), lot.expires.toordinal() if lot.expires else 0) for lot in data.lots
+        ),
+        days=tuple(
+            (one.day.toordinal(), converted(one.spend, currency, rules), one.orders, one.visits) for one in data.days
+        ),
+        content=content,
+    )
+
+
+def _adjusted(event: Any, at: int, content: int, _: Rules) -> Adjusted:  # noqa: ANN401
+    data = event.data
+    return Adjusted(at, event.source, event.id, points=data.points, reason=data.reason, content=content)
+
+
+def _requested(event: Any, at: int, content: int, _: Rules) -> Requested:  # noqa: ANN401
+    data = event.data
+    return Requested(at, event.source, event.id, points=data.points, reward=data.reward or "", content=content)
+
+
 _BUILDERS: dict[str, _Builder] = {
     "purchase.completed": _purchased,
     "purchase.refunded": _refunded,
@@ -180,4 +250,8 @@ _BUILDERS: dict[str, _Builder] = {
     "touchpoint.recorded": _touched,
     "referral.converted": _referred,
     "profile.updated": _profile,
+    "tier.overridden": _overridden,
+    "customer.imported": _imported,
+    "points.adjusted": _adjusted,
+    "points.redemption-requested": _requested,
 }

@@ -117,7 +117,7 @@ _MEASURES: dict[str, Callable[[Head], int | None]] = {
     "resolved_for_good_pct": _resolved_for_good,
     "last_ces": partial(_last, "ces"),
     "last_csat": partial(_last, "csat"),
-    "orders": lambda head: head.orders,
+    "orders": lambda head: head.counted.orders,
     "open_cases": cases.open_count,
     "open_detractor_cases": partial(cases.open_count, detractors=True),
     "care_accepted": lambda head: head.counts.get("care_accepted", 0),

@@ -76,6 +76,7 @@ class Purchased(Moment, frozen=True, tag="p"):
     shipping: int
     tax: int
     not_money: tuple[tuple[str, int], ...]  # (kind, amount) of the payments that were not money
+    currency: str = ""  # empty for the programme's own
 
 
 class Refunded(Moment, frozen=True, tag="r"):
@@ -155,6 +156,48 @@ class Touched(Moment, frozen=True, tag="t"):
     accepted: bool | None
 
 
+class Overridden(Moment, frozen=True, tag="b"):
+    """A person set the tier, until the instant `until` or for good; `reason` and `person` are that person's words."""
+
+    RANK: ClassVar[int] = 2
+    tier: str
+    until: int
+    reason: str
+    person: str
+
+
+class Imported(Moment, frozen=True, tag="i"):
+    """The customer moved in from another system; days are ordinals, 0 or None where nothing was said.
+
+    `lots` are (points, day earned, last day), `days` (day, spend, orders, visits); the tier is held from `since` on,
+    and until the instant `until` whatever the days say.
+    """
+
+    RANK: ClassVar[int] = 3
+    joined: int | None
+    tier: str
+    since: int
+    until: int | None
+    lots: tuple[tuple[int, int, int], ...]
+    days: tuple[tuple[int, int, int, int], ...]
+
+
+class Adjusted(Moment, frozen=True, tag="j"):
+    """A person gave points, or took them where `points` is below zero."""
+
+    RANK: ClassVar[int] = 4
+    points: int
+    reason: str
+
+
+class Requested(Moment, frozen=True, tag="q"):
+    """The customer wants to spend points."""
+
+    RANK: ClassVar[int] = 13
+    points: int
+    reward: str
+
+
 class Referred(Moment, frozen=True, tag="v"):
     """A person whom this customer recommended became a customer."""
 
@@ -175,6 +218,10 @@ AnyMoment = (
     | FeedbackGiven
     | Touched
     | Referred
+    | Overridden
+    | Imported
+    | Adjusted
+    | Requested
 )
 
 # What these refer to may not have arrived yet: they wait, and keep their bytes until they take effect for good.

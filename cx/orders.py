@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cx.state import LOOK_AGAIN, Order
+from cx import points, tiers
+from cx.amounts import qualifying
+from cx.moments import Purchased
+from cx.state import LOOK_AGAIN, Day, Order
 
 if TYPE_CHECKING:
-    from cx.moments import Cancelled, Purchased, Refunded
+    from cx.moments import Cancelled, Key, Refunded
     from cx.rules import Rules
     from cx.state import Head
 
 
 class Undone(msgspec.Struct, frozen=True):
-    """What a refund or a cancellation took: when and on which day it had been bought, and how much counts less."""
+    """What was undone of an order: its place in the total order, its day, and what counts less of that day."""
 
-    at: int
+    key: Key
     day: int
-    spend: int
-    orders: int
+    less: Day
 
 
 def order_key(source: str, order: str) -> str:
@@ -43,15 +45,16 @@ def purchase(head: Head, moment: Purchased, rules: Rules) -> None:
         paid=sum(line.amount for line in moment.lines) + moment.shipping + moment.tax,
         not_money=sum(amount for kind, amount in moment.not_money if kind in excluded),
         qualifying=0,
+        visit=moment.channel in rules.visit_channels,
+        currency=moment.currency,
     )
-    order = msgspec.structs.replace(order, qualifying=_qualifying(order, rules))
+    lot = points.lot_of(order, moment.channel, head.tier or rules.rungs[0].name, rules)
+    order = msgspec.structs.replace(order, qualifying=qualifying(order, rules), lot=lot)
     key = order_key(moment.source, moment.order)
-    head.open_orders.pop(key, None)  # an id used again after its horizon: the orders stay in the order of time
+    if key in head.open_orders:  # an id used again after its horizon: the orders stay in the order of time
+        points.close(head, head.open_orders.pop(key), rules)
     head.open_orders[key] = order
-    spend, orders = head.days.get(order.day, (0, 0))
-    head.days[order.day] = (spend + order.qualifying, orders + 1)
-    head.spend += order.qualifying
-    head.orders += 1
+    tiers.count(head, order.day, Day(order.qualifying, 1, int(order.visit), lot.points if lot else 0), 1, rules)
 
 
 def refund(head: Head, moment: Refunded, rules: Rules) -> Undone | None:
@@ -59,7 +62,7 @@ def refund(head: Head, moment: Refunded, rules: Rules) -> Undone | None:
     key = order_key(moment.source, moment.order)
     order = head.open_orders[key]
     if not (moment.lines or moment.shipping or moment.tax):
-        return _take_all(head, key, order, rules)
+        return _take_all(head, key, moment, rules)
     lines = {line_id: (category, amount) for line_id, category, amount in order.lines}
     for line_id, amount in moment.lines:
         category, left = lines.get(line_id, ("", 0))
@@ -74,13 +77,13 @@ def refund(head: Head, moment: Refunded, rules: Rules) -> Undone | None:
         shipping=order.shipping - moment.shipping,
         tax=order.tax - moment.tax,
     )
-    return _take(head, key, order, smaller, rules)
+    return _take(head, key, smaller, moment, rules)
 
 
 def cancel(head: Head, moment: Cancelled, rules: Rules) -> Undone | None:
     """Undo what is left of an order; a second cancellation finds nothing, changes nothing and returns None."""
     key = order_key(moment.source, moment.order)
-    return _take_all(head, key, head.open_orders[key], rules)
+    return _take_all(head, key, moment, rules)
 
 
 def knows(head: Head, moment: Refunded | Cancelled, rules: Rules) -> bool:
@@ -96,37 +99,26 @@ def forget_orders(head: Head, at: int, rules: Rules) -> None:
         oldest = next(iter(head.open_orders))  # orders were opened in the order of time
         if head.open_orders[oldest].at > edge:
             return
-        del head.open_orders[oldest]
+        points.close(head, head.open_orders.pop(oldest), rules)
 
 
-def _take_all(head: Head, key: str, order: Order, rules: Rules) -> Undone | None:
-    if not order.left and order.paid:
+def _take_all(head: Head, key: str, moment: Refunded | Cancelled, rules: Rules) -> Undone | None:
+    order = head.open_orders[key]
+    if order.undone:
         return None
     lines = tuple((line_id, category, 0) for line_id, category, _ in order.lines)
     # `paid` of nothing marks a free order as undone, so that it is counted out only once.
     emptied = msgspec.structs.replace(order, lines=lines, shipping=0, tax=0, paid=order.paid or -1)
-    return _take(head, key, order, emptied, rules)
+    return _take(head, key, emptied, moment, rules)
 
 
-def _take(head: Head, key: str, order: Order, smaller: Order, rules: Rules) -> Undone:
-    smaller = msgspec.structs.replace(smaller, qualifying=_qualifying(smaller, rules))
-    head.open_orders[key] = smaller
-    undone = Undone(order.at, order.day, order.qualifying - smaller.qualifying, 0 if smaller.left else 1)
-    bucket = head.days.get(order.day)
-    if bucket is not None:  # else its day has left the window already
-        head.days[order.day] = (bucket[0] - undone.spend, bucket[1] - undone.orders)
-        head.spend -= undone.spend
-        head.orders -= undone.orders
-        head.tier_due = LOOK_AGAIN  # with less in the window the tier may fall sooner
-    return undone
-
-
-def _qualifying(order: Order, rules: Rules) -> int:
-    """Return what the order, as far as it is left, counts towards a tier, less the share not paid in money."""
-    spend = rules.policy.spend
-    amount = sum(left for _, category, left in order.lines if category not in spend.excluded_categories)
-    amount += order.shipping if spend.shipping else 0
-    amount += order.tax if spend.tax else 0
-    if order.not_money and order.paid > 0:
-        amount -= amount * min(order.not_money, order.paid) // order.paid
-    return amount
+def _take(head: Head, key: str, smaller: Order, moment: Refunded | Cancelled, rules: Rules) -> Undone:
+    before = head.open_orders[key]
+    now = head.open_orders[key] = msgspec.structs.replace(smaller, qualifying=qualifying(smaller, rules))
+    gone = 0 if now.left else 1
+    fewer = points.undo(head, key, moment, rules)
+    less = Day(before.qualifying - now.qualifying, gone, gone if now.visit else 0, fewer)
+    tiers.count(head, now.day, less, -1, rules)
+    head.tier_due = LOOK_AGAIN  # with less in the window the tier may fall sooner
+    place = (now.at, Purchased.RANK, key.rpartition("\n")[2], now.id)
+    return Undone(place, now.day, less)

@@ -8,7 +8,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from cx import levels, record, rewards
-from cx.calendar import DAY, rfc3339
+from cx.calendar import DAY, instant, rfc3339
+from cx.state import NEVER, Move, ToldMove
 from schemas.outputs import TOPIC_OF
 
 if TYPE_CHECKING:
@@ -42,6 +43,74 @@ def tell(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool
     return [*teller.tier(), *teller.level(), *teller.rewards()]
 
 
+def tell_points(customer: Customer, cause: str, *, anew: bool) -> list[Output]:
+    """Return what must be told of the movements of points in the head, note it as told, and take them out.
+
+    *anew* says that these are all since the base, so that what was told of them before may have been wrong; else they
+    come in addition. *cause* is the id of the event that brought us here, or empty when time did.
+    """
+    head, told = customer.head, customer.told
+    outputs = []
+    if anew:
+        for name, before in list(told.moves.items()):
+            if before.at >= customer.floor and name not in head.moves and before.kind not in _ANSWERS:
+                gone = Move(head.reached, before.kind, 0, head.ledger.balance)
+                outputs += _moved(customer, name, gone, 0, cause)
+    for name, move in head.moves.items():
+        known = told.moves.get(name)
+        if known is None or known.kind not in _ANSWERS:
+            more = 0 if anew or known is None else known.points
+            outputs += _moved(customer, name, move, move.points + more, cause)
+    head.moves.clear()
+    return outputs
+
+
+_ANSWERS = ("spent", "refused")
+_BACK = {"earned": "points.reversed", "reversed": "points.earned", "expired": "points.earned"}
+
+
+def _moved(customer: Customer, name: str, move: Move, total: int, cause: str) -> list[Output]:
+    """Tell the difference between *total* and what was told under *name*."""
+    told = customer.told
+    before = told.moves.get(name, ToldMove(move.at, move.kind, 0, 0))
+    more = total - before.points
+    times = before.times + (more != 0)
+    told.moves[name] = ToldMove(move.at, move.kind, total, times)
+    if not more:
+        return []
+    corrects = before.times > 0
+    data: dict[str, Any] = {
+        "points": abs(more),
+        "balance": customer.head.ledger.balance if corrects else move.balance,
+    }
+    if move.about:
+        data["lot"] = move.about
+    if corrects or move.reason:
+        data["reason"] = "correction" if corrects else move.reason
+    if move.request:
+        data["request_source"], data["request_id"] = move.request
+    at = customer.head.reached if corrects else move.at
+    kind = f"points.{move.kind}" if more > 0 else _BACK[move.kind]
+    # The year keeps apart what has the same name long after, such as an order whose number was used again.
+    about = f"{name}\n{instant(move.at).year}\n{times}"
+    return [_event(customer.id, kind, about, at=at, cause=cause if corrects else move.cause, data=data)]
+
+
+def _event(customer: str, kind: str, about: str, *, at: int, cause: str, data: dict[str, Any]) -> Output:
+    event = {
+        "specversion": "1.0",
+        "id": str(uuid5(_NAMESPACE, f"{customer}\n{kind}\n{about}")),
+        "source": "cxstream",
+        "type": kind,
+        "time": rfc3339(at),
+        "subject": customer,
+        "data": data,
+    }
+    if cause:
+        event["causationid"] = cause
+    return Output(TOPIC_OF[kind], event)
+
+
 class _Teller:
     """Puts one decision into events."""
 
@@ -65,8 +134,9 @@ class _Teller:
         last = next(
             (c for c in reversed(head.history) if rises == (rules.rung_of(c.after) > rules.rung_of(c.before))), None
         )
-        if not known or last is None:
-            kind, reason = "tier.corrected", "correction"
+        imported = bool(head.history) and head.history[-1].reason == "import"
+        if not known or last is None or imported:
+            kind, reason = "tier.corrected", "import" if imported else "correction"
         else:
             kind, reason = ("tier.upgraded" if rises else "tier.downgraded"), last.reason
             cause = cause if self._late else last.cause or cause
@@ -77,6 +147,14 @@ class _Teller:
             "reason": reason,
             **self._notice(self._tier_record(before)),
         }
+        given = head.standing.given
+        if reason == "override" and given is not None:
+            data["override"] = {
+                "reason": given.reason,
+                "until": None if given.until == NEVER else rfc3339(given.until),
+            }
+        if imported:  # moving in is no news for the customer
+            data["notify"] = False
         about = f"{head.tier}\n{head.tier_since}\n{told.revision}"
         return [self._event(kind, about, at=head.tier_since, cause=cause, data=data)]
 
@@ -162,16 +240,4 @@ class _Teller:
         return {"locale": locale, "notify": self._head.notify, "decision": decision}
 
     def _event(self, kind: str, about: str, *, at: int, cause: str, data: dict[str, Any]) -> Output:
-        customer = self._customer.id
-        event = {
-            "specversion": "1.0",
-            "id": str(uuid5(_NAMESPACE, f"{customer}\n{kind}\n{about}")),
-            "source": "cxstream",
-            "type": kind,
-            "time": rfc3339(at),
-            "subject": customer,
-            "data": data,
-        }
-        if cause:
-            event["causationid"] = cause
-        return Output(TOPIC_OF[kind], event)
+        return _event(self._customer.id, kind, about, at=at, cause=cause, data=data)

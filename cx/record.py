@@ -11,7 +11,7 @@ from cx.moments import Purchased
 from cx.state import NEVER
 
 if TYPE_CHECKING:
-    from cx.rules import Condition, Rules
+    from cx.rules import Condition, Rules, Rung
     from cx.state import Customer, Head
 
 DECISIVE_MAX = 20
@@ -23,24 +23,28 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
     Its outcome follows from `measures`, `ladder` and `guards`: the highest rung whose thresholds, and those below,
     are reached; where a guard holds promotion back, no rung above `before`.
     """
-    guards = tiers.guards(head, rules)
-    first, last = _window(head, rules)
-    due = tiers.falls_at(head, rules)
-    missing = tiers.missing(head, rules)
+    at = head.reached
+    guards = tiers.guards(head, at, rules)
+    first, last = head.window, rules.calendar.day(at)
+    due = tiers.lost_at(head, at, rules)
+    missing = tiers.missing(head, at, rules)
     following = rules.rungs[rules.rung_of(missing[0])] if missing else None
     decisive, rest = _counted(customer, head, first, last)
     return {
         "policy": rules.hash,
         "rule": f"tier:{head.tier}",
         "window": {"first": _iso(first), "last": _iso(last)},
-        "measures": tiers.measures(head),
-        "ladder": [{"name": rung.name, "enter": rung.enter, "keep": rung.enter} for rung in rules.rungs],
+        "measures": tiers.measures(head, at, rules),
+        "ladder": [
+            {"name": rung.name, "enter": rung.enter, "keep": rung.keep, "at_most": sorted(rules.at_most)}
+            for rung in rules.rungs
+        ],
         "guards": guards,
         "before": head.tier if any(guards.values()) else before,
         "after": head.tier,
         "decisive": decisive,
         "rest": rest,
-        "failed": _failed(head, following.enter if following else {}, guards),
+        "failed": _failed(tiers.measures(head, at, rules), following, guards, rules),
         "missing": missing[1] if missing else {},
         "next_rung": missing[0] if missing else None,
         "next_deadline": None if due == NEVER else rfc3339(due),
@@ -75,20 +79,17 @@ def _level(level: int, conditions: tuple[Condition, ...], rows: list[dict[str, A
     ]
     return {
         "name": str(level),
-        "enter": {condition.measure: condition.reach for condition in asked},
-        "keep": {condition.measure: condition.keep for condition in asked},
+        "enter": [{condition.measure: condition.reach for condition in asked}],
+        "keep": [{condition.measure: condition.keep for condition in asked}],
         "at_most": [condition.measure for condition in asked if condition.at_most],
     }
 
 
-def _window(head: Head, rules: Rules) -> tuple[int, int]:
-    last = rules.calendar.day(head.reached)
-    return last - rules.window_days + 1, last
-
-
-def _failed(head: Head, enter: dict[str, int], guards: dict[str, bool]) -> list[str]:
-    values = tiers.measures(head)
-    failed = [f"{name} >= {least}" for name, least in enter.items() if values[name] < least]
+def _failed(values: dict[str, int], following: Rung | None, guards: dict[str, bool], rules: Rules) -> list[str]:
+    failed = []
+    if following is not None:
+        bounds, short = tiers.nearest(values, following.enter, rules)
+        failed = [f"{name} {'<=' if name in rules.at_most else '>='} {bounds[name]}" for name in short]
     return failed + [f"no {name}" for name, holds in guards.items() if holds]
 
 
@@ -97,8 +98,8 @@ def _counted(
 ) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
     """Return the newest counted orders by id, oldest first, and the rest as days, number and sum."""
     held: list[dict[str, str]] = []
-    spend, count = head.spend, head.orders
-    buckets = {day: list(bucket) for day, bucket in head.days.items() if first <= day <= last}
+    spend, count = head.counted.spend, head.counted.orders
+    buckets = {day: [bucket.spend, bucket.orders] for day, bucket in head.days.items() if first <= day <= last}
     for moment in reversed(customer.recent):
         if len(held) == DECISIVE_MAX:
             break

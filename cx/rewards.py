@@ -7,26 +7,34 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cx import tiers
-from cx.state import Entitlement
+from cx.state import RANK_MAX, Entitlement
 
 if TYPE_CHECKING:
+    from cx.moments import Key
     from cx.orders import Undone
     from cx.rules import Rules
     from cx.state import Change, Head, Told
     from schemas.policy import RewardPolicy
 
 
-def reached(head: Head, change: Change, rules: Rules) -> None:
-    """Owe what reaching a tier entitles to, the tiers passed on the way included."""
+BEFORE_ALL: Key = (0, -1, "", "")  # the place of a deadline: before the events of its instant
+
+
+def reached(head: Head, change: Change, key: Key, rules: Rules) -> None:
+    """Owe what reaching a tier entitles to, the tiers passed on the way included.
+
+    *key* is the place in the total order of the event that did it.
+    """
+    ground = tiers.measures(head, change.at, rules)
     for rung in rules.rungs[rules.rung_of(change.before) + 1 : rules.rung_of(change.after) + 1]:
         for rule in rules.rewards_by_tier.get(rung.name, ()):
             occasion = _occasion(rule, change.at, rules)
             for item in range(1, rule.quantity + 1):
-                key = f"{rule.id}/{occasion}/{item}"
-                owed = head.entitlements.get(key)
+                name = f"{rule.id}/{occasion}/{item}"
+                owed = head.entitlements.get(name)
                 if owed is None or owed.lost:
-                    head.entitlements[key] = Entitlement(
-                        rule.id, occasion, item, rung.name, change.at, change.cause, head.spend, head.orders
+                    head.entitlements[name] = Entitlement(
+                        rule.id, occasion, item, rung.name, change.at, change.cause, ground, "", key[1], key[2]
                     )
 
 
@@ -38,14 +46,16 @@ def undone(head: Head, undone: Undone, at: int, rules: Rules) -> None:
     """
     rung = rules.rung_of(head.tier)
     for key, owed in head.entitlements.items():
-        if owed.lost or owed.at < undone.at or rules.calendar.day(owed.at) >= undone.day + rules.window_days:
+        if owed.lost or owed.key < undone.key or undone.day < tiers.window_of(head, owed.at, rules):
             continue
         place = rules.rung_of(owed.tier)
-        ground = {"spend": owed.spend - undone.spend, "orders": owed.orders - undone.orders}
-        if tiers.reaches(ground, rules.rungs[place]):
-            now = msgspec.structs.replace(owed, **ground)
+        if not tiers.holds(owed.ground, rules.rungs[place].enter, rules):
+            continue  # it never rested on what was bought: a person gave the tier
+        ground = tiers.less(owed.ground, undone.less, rules)
+        if tiers.holds(ground, rules.rungs[place].enter, rules):
+            now = msgspec.structs.replace(owed, ground=ground)
         elif place <= rung:
-            now = msgspec.structs.replace(owed, at=at, **tiers.measures(head))
+            now = msgspec.structs.replace(owed, at=at, ground=tiers.measures(head, at, rules), rank=RANK_MAX)
         else:
             now = msgspec.structs.replace(owed, lost="refund")
         head.entitlements[key] = now

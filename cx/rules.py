@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 from cx.calendar import DAY, HOUR, MINUTE, Calendar
+from cx.periods import Anniversary, Rolling, Window, window_of
+from schemas.policy import TIER_MEASURES, AtMost, DowngradePolicy
 from schemas.policy_file import policy_hash
 
 if TYPE_CHECKING:
     from schemas import policy as policies
-    from schemas.policy import Policy, RewardPolicy
+    from schemas.policy import Policy, RatePolicy, RewardPolicy, RungPolicy, Terms
 
 DIMENSIONS = ("emotion", "interaction", "service", "product", "brand")
 UNIT = 1 << 20  # fixed point: one unit of weight
+_LAST_DAY = date.max.toordinal()
 _HALVINGS_MAX = 24  # after so many half-lives a contribution of any weight has gone below one fixed-point step
+
+
+Alternatives = tuple[dict[str, int], ...]  # bounds by measure: all of one of them have to be reached
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A tier with its thresholds by measure, inclusive."""
+    """A tier with what it takes to enter and to keep it; bounds are inclusive."""
 
     name: str
-    enter: dict[str, int]
+    enter: Alternatives
+    keep: Alternatives
     benefits: tuple[str, ...]
 
 
@@ -40,6 +49,23 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """So many `points` for each `per` minor units; None fits everything, days are ordinals, both counted."""
+
+    points: int
+    per: int
+    tiers: frozenset[str] | None
+    categories: frozenset[str] | None
+    channels: frozenset[str] | None
+    first: int
+    last: int
+
+    def takes(self, category: str) -> bool:
+        """Tell whether a line of *category* earns by this rate."""
+        return self.categories is None or category in self.categories
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """All that the folds ask a policy; built once per policy by `compile_policy`. Spans are in microseconds."""
 
@@ -50,9 +76,27 @@ class Rules:
     future: int
     refund_horizon: int
     recent_max: int
-    window_days: int
+    window: Window
     rungs: tuple[Rung, ...]
+    at_most: frozenset[str]  # measures of the ladder of which less is better
+    measured: tuple[str, ...]  # all measures of the ladder
+    score_bounds: tuple[tuple[str, int], ...]  # (dimension, bound) of the ladder: fading, a score may cross these
     guards: frozenset[str]
+    downgrade: Literal["none", "one-step", "to-qualified"]
+    by_period: bool  # a tier is lost when a period has ended, not at once
+    grace: int
+    stay: int
+    refunds: Literal["at-once", "at-period-end", "keep"]
+    visit_channels: frozenset[str]
+    visits_max: int  # of one day
+    exchange: dict[str, tuple[int, int]]  # currency -> (its units, what they are worth)
+    rates: tuple[Rate, ...]
+    campaigns: tuple[Rate, ...]
+    pending_days: int
+    after_months: int  # 0 where points do not run out by date
+    inactive_days: int  # 0 where they do not run out by silence
+    redeem_min: int
+    redeem_step: int
     prior_value: int
     prior_weight: int
     decay: tuple[int, ...]  # decay[d] = UNIT * 2 ** (-d / half-life), d in whole days
@@ -64,12 +108,34 @@ class Rules:
     rewards_by_tier: dict[str, tuple[RewardPolicy, ...]]
     rewards: dict[str, RewardPolicy]
 
+    earns: bool  # orders earn points
+    counts_only: bool  # the ladder asks for nothing but sums over the window
+    by_joining: bool  # the window depends on the day of joining
+    replays: bool  # a tier is more than what the window holds: after a refund the ladder is climbed again
+    remembers: bool  # days before the window are needed
+    anchor_days: int
+
     def rung_of(self, name: str) -> int:
         """Return the place of a tier in the ladder; a name that the policy has lost counts as the lowest."""
         for index, rung in enumerate(self.rungs):
             if rung.name == name:
                 return index
         return 0
+
+
+@lru_cache
+def sums_of(rules: Rules) -> Rules:
+    """Return *rules* with a ladder that asks for sums over the window alone."""
+
+    def only(alternatives: Alternatives) -> Alternatives:
+        return tuple({name: bound for name, bound in one.items() if name in COUNTED} for one in alternatives)
+
+    rungs = tuple(replace(rung, enter=only(rung.enter), keep=only(rung.keep)) for rung in rules.rungs)
+    measured = tuple(name for name in rules.measured if name in COUNTED)
+    return replace(rules, rungs=rungs, measured=measured, guards=frozenset(), score_bounds=(), counts_only=True)
+
+
+COUNTED = ("spend", "orders", "visits", "points")
 
 
 def compile_policy(policy: Policy) -> Rules:
@@ -81,6 +147,19 @@ def compile_policy(policy: Policy) -> Rules:
     by_tier: dict[str, list[RewardPolicy]] = {}
     for rule in policy.rewards:
         by_tier.setdefault(rule.when.tier_reached, []).append(rule)
+    tiers = policy.tiers
+    rungs = tuple(map(_rung, tiers.ladder))
+    window = window_of(tiers.window)
+    when = tiers.downgrade.when or ("at-once" if isinstance(window, Rolling) else "period-end")
+    bounds = {pair for rung in rungs for terms in (rung.enter, rung.keep) for one in terms for pair in one.items()}
+    measured = tuple(name for name in TIER_MEASURES if name in {name for name, _ in bounds} | {"spend", "orders"})
+    plain = (
+        when == "at-once"
+        and tiers.downgrade == DowngradePolicy(when=tiers.downgrade.when)
+        and all(rung.enter == rung.keep for rung in rungs)
+    )
+    by_period = when == "period-end"
+    replays = tiers.refunds == "at-once" and not plain
     return Rules(
         hash=policy_hash(policy),
         policy=policy,
@@ -89,16 +168,27 @@ def compile_policy(policy: Policy) -> Rules:
         future=policy.clock.future_minutes * MINUTE,
         refund_horizon=policy.clock.refund_days * DAY,
         recent_max=policy.clock.recent_max,
-        window_days=policy.tiers.window.rolling_days,
-        rungs=tuple(
-            Rung(
-                name=rung.name,
-                enter=rung.enter.as_dict(),
-                benefits=rung.benefits,
-            )
-            for rung in policy.tiers.ladder
-        ),
-        guards=frozenset(policy.tiers.no_promotion_while),
+        window=window,
+        rungs=rungs,
+        at_most=frozenset(name for rung in tiers.ladder for name in _at_most(rung)),
+        measured=measured,
+        score_bounds=tuple(sorted((name, bound) for name, bound in bounds if name in DIMENSIONS)),
+        guards=frozenset(tiers.no_promotion_while),
+        downgrade=tiers.downgrade.mode,
+        by_period=by_period,
+        grace=tiers.downgrade.grace_days * DAY,
+        stay=tiers.downgrade.stay_days * DAY,
+        refunds=tiers.refunds,
+        visit_channels=frozenset(policy.visits.channels),
+        visits_max=policy.visits.per_day,
+        exchange={name: (rate.units, rate.worth) for name, rate in policy.exchange_rates.items()},
+        rates=tuple(map(_rate, policy.points.rates)),
+        campaigns=tuple(map(_rate, policy.points.campaigns)),
+        pending_days=policy.points.pending_days,
+        after_months=policy.points.expiry.after_months or 0,
+        inactive_days=policy.points.expiry.inactive_days or 0,
+        redeem_min=policy.points.redeem.min,
+        redeem_step=policy.points.redeem.step,
         prior_value=policy.scores.prior.value,
         prior_weight=policy.scores.prior.weight * UNIT,
         decay=_decay(policy.scores.half_life_days),
@@ -107,7 +197,50 @@ def compile_policy(policy: Policy) -> Rules:
         levels={rule.level: tuple(map(_condition, rule.all)) for rule in policy.levels},
         rewards_by_tier={tier: tuple(rules) for tier, rules in by_tier.items()},
         rewards={rule.id: rule for rule in policy.rewards},
+        earns=bool(policy.points.rates or policy.points.campaigns),
+        counts_only=all(name in COUNTED for name in measured),
+        by_joining=isinstance(window, Anniversary),
+        replays=replays,
+        remembers=replays
+        or isinstance(window, Anniversary)
+        or (when == "period-end" and not isinstance(window, Rolling)),
+        anchor_days=policy.clock.refund_days + 1,
     )
+
+
+def _rung(policy: RungPolicy) -> Rung:
+    enter = _alternatives(policy.enter)
+    return Rung(policy.name, enter, _alternatives(policy.keep) if policy.keep else enter, policy.benefits)
+
+
+def _rate(policy: RatePolicy) -> Rate:
+    return Rate(
+        points=policy.points,
+        per=policy.per,
+        tiers=frozenset(policy.tiers) or None,
+        categories=frozenset(policy.categories) or None,
+        channels=frozenset(policy.channels) or None,
+        first=policy.first.toordinal() if policy.first else 0,
+        last=policy.last.toordinal() if policy.last else _LAST_DAY,
+    )
+
+
+def _alternatives(terms: Terms) -> Alternatives:
+    return tuple(
+        {name: bound.at_most if isinstance(bound, AtMost) else bound for name, bound in one.items()}
+        for one in terms.alternatives()
+    )
+
+
+def _at_most(rung: RungPolicy) -> set[str]:
+    every = (rung.enter, rung.keep or rung.enter)
+    return {
+        name
+        for terms in every
+        for one in terms.alternatives()
+        for name, bound in one.items()
+        if isinstance(bound, AtMost)
+    }
 
 
 def _condition(condition: policies.Condition) -> Condition:

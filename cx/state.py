@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from cx.moments import AnyMoment
+from cx import older
+from cx.moments import AnyMoment, Key
 from schemas.errors import CxError, Reason
 
-FORMAT = 1
+FORMAT = 2
 NEVER = (1 << 63) - 1
 LOOK_AGAIN = 0  # as a deadline: before any instant, so that whoever meets it works it out anew
 BYTES_MAX = 256 * 1024
@@ -21,14 +22,41 @@ RECENT_BYTES_MAX = 192 * 1024  # without what is kept for dead letters: that doe
 KEPT_BYTES_MAX = 64 * 1024  # of all records kept for dead letters together; what refers to nothing could fill a state
 KEPT_ONE_BYTES_MAX = 16 * 1024  # of one of them: 200 lines and some fields of others' find room
 _HEADER = 10
+RANK_MAX = 99  # above that of any kind of moment
 
 
 class StateFormatError(CxError):
     """A stored state of a format that this version does not read."""
 
 
+class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A rate by which an order earns: `points` for each `per` minor units of its lines at `places`; None for all."""
+
+    points: int
+    per: int
+    places: tuple[int, ...] | None
+
+
+class Lot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The points of one order.
+
+    Attributes:
+        points: What the order earns as it is left now.
+        by: The rates of when it was folded.
+        pending: Whether it cannot be spent yet.
+        left: What can be spent of it.
+        gone: What of it has run out, and no refund has been set off against yet.
+    """
+
+    points: int
+    by: tuple[Earning, ...]
+    pending: bool = True
+    left: int = 0
+    gone: int = 0
+
+
 class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An order that can still be refunded; amounts in minor units, what is *left* of them."""
+    """An order that can still be refunded; amounts in minor units of its currency, what is *left* of them."""
 
     id: str  # of the event, for decision records
     content: int  # of its purchase, to tell a repeat from a conflict
@@ -40,11 +68,19 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     paid: int  # everything as bought: the base over which parts not paid in money are spread
     not_money: int  # excluded payments of the order as bought
     qualifying: int  # what the order adds to its day now
+    visit: bool = False  # whether it counts as one
+    currency: str = ""  # empty for the programme's own
+    lot: Lot | None = None
 
     @property
     def left(self) -> int:
         """Amount that can still be refunded."""
         return sum(line[2] for line in self.lines) + self.shipping + self.tax
+
+    @property
+    def undone(self) -> bool:
+        """Whether nothing of it is left; a free order is undone by a cancellation or a refund alone."""
+        return not self.left and self.paid != 0
 
 
 class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,10 +112,97 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cause: str  # id of the event, or empty when a deadline did it
 
 
-class Entitlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Day(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one local day brought: qualifying spend in minor units, orders, visits and points earned."""
+
+    spend: int = 0
+    orders: int = 0
+    visits: int = 0
+    points: int = 0
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A tier given by a person until the instant `until`; `pinned` where it lies below what had been earned."""
+
+    tier: str
+    until: int
+    pinned: bool
+    reason: str = ""
+    person: str = ""
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a customer is on the ladder, and what time will make of it; instants in microseconds.
+
+    Attributes:
+        tier: Empty before anything is known of the customer.
+        since: When the tier was reached.
+        checked: Local day from which the running period of a rolling window counts.
+        failing: Since when the tier is no longer kept, while a respite runs; 0 otherwise.
+        hold: Not lost by time before this instant.
+        given: By a person.
+    """
+
+    tier: str = ""
+    since: int = 0
+    checked: int = 0
+    failing: int = 0
+    hold: int = 0
+    given: Given | None = None
+
+
+class Anchor(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a customer stood before the local day `day`: where the ladder is climbed again from after a refund."""
+
+    day: int
+    standing: Standing
+
+
+class Move(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A movement of points as folded, of `points` in sum; `about` is the lot, order or day, `cause` an event's id."""
+
+    at: int
+    kind: str  # earned, spent, refused, expired, reversed
+    points: int
+    balance: int
+    about: str = ""
+    reason: str = ""
+    cause: str = ""
+    request: tuple[str, str] | None = None  # source and id
+
+
+class Ledger(msgspec.Struct, array_like=True):
+    """What became of a customer's points, beside the lots of orders that can still be refunded.
+
+    Attributes:
+        closed: Points left of all other lots, by their last local day; 0 for those that never run out.
+        earned: What could ever be spent; less `spent`, `expired` and `reversed` it is the balance.
+        debt: What was taken and could not be paid; while there is any, no lot has anything left.
+        active: Last local day of an activity that no refund can undo.
+    """
+
+    closed: dict[int, int] = {}
+    earned: int = 0
+    spent: int = 0
+    expired: int = 0
+    reversed: int = 0
+    debt: int = 0
+    active: int = 0
+
+    @property
+    def balance(self) -> int:
+        """What can be spent, or is owed where it is negative."""
+        return self.earned - self.spent - self.expired - self.reversed
+
+    def copy(self) -> Ledger:
+        """Return a copy that a fold may change."""
+        return msgspec.structs.replace(self, closed=self.closed.copy())
+
+
+class Entitlement(msgspec.Struct, frozen=True, array_like=True):
     """A reward that the rules owe: by which rule, for which occasion, and why its ground was lost since, if it was.
 
-    Its ground is what the window held at `at`, when the tier was reached, less what was refunded of that since.
+    Its ground is what the ladder measured at `at`, when the tier was reached, less what was refunded of that since.
     """
 
     rule: str
@@ -88,9 +211,15 @@ class Entitlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tier: str
     at: int
     cause: str
-    spend: int
-    orders: int
+    ground: dict[str, int]
     lost: str = ""
+    rank: int = RANK_MAX  # with the next, its place among what happened at the same instant
+    source: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The place in the total order of what its ground was measured at."""
+        return (self.at, self.rank, self.source, self.cause)
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -103,13 +232,14 @@ class Head(msgspec.Struct, array_like=True):
     locale: str | None = None
     preferences: tuple[str, ...] = ()
     notify: bool = True
-    tier: str = ""
-    tier_since: int = 0
-    tier_due: int = NEVER  # never after the first instant at which the tier can fall by time alone
+    standing: Standing = Standing()
+    tier_due: int = NEVER  # never after the first instant at which time alone can change the tier
     history: tuple[Change, ...] = ()
-    days: dict[int, tuple[int, int]] = {}  # local day -> (qualifying spend, orders); oldest first
-    spend: int = 0  # over the window that ends with the last folded day
-    orders: int = 0
+    days: dict[int, Day] = {}  # local days of the window, oldest first
+    window: int = 0  # the first of them
+    counted: Day = Day()  # their sum
+    past: dict[int, Day] = {}  # days before the window that may yet be asked for, oldest first
+    anchors: tuple[Anchor, ...] = ()  # at most two, oldest first
     open_orders: dict[str, Order] = {}
     waiting: dict[str, tuple[AnyMoment, ...]] = {}  # what it refers to -> moments without effect so far
     refused: dict[str, tuple[int, Reason]] = {}  # event -> (its time, reason): refunds larger than what was left
@@ -123,12 +253,26 @@ class Head(msgspec.Struct, array_like=True):
     channels: dict[str, int] = {}
     feedback: dict[str, tuple[tuple[int, int], ...]] = {}  # instrument -> last two (score, at), newest first
     entitlements: dict[str, Entitlement] = {}
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    points_due: int = NEVER  # never after the first instant at which time alone moves points
+    moves: dict[str, Move] = {}  # of the running fold; empty in what is written down
+
+    @property
+    def tier(self) -> str:
+        """The tier held; empty before anything is known."""
+        return self.standing.tier
+
+    @property
+    def tier_since(self) -> int:
+        """When it was reached."""
+        return self.standing.since
 
     def copy(self) -> Head:
         """Return a copy that a fold may change; values inside the containers are immutable and shared."""
         return msgspec.structs.replace(
             self,
             days=self.days.copy(),
+            past=self.past.copy(),
             open_orders=self.open_orders.copy(),
             waiting=self.waiting.copy(),
             refused=self.refused.copy(),
@@ -137,7 +281,18 @@ class Head(msgspec.Struct, array_like=True):
             channels=self.channels.copy(),
             feedback=self.feedback.copy(),
             entitlements=self.entitlements.copy(),
+            ledger=self.ledger.copy(),
+            moves={},
         )
+
+
+class ToldMove(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was told of one movement of points: its instant, its kind, the sum, and how often it was spoken of."""
+
+    at: int
+    kind: str
+    points: int
+    times: int
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -148,10 +303,14 @@ class Told(msgspec.Struct, array_like=True):
     level: int = 1
     revision: int = 0  # how many tier and level changes were told
     rewards: dict[str, tuple[str, int]] = {}  # occasion key -> (issued | revoked, how often issued)
+    answers: dict[str, int] = {}  # request -> points granted, 0 for a refusal; until the request is in the base
+    moves: dict[str, ToldMove] = {}  # movements of points since the base
 
     def copy(self) -> Told:
         """Return a copy that a decision may change."""
-        return msgspec.structs.replace(self, rewards=self.rewards.copy())
+        return msgspec.structs.replace(
+            self, rewards=self.rewards.copy(), answers=self.answers.copy(), moves=self.moves.copy()
+        )
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -198,7 +357,7 @@ class Customer(msgspec.Struct, array_like=True):
 
     def next_deadline(self, lateness: int) -> int:
         """Return the instant at which time alone changes this customer, or `NEVER`."""
-        return min(self.head.tier_due, self.gives_up_at(lateness))
+        return min(self.head.tier_due, self.head.points_due, self.gives_up_at(lateness))
 
     def gives_up_at(self, lateness: int) -> int:
         """Return the instant at which the oldest moment without effect has waited long enough."""
@@ -224,16 +383,30 @@ def decode(data: bytes) -> Customer:
     """Read a customer back.
 
     Raises:
-        StateFormatError: *data* is of another format, or damaged.
+        StateFormatError: *data* is of a format that is not known here, or damaged.
     """
-    if format_of(data) != FORMAT:
-        message = f"state has format {format_of(data)}, this version reads {FORMAT}"
+    found = format_of(data)
+    if found not in {FORMAT, older.FIRST}:
+        message = f"state has format {found}, this version reads {older.FIRST} and {FORMAT}"
         raise StateFormatError(message)
     try:
-        return _customers.decode(memoryview(data)[_HEADER:])
-    except msgspec.DecodeError:
+        if found == FORMAT:
+            return _customers.decode(memoryview(data)[_HEADER:])
+        return _of_first(msgspec.msgpack.decode(memoryview(data)[_HEADER:]))
+    except (msgspec.DecodeError, *_ODD):
         message = "state is damaged"
         raise StateFormatError(message) from None
+
+
+_ODD = (ValueError, TypeError, IndexError, AttributeError)  # what plain data of another shape raises
+
+
+def _of_first(data: list[Any]) -> Customer:
+    customer = msgspec.convert(older.customer_of_first(data), Customer)
+    if customer.base:
+        head = msgspec.convert(older.head_of_first(msgspec.msgpack.decode(customer.base)), Head)
+        customer.base = encode_head(head)
+    return customer
 
 
 def deadline_of(data: bytes) -> int:

@@ -1,106 +1,507 @@
-"""The tier ladder: which rung the qualifying spend of a window of local days holds, and until when."""
+"""The tier ladder: what a window of local days and the state of now hold of it, until when, and what is missing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from cx import cases
-from cx.state import NEVER, Change
+import msgspec
+
+from cx import cases, scores
+from cx.periods import Rolling
+from cx.rules import COUNTED, DIMENSIONS, sums_of
+from cx.state import LOOK_AGAIN, NEVER, Anchor, Change, Day, Given, Head, Standing
 
 if TYPE_CHECKING:
-    from cx.rules import Rules, Rung
-    from cx.state import Head
+    from cx.moments import Imported, Overridden
+    from cx.rules import Alternatives, Rules
 
-HISTORY_MAX = 8
+HISTORY_MAX: Final = 8
 
 
 def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change | None:
-    """Bring the tier in line with the window that ends on the local day of *at*; upgrades and losses are at once.
+    """Bring the tier in line with what is measured at the instant *at*: up at once, down as the policy says.
 
     *reason* and *cause* (the id of an event, or empty) are kept with the change, which is returned if there is one.
     """
-    move_window(head, rules.calendar.day(at), rules)
-    if not head.tier:
-        head.tier, head.tier_since = rules.rungs[0].name, at
-    now = rules.rung_of(head.tier)
-    qualified = qualified_rung(measures(head), rules)
-    if qualified > now and held_back(head, rules):
-        qualified = now
+    day = rules.calendar.day(at)
+    standing = head.standing
+    if not standing.tier:
+        standing = Standing(rules.rungs[0].name, at, day)
+    ended = standing.given is not None and standing.given.until <= at
+    if ended:
+        standing = msgspec.structs.replace(standing, given=None, failing=0, hold=0, checked=day)
+        reason = "override-ended"
+    place = rules.rung_of(standing.tier)
+    if rules.by_period and place and not ended:
+        standing = _checked(head, standing, at, rules)
+    move_window(head, day, rules)
+    target = _risen(head, standing, at, rules)
+    if target <= place:
+        standing, target = _kept(head, standing, at, rules, ended=ended)
+    climbed = climb_again(head, at, rules) if reason == "refund" and rules.replays and target else None
+    if climbed:
+        target = min(target, max(rules.rung_of(climbed.tier), _floor(standing, rules)))
     change = None
-    if qualified != now:
-        change = Change(at, head.tier, rules.rungs[qualified].name, reason, cause)
+    if target != place:
+        change = Change(at, standing.tier, rules.rungs[target].name, reason, cause)
         head.history = (*head.history, change)[-HISTORY_MAX:]
-        head.tier, head.tier_since = change.after, at
-    if change or head.tier_due <= at:  # else more was bought at most, which can only put the fall off
-        head.tier_due = falls_at(head, rules)
+        standing = _moved(head, standing, change, rules)
+    if climbed and climbed.tier == standing.tier:  # its periods and respites are those without the purchase as well
+        standing = msgspec.structs.replace(
+            standing, checked=climbed.checked, failing=climbed.failing, hold=climbed.hold
+        )
+    if change or standing != head.standing or head.tier_due <= at:  # else more counts at most, which puts it off
+        head.standing = standing
+        head.tier_due = due_at(head, at, rules)
     return change
 
 
-def measures(head: Head) -> dict[str, int]:
-    """Return what the ladder's thresholds are compared with, over the window as it stands."""
-    return {"spend": head.spend, "orders": head.orders}
+def _moved(head: Head, standing: Standing, change: Change, rules: Rules) -> Standing:
+    """Return the standing on the tier that *change* leads to; one step down is for a whole period."""
+    at, day = change.at, rules.calendar.day(change.at)
+    falls = rules.rung_of(change.after) < rules.rung_of(change.before)
+    hold = 0
+    if falls and rules.downgrade == "one-step" and change.reason != "refund":
+        hold = rules.calendar.start(rules.window.following(day, joined(head, rules), day))
+    standing = Standing(change.after, at, day, 0, hold, standing.given)
+    if hold and not rules.by_period:
+        standing, _ = _kept(head, standing, at, rules, ended=False)
+    return standing
+
+
+def _checked(head: Head, standing: Standing, at: int, rules: Rules) -> Standing:
+    """Look whether the period that ended by *at*, if one did, was enough to keep the tier."""
+    ends = _period_end(head, standing, rules)
+    if at < ends:
+        return standing
+    last = rules.calendar.day(ends) - 1
+    move_window(head, last, rules)
+    keeps = holds(measures(head, ends, rules), rules.rungs[rules.rung_of(standing.tier)].keep, rules)
+    return msgspec.structs.replace(standing, checked=last + 1, failing=0 if keeps else ends)
+
+
+def _risen(head: Head, standing: Standing, at: int, rules: Rules) -> int:
+    """Return the rung that the customer has qualified for, guards and a person's word considered."""
+    place = rules.rung_of(standing.tier)
+    if standing.given is not None and standing.given.pinned:
+        return place
+    qualified = qualified_rung(measures(head, at, rules), rules)
+    return place if qualified > place and held_back(head, rules) else qualified
+
+
+def _kept(head: Head, standing: Standing, at: int, rules: Rules, *, ended: bool) -> tuple[Standing, int]:
+    """Return the standing with its respite begun, running or over, and the rung that is held then."""
+    place = rules.rung_of(standing.tier)
+    floor = _floor(standing, rules)
+    if place <= floor or (rules.downgrade == "none" and not ended):
+        return standing, place
+    if rules.by_period and not standing.failing and not ended:
+        return standing, place
+    values = _respite_measures(head, standing, at, rules)
+    if holds(values, rules.rungs[place].keep, rules):
+        return (msgspec.structs.replace(standing, failing=0) if standing.failing else standing), place
+    standing = msgspec.structs.replace(standing, failing=standing.failing or at)
+    if at < _respite_end(standing, rules) and not ended:
+        return standing, place
+    if rules.downgrade == "one-step":
+        return standing, max(place - 1, floor)
+    lower = (rung for rung in range(place - 1, floor, -1) if holds(values, rules.rungs[rung].keep, rules))
+    return standing, next(lower, floor)
+
+
+def _floor(standing: Standing, rules: Rules) -> int:
+    return rules.rung_of(standing.given.tier) if standing.given else 0
+
+
+def _period_end(head: Head, standing: Standing, rules: Rules) -> int:
+    day = rules.window.following(standing.checked, joined(head, rules), standing.checked)
+    return rules.calendar.start(day)
+
+
+def _respite_end(standing: Standing, rules: Rules) -> int:
+    return max(standing.failing + rules.grace, standing.since + rules.stay, standing.hold)
+
+
+def _respite_measures(head: Head, standing: Standing, at: int, rules: Rules) -> dict[str, int]:
+    """Return what counts for keeping a tier: in a respite, the period that ended counts as well."""
+    values = measures(head, at, rules)
+    if standing.failing and rules.by_period and not isinstance(rules.window, Rolling):
+        before = rules.window.first(standing.checked - 1, joined(head, rules))
+        for day, bucket in head.past.items():
+            if day >= before:
+                _add(values, bucket, 1, rules)
+    return values
+
+
+def joined(head: Head, rules: Rules) -> int:
+    """Return the local day from which anniversaries count: that of joining, else of the first event."""
+    return head.enrolled if head.enrolled is not None else rules.calendar.day(head.first_seen)
+
+
+def measures(head: Head, at: int, rules: Rules) -> dict[str, int]:
+    """Return what the ladder is compared with: over the window as it stands, and as of the instant *at*."""
+    counted = head.counted
+    if rules.counts_only:
+        return {name: getattr(counted, name) for name in rules.measured}
+    day = rules.calendar.day(at)
+    return {name: _measure(head, name, day, rules) for name in rules.measured}
+
+
+def _measure(head: Head, name: str, day: int, rules: Rules) -> int:
+    match name:
+        case "spend" | "orders" | "visits" | "points":
+            return int(getattr(head.counted, name))
+        case "level":
+            return head.level
+        case "open_cases" | "open_detractor_cases":
+            return cases.open_count(head, detractors=name == "open_detractor_cases")
+    return scores.score(head, DIMENSIONS.index(name), day, rules)
+
+
+def holds(values: dict[str, int], alternatives: Alternatives, rules: Rules) -> bool:
+    """Tell whether *values* reach all bounds of one of *alternatives*; a bound belongs to the rung that names it."""
+    for bounds in alternatives:
+        for name, bound in bounds.items():
+            value = values[name]
+            if value > bound if name in rules.at_most else value < bound:
+                break
+        else:
+            return True
+    return False
 
 
 def qualified_rung(values: dict[str, int], rules: Rules) -> int:
-    """Return the highest rung whose thresholds *values* reach; each asks for no less than those below it."""
-    qualified = 0
-    for index, rung in enumerate(rules.rungs):
-        if not reaches(values, rung):
-            break
-        qualified = index
-    return qualified
-
-
-def reaches(values: dict[str, int], rung: Rung) -> bool:
-    """Tell whether *values* reach every threshold of *rung*; a threshold belongs to the rung above it."""
-    for measure, least in rung.enter.items():  # noqa: SIM110  # asked for every rung at every event: twice as fast
-        if values[measure] < least:
-            return False
-    return True
+    """Return the highest rung whose terms *values* meet."""
+    for index in range(len(rules.rungs) - 1, 0, -1):
+        if holds(values, rules.rungs[index].enter, rules):
+            return index
+    return 0
 
 
 def held_back(head: Head, rules: Rules) -> bool:
     """Tell whether a guard of the policy stands against any promotion now."""
-    return "open-detractor-case" in rules.guards and cases.open_count(head, detractors=True) > 0
+    return any(guard(head, name) for name in rules.guards)
 
 
-def guards(head: Head, rules: Rules) -> dict[str, bool]:
+def guard(head: Head, name: str) -> bool:
+    """Tell whether the guard *name* stands now."""
+    return cases.open_count(head, detractors=name == "open-detractor-case") > 0
+
+
+def guards(head: Head, at: int, rules: Rules) -> dict[str, bool]:
     """Return the policy's guards, and whether each of them holds back a promotion that is otherwise earned."""
-    earned = qualified_rung(measures(head), rules) > rules.rung_of(head.tier)
-    return {name: earned and held_back(head, rules) for name in sorted(rules.guards)}
+    earned = qualified_rung(measures(head, at, rules), rules) > rules.rung_of(head.tier)
+    return {name: earned and guard(head, name) for name in sorted(rules.guards)}
+
+
+# Days
+
+
+def count(head: Head, day: int, more: Day, sign: int, rules: Rules) -> None:
+    """Add *more* to a local day, or with a *sign* of -1 take it away; a day that is forgotten stays so."""
+    in_window = day >= head.window
+    days = head.days if in_window else head.past
+    before = days.get(day)
+    if before is None:
+        if sign < 0 or not in_window:
+            return
+        before = Day()
+    after = Day(
+        before.spend + sign * more.spend,
+        before.orders + sign * more.orders,
+        before.visits + sign * more.visits,
+        before.points + sign * more.points,
+    )
+    days[day] = after
+    if in_window:
+        head.counted = _sum(_sum(head.counted, before, -1, rules), after, 1, rules)
 
 
 def move_window(head: Head, day: int, rules: Rules) -> None:
-    """Drop the days that a window ending on the local *day* no longer counts."""
-    first = day - rules.window_days + 1
-    while head.days:
-        oldest = next(iter(head.days))  # days were added in the order of time
+    """Let the window end on the local *day*; days that it no longer counts are kept only where they are needed."""
+    first = rules.window.first(day, joined(head, rules)) if rules.by_joining else rules.window.first(day, 0)
+    if first <= head.window:
+        return
+    head.window = first
+    days = head.days
+    while days:
+        oldest = next(iter(days))  # days were added in the order of time
         if oldest >= first:
-            return
-        spend, orders = head.days.pop(oldest)
-        head.spend -= spend
-        head.orders -= orders
+            break
+        bucket = days.pop(oldest)
+        head.counted = _sum(head.counted, bucket, -1, rules)
+        if rules.remembers:
+            head.past[oldest] = bucket
+    if head.past:
+        edge = min([first, *(anchor.day for anchor in head.anchors[:1])]) - rules.window.days_max
+        while head.past and (oldest := next(iter(head.past))) < edge:
+            del head.past[oldest]
 
 
-def falls_at(head: Head, rules: Rules) -> int:
-    """Return the instant at which the tier falls if nothing more happens, or `NEVER`."""
+def window_of(head: Head, at: int, rules: Rules) -> int:
+    """Return the first day of the window that ends at the instant *at*."""
+    return rules.window.first(rules.calendar.day(at), joined(head, rules))
+
+
+def less(values: dict[str, int], bucket: Day, rules: Rules) -> dict[str, int]:
+    """Return *values* without what *bucket* added to them."""
+    values = values.copy()
+    _add(values, bucket, -1, rules)
+    return values
+
+
+def turn_window(head: Head, at: int, rules: Rules) -> None:
+    """Count the days anew, after another day of joining, or days brought along, have changed what the window holds."""
+    every = sorted({**head.past, **head.days}.items())
+    head.window, head.days, head.past, head.counted = 0, dict(every), {}, Day()
+    for bucket in head.days.values():
+        head.counted = _sum(head.counted, bucket, 1, rules)
+    move_window(head, rules.calendar.day(at), rules)
+    head.tier_due = LOOK_AGAIN
+
+
+def _sum(total: Day, bucket: Day, sign: int, rules: Rules) -> Day:
+    return Day(
+        total.spend + sign * bucket.spend,
+        total.orders + sign * bucket.orders,
+        total.visits + sign * min(bucket.visits, rules.visits_max),
+        total.points + sign * bucket.points,
+    )
+
+
+def _add(values: dict[str, int], bucket: Day, sign: int, rules: Rules) -> None:
+    for name, more in (
+        ("spend", bucket.spend),
+        ("orders", bucket.orders),
+        ("visits", min(bucket.visits, rules.visits_max)),
+        ("points", bucket.points),
+    ):
+        if name in values:
+            values[name] += sign * more
+
+
+# What time will bring
+
+
+def due_at(head: Head, at: int, rules: Rules) -> int:
+    """Return the first instant after *at* at which time alone may change the tier, or `NEVER`."""
+    standing = head.standing
+    due = standing.given.until if standing.given else NEVER
+    place = rules.rung_of(standing.tier)
+    if place > _floor(standing, rules) and rules.downgrade != "none":
+        if standing.failing:
+            due = min(due, _respite_end(standing, rules))
+        elif rules.by_period:
+            due = min(due, _period_end(head, standing, rules))
+        else:
+            due = min(due, falls_at(head, at, rules))
+    if rules.score_bounds:
+        due = min(due, _crossing(head, at, rules))
+    return due
+
+
+def falls_at(head: Head, at: int, rules: Rules) -> int:
+    """Return the instant at which the tier is no longer kept if nothing more happens, or `NEVER`."""
     rung = rules.rung_of(head.tier)
     if rung == 0:
         return NEVER
-    enter = rules.rungs[rung].enter
-    spend, orders = head.spend - enter.get("spend", 0), head.orders - enter.get("orders", 0)
-    for day, (spent, ordered) in head.days.items():
-        spend, orders = spend - spent, orders - ordered
-        if spend < 0 or orders < 0:
-            return rules.calendar.start(day + rules.window_days)
+    keep, values = rules.rungs[rung].keep, measures(head, at, rules)
+    if not isinstance(rules.window, Rolling):
+        empty = values | dict.fromkeys(values.keys() & set(COUNTED), 0)
+        if holds(empty, keep, rules):
+            return NEVER
+        day = rules.calendar.day(at)
+        return rules.calendar.start(rules.window.following(day, joined(head, rules), day))
+    for day, bucket in head.days.items():
+        _add(values, bucket, -1, rules)
+        if not holds(values, keep, rules):
+            return rules.calendar.start(day + rules.window.days)
     return NEVER
 
 
-def missing(head: Head, rules: Rules) -> tuple[str, dict[str, int]] | None:
-    """Return the next rung and what is missing for it by measure, or None at the top."""
+def _crossing(head: Head, at: int, rules: Rules) -> int:
+    """Return the first instant after *at* at which a score, fading, crosses a bound of the ladder, or `NEVER`."""
+    today = rules.calendar.day(at)
+    first = NEVER
+    for name, bound in rules.score_bounds:
+        place = DIMENSIONS.index(name)
+
+        def side(day: int, place: int = place, bound: int = bound) -> tuple[bool, bool]:
+            score = scores.score(head, place, day, rules)
+            return score >= bound, score > bound
+
+        now = side(today)
+        near, far = today, today + len(rules.decay) + 1
+        if side(far) == now:
+            continue
+        while far - near > 1:  # a score only ever goes towards the prior, so it crosses once
+            middle = (near + far) // 2
+            near, far = (middle, far) if side(middle) == now else (near, middle)
+        first = min(first, rules.calendar.start(far))
+    return first
+
+
+def lost_at(head: Head, at: int, rules: Rules) -> int:
+    """Return the instant at which the tier is lost if nothing more happens, respites included, or `NEVER`."""
+    standing = head.standing
+    place = rules.rung_of(standing.tier)
+    if place <= _floor(standing, rules):
+        return standing.given.until if standing.given and place else NEVER
+    if rules.downgrade == "none":
+        return NEVER
+    if standing.failing:
+        return _respite_end(standing, rules)
+    if not rules.by_period:
+        falls = falls_at(head, at, rules)
+        return NEVER if falls == NEVER else max(falls + rules.grace, standing.since + rules.stay, standing.hold)
+    ends = _period_end(head, standing, rules)
+    return max(ends + rules.grace, standing.since + rules.stay, standing.hold)
+
+
+def missing(head: Head, at: int, rules: Rules) -> tuple[str, dict[str, int]] | None:
+    """Return the next rung and what is missing for it by measure, in the nearest alternative; None at the top."""
     rung = rules.rung_of(head.tier) + 1
     if rung == len(rules.rungs):
         return None
-    values = measures(head)
-    short = {name: least - values[name] for name, least in rules.rungs[rung].enter.items() if values[name] < least}
-    return rules.rungs[rung].name, short
+    return rules.rungs[rung].name, short_of(measures(head, at, rules), rules.rungs[rung].enter, rules)
+
+
+def short_of(values: dict[str, int], alternatives: Alternatives, rules: Rules) -> dict[str, int]:
+    """Return what *values* lack of the nearest of *alternatives*, by measure; empty where one is met."""
+    return nearest(values, alternatives, rules)[1]
+
+
+def nearest(values: dict[str, int], alternatives: Alternatives, rules: Rules) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the one of *alternatives* of which the smallest share is missing, and what is missing by measure."""
+    gaps = [(bounds, _gaps(values, bounds, rules)) for bounds in alternatives]
+    return min(gaps, key=lambda one: sum(gap * 1_000 // max(one[0][name], 1) for name, gap in one[1].items()))
+
+
+def _gaps(values: dict[str, int], bounds: dict[str, int], rules: Rules) -> dict[str, int]:
+    gaps = {}
+    for name, bound in bounds.items():
+        gap = values[name] - bound if name in rules.at_most else bound - values[name]
+        if gap > 0:
+            gaps[name] = gap
+    return gaps
+
+
+# A person's word, and what a refund takes
+
+
+def give(head: Head, moment: Overridden, rules: Rules) -> Change | None:
+    """Set the tier by a person's word, until an instant; return the change, if it is one."""
+    day = rules.calendar.day(moment.at)
+    move_window(head, day, rules)
+    pinned = rules.rung_of(moment.tier) < qualified_rung(measures(head, moment.at, rules), rules)
+    given = Given(moment.tier, moment.until, pinned, moment.reason, moment.person)
+    change = _set(head, moment, "override", rules)
+    since = moment.at if change or not head.tier else head.tier_since
+    head.standing = Standing(moment.tier, since, day, 0, 0, given)
+    head.tier_due = due_at(head, moment.at, rules)
+    _note_anew(head, day, rules)
+    return change
+
+
+def bring(head: Head, moment: Imported, rules: Rules) -> None:
+    """Take over what another system says of the past: the day of joining, days, and a tier for some time or from now.
+
+    What they come to entitles to nothing: the customer had it there.
+    """
+    if moment.joined is not None:
+        head.enrolled = moment.joined
+    for day, spend, orders, visits in moment.days:
+        days = head.days if day >= head.window else head.past
+        head_day = days.get(day, Day())
+        days[day] = Day(head_day.spend + spend, head_day.orders + orders, head_day.visits + visits, head_day.points)
+    turn_window(head, moment.at, rules)
+    today = rules.calendar.day(moment.at)
+    if moment.tier:
+        given = None if moment.until is None else Given(moment.tier, moment.until, pinned=False)
+        if given is None or not head.tier or rules.rung_of(moment.tier) > rules.rung_of(head.tier):
+            _set(head, moment, "import", rules)
+            head.standing = Standing(moment.tier, moment.since or moment.at, today, 0, 0, given)
+        else:  # more than that was reached here already
+            head.standing = msgspec.structs.replace(head.standing, given=given)
+    settle(head, moment.at, "import", moment.id, rules)
+    _note_anew(head, today, rules)
+
+
+def _set(head: Head, moment: Overridden | Imported, reason: str, rules: Rules) -> Change | None:
+    before = head.tier or rules.rungs[0].name
+    if moment.tier == before:
+        return None
+    change = Change(moment.at, before, moment.tier, reason, moment.id)
+    head.history = (*head.history, change)[-HISTORY_MAX:]
+    return change
+
+
+def held_until(head: Head, at: int, rules: Rules) -> int:
+    """Return until when the tier is held if a refund at the instant *at* may not take it at once; 0 where it may.
+
+    That is as long as it would have lasted, and with refunds at a period's end no longer than to that end.
+    """
+    if not head.tier or rules.refunds == "at-once" or rules.downgrade == "none" or rules.by_period:
+        return 0
+    lasts = falls_at(head, at, rules)
+    if rules.refunds == "keep":
+        return lasts
+    day = rules.calendar.day(at)
+    return min(lasts, rules.calendar.start(rules.window.following(day, joined(head, rules), head.standing.checked)))
+
+
+def undone(head: Head, day: int, hold: int) -> None:
+    """After something of the local *day* was undone: hold the tier until *hold*, and forget what rested on it."""
+    if hold > head.standing.hold:
+        head.standing = msgspec.structs.replace(head.standing, hold=hold)
+    head.anchors = (*head.anchors[:1], *(anchor for anchor in head.anchors[1:] if anchor.day <= day))
+
+
+def note(head: Head, day: int, rules: Rules) -> None:
+    """Before the first event of the local *day*: remember how things stand, from time to time."""
+    if rules.replays and (not head.anchors or day >= head.anchors[-1].day + rules.anchor_days):
+        head.anchors = (*head.anchors[-1:], Anchor(day, head.standing))
+
+
+def _note_anew(head: Head, day: int, rules: Rules) -> None:
+    # What a person gave, or a customer brought along, no refund of an earlier order takes away.
+    head.anchors = (Anchor(day, head.standing),) if rules.replays else ()
+
+
+def climb_again(head: Head, at: int, rules: Rules) -> Standing:
+    """Climb the ladder again over the days as they count now, from the oldest anchor to the instant *at*.
+
+    So a refund leaves what would be had the purchase never been. This never lifts anybody: guards do not count, and
+    whoever had what a tier asks for beside sums is taken to have had it all along, for it is not kept by day.
+    """
+    anchor = head.anchors[0] if head.anchors else Anchor(rules.calendar.day(at), head.standing)
+    scratch = Head(standing=anchor.standing, enrolled=head.enrolled, first_seen=head.first_seen)
+    rules = sums_of(rules)
+    begun = False
+    for day, bucket in {**head.past, **head.days}.items():
+        start = rules.calendar.start(day)
+        if day >= anchor.day:
+            if not begun:
+                _begin(scratch, anchor.day, rules)
+                begun = True
+            _pass_time(scratch, start, rules)
+        move_window(scratch, day, rules)
+        scratch.days[day] = bucket
+        scratch.counted = _sum(scratch.counted, bucket, 1, rules)
+        if day >= anchor.day:  # in the evening: a stay that counts from here ends rather too late than too early
+            settle(scratch, min(rules.calendar.start(day + 1) - 1, at), "", "", rules)
+    if not begun:
+        _begin(scratch, anchor.day, rules)
+    _pass_time(scratch, at, rules)
+    return scratch.standing
+
+
+def _begin(scratch: Head, day: int, rules: Rules) -> None:
+    """Settle what is before the first day: a guard may have held back then what it does not any more."""
+    scratch.tier_due = LOOK_AGAIN
+    settle(scratch, rules.calendar.start(day), "", "", rules)
+
+
+def _pass_time(scratch: Head, until: int, rules: Rules) -> None:
+    while scratch.tier_due <= until:
+        settle(scratch, scratch.tier_due, "", "", rules)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cx import cases, levels, orders, rewards, scores, tiers
+from cx import cases, levels, orders, points, rewards, scores, tiers
 from cx.moments import (
+    Adjusted,
     AnyMoment,
     Cancelled,
     CaseEscalated,
@@ -15,13 +16,17 @@ from cx.moments import (
     CaseResponded,
     Enrolled,
     FeedbackGiven,
+    Imported,
+    Overridden,
     ProfileUpdated,
     Purchased,
     Referred,
     Refunded,
+    Requested,
     Touched,
     name_of,
 )
+from cx.rewards import BEFORE_ALL
 from schemas.errors import Reason
 
 if TYPE_CHECKING:
@@ -34,37 +39,52 @@ if TYPE_CHECKING:
 PRAISE_MIN = 4  # a review of so many stars speaks for the brand
 
 
-def fold(head: Head, moments: Iterable[AnyMoment], rules: Rules) -> None:
-    """Apply *moments*, which are in total order and none before `head.reached`, each after the deadlines up to it."""
+def fold(head: Head, moments: Iterable[AnyMoment], answers: dict[str, int], rules: Rules) -> None:
+    """Apply *moments*, which are in total order and none before `head.reached`, each after the deadlines up to it.
+
+    *answers* holds what was answered to requests, and takes the answers to those that had none.
+    """
     for moment in moments:
         meet_deadlines(head, moment.at, rules)
-        _apply(head, moment, rules)
+        _apply(head, moment, answers, rules)
 
 
 def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
-    """Apply every deadline up to and including the instant *until*."""
-    while head.tier_due <= until:
-        at = head.tier_due
+    """Apply every deadline up to and including the instant *until*; at equal times points come before the tier."""
+    while (at := min(head.points_due, head.tier_due)) <= until:
         head.reached = at
-        tiers.settle(head, at, "window", "", rules)
-        levels.settle(head, at, rules)
+        if head.points_due == at:
+            points.settle(head, at, rules)
+        if head.tier_due == at:
+            change = tiers.settle(head, at, "window", "", rules)
+            if change and rules.rung_of(change.after) > rules.rung_of(change.before):
+                rewards.reached(head, change, BEFORE_ALL, rules)
+            levels.settle(head, at, rules)
 
 
-def _apply(head: Head, moment: AnyMoment, rules: Rules) -> None:
+def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules) -> None:
     head.reached = moment.at
     if not head.first_seen:
         head.first_seen = head.level_since = moment.at
+    day = rules.calendar.day(moment.at)
+    tiers.note(head, day, rules)
+    tiers.move_window(head, day, rules)
+    if isinstance(moment, Requested):
+        points.request(head, moment, answers, rules)
     reason, undone = _effect(head, moment, rules)
+    levels.settle(head, moment.at, rules)
     change = None
-    if reason or not head.tier:
-        change = tiers.settle(head, moment.at, reason, moment.id, rules)
-    else:  # what cannot change the tier still moves the window
-        tiers.move_window(head, rules.calendar.day(moment.at), rules)
+    if isinstance(moment, Overridden):
+        change = tiers.give(head, moment, rules)
+    elif isinstance(moment, Imported):
+        tiers.bring(head, moment, rules)
+        return
+    elif reason or not rules.counts_only or not head.tier:
+        change = tiers.settle(head, moment.at, reason or "experience", moment.id, rules)
     if change and rules.rung_of(change.after) > rules.rung_of(change.before):
-        rewards.reached(head, change, rules)
+        rewards.reached(head, change, moment.key, rules)
     elif undone:
         rewards.undone(head, undone, moment.at, rules)
-    levels.settle(head, moment.at, rules)
 
 
 def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | None]:
@@ -77,6 +97,34 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
         case Purchased():
             _purchased(head, moment, rules)
             return "spend", None
+        case CaseOpened() | CaseResponded() | CaseEscalated() | CaseResolved() | CaseReopened():
+            _case(head, moment, rules)
+            return "guard", None
+        case Refunded() | Cancelled():
+            hold = tiers.held_until(head, moment.at, rules)
+            undone = _undo(head, moment, rules)
+            if undone is None:
+                return "", None
+            tiers.undone(head, undone.day, hold)
+            if rules.inactive_days:  # without this order the customer may have been silent for too long
+                points.settle(head, moment.at, rules)
+            return "refund", undone
+        case Enrolled():
+            head.enrolled = moment.joined
+            if rules.by_joining:
+                tiers.turn_window(head, moment.at, rules)
+                return "joining", None
+        case Adjusted():
+            points.adjust(head, moment, rules)
+        case Imported():
+            points.bring(head, moment, rules)
+        case _:
+            _journey(head, moment, rules)
+    return "", None
+
+
+def _journey(head: Head, moment: AnyMoment, rules: Rules) -> None:
+    match moment:
         case Touched():
             _touched(head, moment, rules)
         case FeedbackGiven():
@@ -84,30 +132,22 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
             cases.judged(head, moment)
             if moment.instrument == "review" and (moment.score or 0) >= PRAISE_MIN:
                 _count(head, "advocacy")
-        case CaseOpened() | CaseResponded() | CaseEscalated() | CaseResolved() | CaseReopened():
-            _case(head, moment, rules)
-            return "guard", None
-        case Refunded() | Cancelled():
-            return "refund", _undo(head, moment, rules)
         case Referred():
             _count(head, "advocacy")
             scores.signal(head, "referral", moment.at, rules)
-        case Enrolled():
-            head.enrolled = moment.joined
         case ProfileUpdated():
             _profile(head, moment)
-    return "", None
 
 
 def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     """Add the order, less what waited for it: nothing can rest yet on what was undone before it counted."""
-    tiers.move_window(head, rules.calendar.day(moment.at), rules)
-    scores.signal(head, "repeat-purchase" if head.orders else "purchase", moment.at, rules)
+    scores.signal(head, "repeat-purchase" if head.counted.orders else "purchase", moment.at, rules)
     orders.purchase(head, moment, rules)
     key = "order\n" + orders.order_key(moment.source, moment.order)
     for waiting in head.waiting.pop(key, ()):
         if isinstance(waiting, Refunded | Cancelled):
             _undo(head, waiting, rules)
+    points.bought(head, orders.order_key(moment.source, moment.order), moment.at, rules)
 
 
 def _undo(head: Head, moment: Refunded | Cancelled, rules: Rules) -> Undone | None:

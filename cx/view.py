@@ -6,10 +6,10 @@ import copy
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from cx import cases, levels, rewards, scores, tiers
+from cx import cases, levels, points, rewards, scores, tiers
 from cx.calendar import rfc3339
 from cx.outputs import reward_id
-from cx.state import NEVER, canonical
+from cx.state import NEVER, Standing, canonical
 
 if TYPE_CHECKING:
     from cx.rules import Rules
@@ -24,12 +24,12 @@ def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
 def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
     """Return the profile as of the instant *at*; amounts in minor units of the programme's currency."""
     head = copy.copy(customer.head)
-    head.days = head.days.copy()  # all that moving the window changes inside
+    head.days, head.past = head.days.copy(), head.past.copy()  # all that moving the window changes inside
     if not head.tier:
-        head.tier = rules.rungs[0].name
+        head.standing = Standing(rules.rungs[0].name)
     tiers.move_window(head, rules.calendar.day(at), rules)
-    until = tiers.falls_at(head, rules)
-    missing = tiers.missing(head, rules)
+    until = tiers.lost_at(head, at, rules)
+    missing = tiers.missing(head, at, rules)
     return {
         "customer_id": customer.id,
         "as_of": rfc3339(at),
@@ -39,11 +39,11 @@ def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
         "tier_since": rfc3339(head.tier_since) if head.tier_since else None,
         "tier_until": None if until == NEVER else rfc3339(until),
         "benefits": rules.rungs[rules.rung_of(head.tier)].benefits,
-        "measures": tiers.measures(head),
+        "measures": tiers.measures(head, at, rules),
         "progress": {
             "next": missing[0] if missing else None,
             "missing": missing[1] if missing else {},
-            "held_back_by": [name for name, holds in tiers.guards(head, rules).items() if holds],
+            "held_back_by": [name for name, holds in tiers.guards(head, at, rules).items() if holds],
         },
         "history": [{"at": rfc3339(c.at), "from": c.before, "to": c.after, "reason": c.reason} for c in head.history],
         "cx_level": head.level,
@@ -53,6 +53,7 @@ def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
         ],
         "dimensions": scores.shown(head, at, rules),
         "open_cases": cases.open_count(head),
+        "points": _points(head, rules),
         "rewards": _rewards(customer),
         "enrolled": date.fromordinal(head.enrolled).isoformat() if head.enrolled else None,
         "first_seen": rfc3339(head.first_seen) if head.first_seen else None,
@@ -60,6 +61,20 @@ def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
         "notify": head.notify,
         "waiting": _waiting(head),
         "events_held": customer.events_held,
+    }
+
+
+def _points(head: Head, rules: Rules) -> dict[str, Any]:
+    ledger = head.ledger
+    expiry = points.next_expiry(head, rules)
+    return {
+        "balance": ledger.balance,
+        "pending": points.pending(head),
+        "earned": ledger.earned,
+        "spent": ledger.spent,
+        "expired": ledger.expired,
+        "reversed": ledger.reversed,
+        "next_expiry": {"last_day": date.fromordinal(expiry[0]).isoformat(), "points": expiry[1]} if expiry else None,
     }
 
 

@@ -12,6 +12,11 @@ _REASONS = {
     "refund": "after a refund, {spend} {currency} are left in the window from {first} to {last}",
     "window": "older orders left the window; {spend} {currency} are left from {first} to {last}",
     "guard": "the case that held promotion back is closed; {spend} {currency} from {first} to {last}",
+    "experience": "a score, a case or the CX level changed; {spend} {currency} from {first} to {last}",
+    "joining": "the day of joining turned the window; {spend} {currency} from {first} to {last}",
+    "override": "a person decided so",
+    "override-ended": "a person's decision ended; {spend} {currency} from {first} to {last}",
+    "import": "moved in from another system; {spend} {currency} from {first} to {last}",
     "correction": "an event that came late changed what had been told; {spend} {currency} from {first} to {last}",
 }
 _STEPS = {
@@ -19,7 +24,19 @@ _STEPS = {
     "refund": "a refund took spend away",
     "window": "older orders left the window",
     "guard": "the case that held promotion back is closed",
+    "experience": "a score, a case or the CX level changed",
+    "joining": "the day of joining turned the window",
+    "override": "a person decided so",
+    "override-ended": "a person's decision ended",
+    "import": "moved in from another system",
     "correction": "an event came late",
+}
+_POINTS = {
+    "points.earned": "earned {points} points",
+    "points.spent": "spent {points} points",
+    "points.refused": "{points} points were asked for and refused",
+    "points.expired": "{points} points ran out",
+    "points.reversed": "{points} points were taken back",
 }
 
 
@@ -36,6 +53,10 @@ def sentence(event: dict[str, Any], currency: str = "VND") -> str:
             return f"{data['brand']} {data['card_kind']} of {value} for reaching {data['tier']}"
         case "reward.revoked":
             return f"reward {data['rule']} was taken back: {data['reason']}"
+    if event["type"] in _POINTS:
+        reason = f" ({data['reason'].replace('-', ' ')})" if data.get("reason") else ""
+        moved = _POINTS[event["type"]].format(points=f"{data['points']:,}")
+        return f"{moved}{reason}; balance {data['balance']:,}"
     return str(event["type"])
 
 

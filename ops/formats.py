@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from cx.older import FIRST
 from cx.state import FORMAT, format_of
 from schemas.errors import CxError
 from schemas.topics import Lane, Role, lane_topics
@@ -30,7 +31,7 @@ class NewerFormatError(CxError):
 
 
 async def bring_up_to_date(settings: Settings) -> str:
-    """Rebuild the state from the log if its format is older than ours; return a line that says so, or nothing.
+    """Rebuild the state from the log if its format is older than those we read; return a line that says so, or nothing.
 
     Only for an embedded stack whose workers are stopped: it keeps its inputs for ever, and nobody else has read the
     outputs, which are made again too.
@@ -42,7 +43,7 @@ async def bring_up_to_date(settings: Settings) -> str:
     if newer := [number for number in found if number > FORMAT]:
         message = f"the data is of format {newer[0]}, made by a newer version; this one reads {FORMAT}"
         raise NewerFormatError(message)
-    if found <= {FORMAT}:
+    if found <= {FIRST, FORMAT}:
         return ""
     await _forget(settings)
     return f"data of format {min(found)} found, this version has {FORMAT}: state and outputs are rebuilt from the log"

@@ -19,15 +19,17 @@ class Span(Record):
 
 
 class Rung(Record):
-    """Thresholds of one rung, by measure and inclusive: to enter it, and to keep it.
+    """Bounds of one rung, by measure and inclusive: to enter it, and to keep it.
 
     Attributes:
-        at_most: The measures of which less is better, and which the thresholds are not to exceed.
+        enter: Alternatives; all bounds of one of them have to be reached.
+        keep: The same, for one who holds the rung already.
+        at_most: The measures of which less is better, and which are not to exceed their bounds.
     """
 
     name: Short
-    enter: Measures
-    keep: Measures
+    enter: tuple[Measures, ...]
+    keep: tuple[Measures, ...]
     at_most: tuple[Short, ...] = ()
 
 

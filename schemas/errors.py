@@ -25,6 +25,7 @@ class Reason(StrEnum):
     CONFLICTING_ORDER = "conflicting-order"
     CONFLICTING_ID = "conflicting-id"
     UNKNOWN_CASE = "unknown-case"
+    UNKNOWN_TIER = "unknown-tier"
     UNKNOWN_REWARD = "unknown-reward"
     CURRENCY = "currency"
     NOT_YET_SUPPORTED = "not-yet-supported"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.base import EventId, Measure, Points, Short
+from schemas.base import EventId, Measure, Points, Short, Source
 from schemas.output import OutputData, OutputEnvelope
 
 
@@ -12,15 +12,18 @@ class PointsMoved(OutputData):
     Attributes:
         points: Always positive; the event's type says which way.
         balance: Balance afterwards; negative where a refund took points already spent.
-        lot: The lot concerned, if it is one.
-        reason: Why, where the type alone does not say it.
-        request_id: The redemption's event id that this answers.
+        lot: The lot concerned, if it is one: its order, or the last day on which its points counted.
+        reason: Why, where the type alone does not say it: `refund`, `adjustment`, `import`, `date`, `inactivity`,
+            `correction` (a late event changed what had been told), or why a redemption was refused; more may come.
+        request_source: The source of the redemption that this answers.
+        request_id: Its event id.
     """
 
     points: Points
     balance: Measure
     lot: Short | None = None
     reason: Short | None = None
+    request_source: Source | None = None
     request_id: EventId | None = None
 
 

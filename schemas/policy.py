@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas.base import Currency, Day, Short
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Score = Annotated[int, Field(ge=0, le=100)]
 Amount = Annotated[int, Field(ge=0, le=10**12)]
+Channel = Literal["store", "web", "app", "partner"]
 Dimension = Literal["emotion", "interaction", "service", "product", "brand"]
 Signal = Literal[
     "purchase", "repeat-purchase", "refund",
@@ -64,54 +67,258 @@ class SpendPolicy(Part):
     excluded_payments: tuple[Literal["points", "gift-card"], ...] = ("points", "gift-card")
 
 
-class Thresholds(Part):
-    """Least value of each measure, inclusive; all named ones must be reached."""
+class VisitsPolicy(Part):
+    """What a visit is: a purchase over one of *channels*, and how many of a day count."""
 
-    spend: Amount | None = None
-    orders: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    channels: tuple[Channel, ...] = ("store",)
+    per_day: Annotated[int, Field(ge=1, le=100)] = 1
 
-    def as_dict(self) -> dict[str, int]:
-        """Return the thresholds that are set, by measure."""
-        return {name: value for name, value in (("spend", self.spend), ("orders", self.orders)) if value is not None}
+
+class ExchangeRate(Part):
+    """So many minor units of another currency are worth so many of the programme's."""
+
+    units: Annotated[int, Field(ge=1, le=10**9)]
+    worth: Annotated[int, Field(ge=1, le=10**12)]
+
+
+class RatePolicy(Part):
+    """So many points for each `per` minor units of what fits: a line by its category, an order by the rest.
+
+    `tiers` are those held just before the order; `first` and `last` are local days, both counted. What is left out
+    fits everything; shipping and tax, where they count as spend, have no category.
+    """
+
+    points: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    per: Annotated[int, Field(ge=1, le=10**12)]
+    tiers: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    categories: Annotated[tuple[Short, ...], Field(max_length=50)] = ()
+    channels: Annotated[tuple[Channel, ...], Field(max_length=4)] = ()
+    first: Day | None = None
+    last: Day | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.first and self.last and self.last < self.first:
+            message = "must not be before first"
+            raise _fault(message, "last")
+        return self
+
+
+class ExpiryPolicy(Part):
+    """When points run out: at the end of the month that is so many months on, or after so many days without activity.
+
+    Activity is an order that was not undone, points spent, an adjustment or an import. Both may be set.
+    """
+
+    after_months: Annotated[int, Field(ge=1, le=120)] | None = None
+    inactive_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+
+
+class RedeemPolicy(Part):
+    """The smallest number of points that can be spent at once, and the number of which it must be a multiple."""
+
+    min: Annotated[int, Field(ge=1, le=10**9)] = 1
+    step: Annotated[int, Field(ge=1, le=10**9)] = 1
+
+
+class PointsPolicy(Part):
+    """What earns points, when they can be spent, and when they run out.
+
+    A line earns by the first of `rates` that fits it, and by every one of `campaigns` that does. Points can be spent
+    from the start of the local day that is `pending_days` after the order's.
+    """
+
+    rates: Annotated[tuple[RatePolicy, ...], Field(max_length=50)] = ()
+    campaigns: Annotated[tuple[RatePolicy, ...], Field(max_length=50)] = ()
+    pending_days: Annotated[int, Field(ge=0, le=400)] = 0
+    expiry: ExpiryPolicy = ExpiryPolicy()
+    redeem: RedeemPolicy = RedeemPolicy()
+
+
+class AtMost(Part):
+    """A bound from above, for measures of which less is better."""
+
+    at_most: Amount
+
+
+Bound = Amount | AtMost
+CountBound = Annotated[int, Field(ge=0, le=10**6)] | AtMost
+TIER_MEASURES: Final = (
+    "spend", "orders", "visits", "points", "level",
+    "emotion", "interaction", "service", "product", "brand",
+    "open_cases", "open_detractor_cases",
+)  # fmt: skip
+ALTERNATIVES_MAX: Final = 16
+_NO_BOUND: Final = 10**12 + 1
+
+
+class Terms(Part):
+    """What it takes: every named measure reaches its bound, every one of `all` holds, and one of `any` does.
+
+    Amounts and counts are over the policy's window; level, scores and cases are those of now. Bounds are inclusive.
+    """
+
+    spend: Bound | None = None
+    orders: CountBound | None = None
+    visits: CountBound | None = None
+    points: Bound | None = None
+    level: Annotated[int, Field(ge=2, le=5)] | None = None
+    emotion: Score | AtMost | None = None
+    interaction: Score | AtMost | None = None
+    service: Score | AtMost | None = None
+    product: Score | AtMost | None = None
+    brand: Score | AtMost | None = None
+    open_cases: AtMost | None = None
+    open_detractor_cases: AtMost | None = None
+    all: Annotated[tuple[Terms, ...], Field(max_length=10)] = ()
+    any: Annotated[tuple[Terms, ...], Field(max_length=10)] = ()
+
+    def alternatives(self) -> tuple[dict[str, Bound], ...]:
+        """Return the same as a list of alternatives, in each of which all bounds must be reached.
+
+        Raises:
+            TooManyError: there are more than `ALTERNATIVES_MAX`, or one asks for a measure both ways.
+        """
+        found: list[dict[str, Bound]] = [
+            {name: bound for name in TIER_MEASURES if (bound := getattr(self, name)) is not None}
+        ]
+        for part in self.all:
+            found = _joined(found, part.alternatives())
+        if self.any:
+            found = _joined(found, [one for part in self.any for one in part.alternatives()])
+        return tuple(found)
+
+
+class TermsError(ValueError):
+    """Terms that cannot be put as a short list of alternatives."""
+
+
+def _joined(some: Sequence[dict[str, Bound]], others: Sequence[dict[str, Bound]]) -> list[dict[str, Bound]]:
+    if len(some) * len(others) > ALTERNATIVES_MAX:
+        message = f"comes to more than {ALTERNATIVES_MAX} alternatives"
+        raise TermsError(message)
+    return [_stricter(one, other) for one in some for other in others]
+
+
+def _stricter(one: dict[str, Bound], other: dict[str, Bound]) -> dict[str, Bound]:
+    both = one | other
+    for name in one.keys() & other.keys():
+        mine, theirs = one[name], other[name]
+        if isinstance(mine, AtMost) and isinstance(theirs, AtMost):
+            both[name] = min(mine, theirs, key=lambda bound: bound.at_most)
+        elif isinstance(mine, int) and isinstance(theirs, int):
+            both[name] = max(mine, theirs)
+        else:
+            message = f"asks for at least and at most of {name}"
+            raise TermsError(message)
+    return both
 
 
 class RungPolicy(Part):
-    """One tier of the ladder and what it takes to be on it."""
+    """One tier of the ladder, what it takes to get on it, and what to stay; `keep` is `enter` where it is absent."""
 
     name: Name
-    enter: Thresholds = Thresholds()
+    enter: Terms = Terms()
+    keep: Terms | None = None
     benefits: tuple[Annotated[str, Field(max_length=200)], ...] = ()
 
 
-class RollingWindow(Part):
-    """The last *rolling_days* local days, today included."""
+class WindowPolicy(Part):
+    """Which local days are measured: the last so many, today included; or those since the last start of a period.
 
-    rolling_days: Annotated[int, Field(ge=1, le=1_100)] = 365
+    A calendar period begins on 1 January, or with a quarter; an anniversary period on the day of joining.
+    """
+
+    rolling_days: Annotated[int, Field(ge=1, le=1_100)] | None = None
+    calendar: Literal["year", "quarter"] | None = None
+    anniversary: Literal["year"] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(kind is not None for kind in (self.rolling_days, self.calendar, self.anniversary)) != 1:
+            message = "takes one of rolling_days, calendar and anniversary"
+            raise _fault(message)
+        return self
+
+
+class DowngradePolicy(Part):
+    """How a tier is lost by time: how far, when that is looked at, after which respite, and never before which stay.
+
+    `when` is at-once by default for a rolling window, else period-end. In the `grace_days` after a check that failed,
+    what is bought still counts for the period that ended. `stay_days` count from the day the tier was reached.
+    """
+
+    mode: Literal["none", "one-step", "to-qualified"] = "to-qualified"
+    when: Literal["at-once", "period-end"] | None = None
+    grace_days: Annotated[int, Field(ge=0, le=366)] = 0
+    stay_days: Annotated[int, Field(ge=0, le=1_100)] = 0
 
 
 class TiersPolicy(Part):
     """The ladder, lowest rung first; the first rung is everybody's and asks for nothing."""
 
     ladder: Annotated[tuple[RungPolicy, ...], Field(min_length=1, max_length=20)]
-    window: RollingWindow = RollingWindow()
-    no_promotion_while: tuple[Literal["open-detractor-case"], ...] = ()
+    window: WindowPolicy = WindowPolicy(rolling_days=365)
+    downgrade: DowngradePolicy = DowngradePolicy()
+    refunds: Literal["at-once", "at-period-end", "keep"] = "at-once"
+    no_promotion_while: tuple[Literal["open-detractor-case", "open-case"], ...] = ()
 
     @model_validator(mode="after")
     def _ladder_rises(self) -> Self:
-        if self.ladder[0].enter.as_dict():
+        if self.ladder[0].enter != Terms() or self.ladder[0].keep is not None:
             message = "the first rung is everybody's: it takes no thresholds"
             raise _fault(message, "ladder", 0, "enter")
         names = [rung.name for rung in self.ladder]
         if len(set(names)) != len(names):
             message = "each rung needs a name of its own"
             raise _fault(message, "ladder")
-        for place, (lower, upper) in enumerate(pairwise(self.ladder), 1):
-            below, above = lower.enter.as_dict(), upper.enter.as_dict()
-            eased = any(above.get(measure, 0) < least for measure, least in below.items())
-            if eased or not any(least > below.get(measure, 0) for measure, least in above.items()):
-                message = f"rung {upper.name} must ask for more than rung {lower.name}"
+        ways: dict[str, bool] = {}
+        enters: list[tuple[dict[str, Bound], ...]] = [({},)]
+        for place, rung in enumerate(self.ladder[1:], 1):
+            enters.append(_checked(rung, "enter", rung.enter, place, ways))
+            if _eased(*enters[-2:]):
+                message = f"rung {rung.name} must ask for more than rung {self.ladder[place - 1].name}"
                 raise _fault(message, "ladder", place)
+            if rung.keep is not None and _eased(_checked(rung, "keep", rung.keep, place, ways), enters[-1], equal=True):
+                message = "keeping a tier cannot be harder than reaching it"
+                raise _fault(message, "ladder", place, "keep")
         return self
+
+
+def _checked(
+    rung: RungPolicy, name: str, terms: Terms, place: int, ways: dict[str, bool]
+) -> tuple[dict[str, Bound], ...]:
+    """Return the alternatives of *terms*; *ways* says of each measure so far whether its bound is from above."""
+    try:
+        alternatives = terms.alternatives()
+    except TermsError as error:
+        raise _fault(str(error), "ladder", place, name) from None
+    for measure, bound in ((m, b) for one in alternatives for m, b in one.items()):
+        if ways.setdefault(measure, isinstance(bound, AtMost)) is not isinstance(bound, AtMost):
+            message = f"the ladder asks for at least and at most of {measure}"
+            raise _fault(message, "ladder", place, name)
+    if not all(alternatives):
+        message = f"rung {rung.name} must ask for something"
+        raise _fault(message, "ladder", place, name)
+    return alternatives
+
+
+def _eased(lower: tuple[dict[str, Bound], ...], upper: tuple[dict[str, Bound], ...], *, equal: bool = False) -> bool:
+    """Tell whether *upper* asks for less than *lower*, or for no more unless *equal*; told of single lists only."""
+    if len(lower) != 1 or len(upper) != 1:
+        return False
+    below, above = lower[0], upper[0]
+
+    def harder(measure: str) -> int:
+        low, high = below.get(measure), above.get(measure)
+        if isinstance(low, AtMost) or isinstance(high, AtMost):
+            least = [-bound.at_most if isinstance(bound, AtMost) else -_NO_BOUND for bound in (low, high)]
+        else:
+            least = [low or 0, high or 0]
+        return (least[1] > least[0]) - (least[1] < least[0])
+
+    steps = [harder(measure) for measure in below.keys() | above.keys()]
+    return min(steps, default=0) < 0 or (max(steps, default=0) == 0 and not equal)
 
 
 class Contribution(Part):
@@ -266,6 +473,9 @@ class Policy(Part):
     locale: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] = "vi"
     clock: ClockPolicy = ClockPolicy()
     spend: SpendPolicy = SpendPolicy()
+    exchange_rates: Annotated[dict[Currency, ExchangeRate], Field(max_length=50)] = {}
+    visits: VisitsPolicy = VisitsPolicy()
+    points: PointsPolicy = PointsPolicy()
     tiers: TiersPolicy
     scores: ScoresPolicy = ScoresPolicy()
     sla_hours: SlaPolicy = SlaPolicy()
@@ -286,4 +496,24 @@ class Policy(Part):
         if levels != list(range(2, 2 + len(levels))):
             message = "levels are listed from 2 upwards, none left out"
             raise _fault(message, "levels")
+        return self
+
+    @model_validator(mode="after")
+    def _points_fit(self) -> Self:
+        every = {rung.name for rung in self.tiers.ladder}
+        for kind, rates in (("rates", self.points.rates), ("campaigns", self.points.campaigns)):
+            for place, rate in enumerate(rates):
+                if unknown := set(rate.tiers) - every:
+                    message = f"{min(unknown)} is no tier; allowed: {', '.join(sorted(every))}"
+                    raise _fault(message, "points", kind, place, "tiers")
+        if self.currency in self.exchange_rates:
+            message = f"{self.currency} is the programme's own currency"
+            raise _fault(message, "exchange_rates")
+        months = self.points.expiry.after_months
+        if months is not None and self.points.pending_days > months * 28:
+            message = "points would run out before they can be spent"
+            raise _fault(message, "points", "pending_days")
+        if self.points.pending_days > self.clock.refund_days:
+            message = f"must not be above refund_days, {self.clock.refund_days}"
+            raise _fault(message, "points", "pending_days")
         return self

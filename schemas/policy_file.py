@@ -55,8 +55,44 @@ def parse_policy(text: str, name: str = "policy") -> Policy:
 
 
 def policy_hash(policy: Policy) -> str:
-    """Return the SHA-256, in hex, of the validated content."""
-    return hashlib.sha256(policy.model_dump_json().encode()).hexdigest()
+    """Return the SHA-256, in hex, of the validated content, as far as it differs from the defaults.
+
+    So a policy keeps its hash when a later version lets more be set.
+    """
+    return hashlib.sha256(policy.model_dump_json(exclude_defaults=True).encode()).hexdigest()
+
+
+def first_hash(policy: Policy) -> str | None:
+    """Return the hash that states of format 1 have of *policy*; None where it sets what could not be set then."""
+    full = policy.model_dump(mode="json")
+    tiers = full["tiers"]
+    known = {part: full[part] for part in _FIRST_PARTS} | {
+        "tiers": {
+            "ladder": [
+                {
+                    "name": rung["name"],
+                    "enter": {measure: rung["enter"][measure] for measure in ("spend", "orders")},
+                    "benefits": rung["benefits"],
+                }
+                for rung in tiers["ladder"]
+            ],
+            "window": {"rolling_days": tiers["window"]["rolling_days"]},
+            "no_promotion_while": tiers["no_promotion_while"],
+        }
+    }
+    text = orjson.dumps(known)
+    try:
+        if Policy.model_validate_json(text) != policy:
+            return None
+    except ValidationError:
+        return None
+    return hashlib.sha256(text).hexdigest()
+
+
+_FIRST_PARTS = (
+    "format", "programme", "currency", "time_zone", "locale", "clock", "spend", "tiers", "scores", "sla_hours",
+    "levels", "rewards",
+)  # fmt: skip
 
 
 class _RefusedError(Exception):
@@ -109,27 +145,43 @@ class _Reader:
 
 
 def _complaints(error: ValidationError, lines: dict[tuple[str | int, ...], int]) -> list[str]:
-    faults = error.errors(include_url=False)
-    # Of a list whose items are all refused pydantic also says that it is too short.
-    return [
-        _complaint(fault, lines)
-        for fault in faults
-        if fault["type"] != "too_short" or not any(_under(fault, other) for other in faults)
-    ]
+    faults = [(_path(fault, lines), fault) for fault in error.errors(include_url=False)]
+    return list(
+        dict.fromkeys(
+            _complaint(path, fault, lines)
+            for path, fault in faults
+            if not any(_says_more(other, path, fault) for other in faults)
+        )
+    )
 
 
-def _under(fault: Any, other: Any) -> bool:  # noqa: ANN401  # pydantic's ErrorDetails
-    return len(other["loc"]) > len(fault["loc"]) and other["loc"][: len(fault["loc"])] == fault["loc"]
+def _path(fault: Any, lines: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:  # noqa: ANN401  # pydantic's ErrorDetails
+    """Return the path of a fault in the file: pydantic adds to it which branch of a union was tried."""
+    path: tuple[str | int, ...] = ()
+    for part in (*fault["loc"], *(fault.get("ctx") or {}).get("at", ())):
+        if (*path, part) in lines:
+            path = (*path, part)
+    return (*path, fault["loc"][-1]) if fault["type"] == "missing" else path
 
 
-def _complaint(fault: Any, lines: dict[tuple[str | int, ...], int]) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
+def _says_more(other: tuple[tuple[str | int, ...], Any], path: tuple[str | int, ...], fault: Any) -> bool:  # noqa: ANN401
+    """Tell whether *other* makes a fault needless.
+
+    Of a list whose items are all refused pydantic also says that it is too short; of what may be a number or a mapping,
+    that it is neither.
+    """
+    found, what = other
+    deeper = len(found) > len(path) and found[: len(path)] == path
+    if fault["type"] == "model_type":
+        return found == path and what["type"] != "model_type"
+    return deeper and fault["type"] in {"too_short", "int_type"}
+
+
+def _complaint(path: tuple[str | int, ...], fault: Any, lines: dict[tuple[str | int, ...], int]) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
     context = fault.get("ctx") or {}
-    path: tuple[str | int, ...] = (*fault["loc"], *context.get("at", ()))
     known = path
     while known not in lines:
         known = known[:-1]
-    if fault["type"] != "missing":
-        path = known  # what pydantic adds to it names the branch of a union, which the file has not
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "the policy"
     allowed = context.get("expected")
     message = fault["msg"].removeprefix("Value error, ")

@@ -5,7 +5,14 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.base import Moment, Short
-from schemas.output import Notice, OutputEnvelope
+from schemas.output import Notice, OutputData, OutputEnvelope
+
+
+class Override(OutputData):
+    """The word of a person that set the tier: why, and until when; None for good."""
+
+    reason: Short
+    until: Moment | None = None
 
 
 class TierChange(Notice):
@@ -15,13 +22,16 @@ class TierChange(Notice):
         from_tier: Tier until now; `from` in JSON.
         to_tier: Tier from now on; `to` in JSON.
         since: From when it counts; before the event's `time` where a late event changed what had been.
-        reason: What brought it about: `spend`, `refund`, `window`, `override`, `correction`; more may come.
+        reason: What brought it about: `spend`, `refund`, `window`, `guard`, `experience` (a score or the CX level),
+            `joining`, `override`, `override-ended`, `import`, `correction`; more may come.
+        override: Where a person's word did it.
     """
 
     from_tier: Short = Field(validation_alias="from", serialization_alias="from")
     to_tier: Short = Field(validation_alias="to", serialization_alias="to")
     since: Moment
     reason: Short
+    override: Override | None = None
 
 
 class TierUpgraded(OutputEnvelope):

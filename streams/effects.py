@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -152,6 +153,7 @@ class Fold(Protocol):
     clock: str = ""  # the topic with the ticks, one of `topics`; empty where time alone changes nothing
     policy: str = ""  # hash of what the fold decides by; state made under another is not continued
     state_format: int = 1  # of the encoded values; a store or changelog of another is not continued
+    older: Mapping[int, str] = MappingProxyType({})  # formats of before that it reads as well -> hash of `policy` then
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
         """Fold records of one partition of one topic, in their order."""

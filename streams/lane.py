@@ -432,13 +432,14 @@ class Lane:
     def _check_state(self, slot: Slot) -> None:
         """Refuse to continue state of another format, or made under another policy."""
         partition = slot.partition
-        if partition.state_format not in {0, self.fold.state_format}:
+        policies = {0: self.fold.policy, **self.fold.older, self.fold.state_format: self.fold.policy}
+        if partition.state_format not in policies:
             log.critical(
                 "state is of another format",
                 extra={"state": partition.state_format, "reads": self.fold.state_format},
             )
             _exit(EXIT_CONFIG)
-        if partition.policy and partition.policy != self.fold.policy:
+        if partition.policy and partition.policy != policies[partition.state_format]:
             log.critical(
                 "state was made under another policy; publishing a new one is not supported yet",
                 extra={"state": partition.policy[:12], "configured": self.fold.policy[:12]},

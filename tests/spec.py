@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from cx.calendar import micros
 from cx.decide import Arrival, Decision, decide
 from cx.moments import (
+    Adjusted,
     AnyMoment,
     Cancelled,
     CaseEscalated,
@@ -24,6 +25,7 @@ from cx.moments import (
     Line,
     Purchased,
     Refunded,
+    Requested,
     Touched,
 )
 from cx.rules import Rules, compile_policy
@@ -135,6 +137,16 @@ def touched(when: int, stage: str = "discover", intent: str = "information", **m
     return Touched(at=when, stage=stage, intent=intent, **parts)
 
 
+def asked(when: int, points: int, **more: Any) -> Requested:
+    """Return a request to spend points."""
+    return Requested(at=when, points=points, **({"source": "app", "id": f"ask-{when}", "reward": ""} | more))
+
+
+def adjusted(when: int, points: int, **more: Any) -> Adjusted:
+    """Return points given or taken by a person."""
+    return Adjusted(at=when, points=points, **({"source": "desk", "id": f"adjust-{when}", "reason": "sorry"} | more))
+
+
 @dataclass(frozen=True)
 class Spec:
     """A story so far: the customer, the last tick, the last decision, and all outputs and refusals since the start."""
@@ -157,6 +169,14 @@ class Spec:
         for moment in moments:
             story = story.when(moment, recorded=recorded)
         return story
+
+    def take(self, *arrivals: Arrival) -> Spec:
+        """Let *arrivals* come together."""
+        return self._next(arrivals)
+
+    def refused(self, reason: str, loc: str) -> Spec:
+        """Note that a record was refused before it could be folded."""
+        return replace(self, refusals=(*self.refusals, (reason, loc)))
 
     def tick(self, clock: int) -> Spec:
         """Let the clock come to *clock*; as in the lane, the customer is looked at only when a deadline is due."""
@@ -229,6 +249,8 @@ def _arrival(moment: AnyMoment, recorded: int | None) -> Arrival:
 
 def _told(event: dict[str, Any]) -> str:
     data = event["data"]
+    if "balance" in data:
+        return " ".join([event["type"], str(data["points"]), *([data["reason"]] if "reason" in data else [])])
     if "from" in data:
         return f"{event['type']} {data['from']} {data['to']}"
     return f"{event['type']} {data['rule']} {data['occasion']} {data['item']}"

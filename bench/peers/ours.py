@@ -6,6 +6,7 @@ Redis, because this job has neither.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mode.loop import use
@@ -24,7 +25,7 @@ from streams.readmodel import NoReadModel
 from streams.settings import KafkaSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiokafka import ConsumerRecord
     from faust.types import StreamT
@@ -42,6 +43,7 @@ class SimpleFold:
     clock = ""
     policy = "simple"
     state_format = 1
+    older: Mapping[int, str] = MappingProxyType({})
 
     def __init__(self, job: Job) -> None:
         """Fold what *job* names."""

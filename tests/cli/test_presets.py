@@ -55,7 +55,8 @@ def test_a_preset_that_is_none_is_told_with_those_that_are(monkeypatch: pytest.M
     monkeypatch.setenv("CX_POLICY", "retial")
 
     with pytest.raises(
-        ValidationError, match="there is no preset retial, but minimal, retail-vn; a file is named with"
+        ValidationError,
+        match="there is no preset retial, but airline-style, cafe-visits, minimal, retail-vn; a file is",
     ):
         Settings()
 
@@ -66,7 +67,8 @@ def test_a_file_that_is_not_there_is_told_with_its_place(tmp_path: Path) -> None
     assert said.returncode == 78
     place = tmp_path / "policies" / "own.yaml"
     assert said.stderr == (
-        f"cx: policy {place} cannot be read (No such file or directory); presets: minimal, retail-vn\n"
+        f"cx: policy {place} cannot be read (No such file or directory);"
+        " presets: airline-style, cafe-visits, minimal, retail-vn\n"
     )
 
 

@@ -8,9 +8,7 @@ from typing import Any
 def tier_of(record: dict[str, Any]) -> str:
     """Return the tier that a record's measures, ladder and guards lead to."""
     names = [rung["name"] for rung in record["ladder"]]
-    place = 0
-    while place + 1 < len(names) and _reached(record, record["ladder"][place + 1]):
-        place += 1
+    place = max(place for place, rung in enumerate(record["ladder"]) if _met(record, rung, "enter"))
     if any(record["guards"].values()):
         place = min(place, names.index(record["before"]))
     return str(names[place])
@@ -21,14 +19,16 @@ def level_of(record: dict[str, Any]) -> str:
     level, before = 1, int(record["before"])
     for rung in record["ladder"]:
         name = "keep" if int(rung["name"]) <= before else "enter"
-        if not all(_holds(record, rung, measure, needed) for measure, needed in rung[name].items()):
+        if not _met(record, rung, name):
             break
         level = int(rung["name"])
     return str(level)
 
 
-def _reached(record: dict[str, Any], rung: dict[str, Any]) -> bool:
-    return all(record["measures"][measure] >= least for measure, least in rung["enter"].items())
+def _met(record: dict[str, Any], rung: dict[str, Any], name: str) -> bool:
+    return any(
+        all(_holds(record, rung, measure, needed) for measure, needed in bounds.items()) for bounds in rung[name]
+    )
 
 
 def _holds(record: dict[str, Any], rung: dict[str, Any], measure: str, needed: int) -> bool:

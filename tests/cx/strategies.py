@@ -15,7 +15,9 @@ from tests.spec import (
     GUARDED,
     LADDER,
     Spec,
+    adjusted,
     answered,
+    asked,
     at,
     bought,
     cancelled,
@@ -64,9 +66,11 @@ class Log:
         """An instant after all of it."""
         return max(self.moments[-1].at + DAY, *(batch.clock for batch in self.batches))
 
-    def arrives(self, by: Rules) -> Spec:
-        """Tell the log in its batches, and let the clock come to its end."""
+    def arrives(self, by: Rules, answers: dict[str, int] | None = None) -> Spec:
+        """Tell the log in its batches, and let the clock come to its end; *answers* are facts already."""
         story = given(by=by)
+        if answers:
+            story.customer.told.answers |= answers
         for batch in self.batches:
             story = (story.tick(batch.clock) if batch.clock else story).when(*batch.moments)
         return story.tick(self.end)
@@ -132,9 +136,23 @@ def answers(draw: st.DrawFn, number: int) -> list[AnyMoment]:
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, spend_only: bool = False) -> Log:
+def wishes(draw: st.DrawFn, number: int) -> list[AnyMoment]:
+    """Return a request to spend points, or points given or taken by a person."""
+    when, name = draw(instants()), f"w{number}"
+    wished: list[AnyMoment] = [
+        asked(when, draw(st.sampled_from([1, 40, 100, 400])), id=name),
+        asked(when, draw(st.sampled_from([1, 40, 100, 400])), id=name),
+        adjusted(when, draw(st.sampled_from([30, -30, 500, -500])), id=name),
+    ]
+    return [draw(st.sampled_from(wished))]
+
+
+@st.composite
+def logs(draw: st.DrawFn, *, spend_only: bool = False, points: bool = False) -> Log:
     """Return a log that arrives in any order inside the lateness bound, in any batches, some of it twice."""
     parts = [draw(orders(number)) for number in range(draw(st.integers(1, 7)))]
+    if points:
+        parts += [draw(wishes(number)) for number in range(draw(st.integers(1, 5)))]
     if not spend_only:
         parts += [draw(support(number)) for number in range(draw(st.sampled_from([1, 1, 0, 2])))]
         parts += [draw(answers(number)) for number in range(draw(st.integers(0, 4)))]

@@ -38,9 +38,9 @@ def test_a_tier_record_says_all_that_led_to_the_tier() -> None:
         "window": {"first": "2025-03-03", "last": "2026-03-02"},
         "measures": {"spend": 1_500, "orders": 2},
         "ladder": [
-            {"name": "member", "enter": {}, "keep": {}},
-            {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 1_000}},
-            {"name": "gold", "enter": {"spend": 5_000}, "keep": {"spend": 5_000}},
+            {"name": "member", "enter": ({},), "keep": ({},), "at_most": []},
+            {"name": "silver", "enter": ({"spend": 1_000},), "keep": ({"spend": 1_000},), "at_most": []},
+            {"name": "gold", "enter": ({"spend": 5_000},), "keep": ({"spend": 5_000},), "at_most": []},
         ],
         "guards": {},
         "before": "member",
@@ -213,9 +213,9 @@ def test_a_level_record_names_thresholds_to_reach_and_to_keep() -> None:
     found = record(story)
 
     assert found["rule"] == "cx-level:2"
-    assert found["ladder"][0] == {"name": "2", "enter": {"channels": 1}, "keep": {"channels": 1}, "at_most": []}
-    assert found["ladder"][1]["enter"] == {"orders": 2, "emotion": 50, "open_detractor_cases": 0}
-    assert found["ladder"][1]["keep"] == {"orders": 2, "emotion": 45, "open_detractor_cases": 0}
+    assert found["ladder"][0] == {"name": "2", "enter": [{"channels": 1}], "keep": [{"channels": 1}], "at_most": []}
+    assert found["ladder"][1]["enter"] == [{"orders": 2, "emotion": 50, "open_detractor_cases": 0}]
+    assert found["ladder"][1]["keep"] == [{"orders": 2, "emotion": 45, "open_detractor_cases": 0}]
     assert found["ladder"][1]["at_most"] == ["open_detractor_cases"]
     assert (found["next_rung"], found["failed"]) == ("3", ["orders >= 2"])
     assert found["measures"] | {"channels": 1, "orders": 0, "emotion": 50} == found["measures"]

@@ -7,7 +7,7 @@ import pytest
 
 from cx.calendar import DAY, HOUR
 from cx.moments import AnyMoment, Line, Refunded
-from cx.state import encode
+from cx.state import Day, encode
 from tests.spec import Spec, at, bought, cancelled, day, given, refunded, rules, touched
 
 Undo = Callable[[int], AnyMoment]
@@ -19,7 +19,7 @@ FALL = at("2027-03-01T00:00")
 def test_a_refund_lowers_the_day_of_its_purchase_never_its_own() -> None:
     story = given(bought(START, 1_500), refunded(START + 30 * DAY, "o1", ("l1", 400)))
 
-    assert story.customer.head.days == {day("2026-03-01"): (1_100, 1)}
+    assert story.customer.head.days == {day("2026-03-01"): Day(1_100, 1)}
 
 
 def test_a_refund_after_an_upgrade_takes_the_tier_at_once() -> None:

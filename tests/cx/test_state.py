@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 from cx.calendar import DAY
-from cx.moments import AnyMoment, Enrolled, ProfileUpdated, Purchased, Referred
+from cx.moments import AnyMoment, Enrolled, Imported, Overridden, ProfileUpdated, Purchased, Referred
 from cx.state import (
     FORMAT,
     NEVER,
     Customer,
+    Day,
     Head,
+    Standing,
     StateFormatError,
     canonical,
     deadline_of,
@@ -25,7 +27,9 @@ from cx.state import (
 from tests.spec import (
     GUARDED,
     Spec,
+    adjusted,
     answered,
+    asked,
     at,
     bought,
     cancelled,
@@ -45,6 +49,7 @@ START = at("2026-03-01T10:00")
 FALL = at("2027-03-01T00:00")
 LATENESS = 30 * DAY
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "state-format-1.bin"
+SECOND = FIXTURE.with_name("state-format-2.bin")
 
 
 def full_story() -> Spec:
@@ -72,6 +77,24 @@ def full_story() -> Spec:
     ]  # fmt: skip
     with_all = rules(tiers=GUARDED, levels=None, rewards=[reward("gift", "silver"), reward("big", "gold", quantity=2)])
     return given(*early, by=with_all).tick(START).each(*moments)
+
+
+def second_story() -> Spec:
+    """Return the same customer with what format 2 brought: points of every kind, a person's word, and moving in."""
+    policy = rules(
+        tiers=GUARDED | {"window": {"calendar": "year"}, "downgrade": {"mode": "one-step"}},
+        levels=None,
+        rewards=[reward("gift", "silver")],
+        points={"rates": [{"per": 10, "categories": ["food"]}, {"per": 9}], "expiry": {"after_months": 6}},
+    )
+    story = Spec(policy, full_story().customer.__class__("lan")).each(*full_story().customer.recent, recorded=START)
+    lots, days = ((70, 739_600, 0), (30, 739_500, 739_999)), ((739_600, 700, 2, 1),)
+    moved = Imported(
+        START + 16, "old", "in", joined=739_000, tier="silver", since=START, until=None, lots=lots, days=days
+    )
+    word = Overridden(START + 17, "desk", "word", tier="gold", until=FALL, reason="sorry", person="p7")
+    more: list[AnyMoment] = [moved, word, adjusted(START + 18, -20), asked(START + 19, 50), asked(START + 20, 9_999)]
+    return story.each(*more, bought(START + 21, 500, "o3", currency=""), recorded=START + 30)
 
 
 @dataclass(frozen=True)
@@ -115,7 +138,7 @@ def test_a_state_of_format_1_is_read_for_ever() -> None:
     assert Read() == Read(
         id=customer.id,
         tier=head.tier,
-        spend=head.spend,
+        spend=head.counted.spend,
         days=len(head.days),
         settled=customer.settled,
         recent=len(customer.recent),
@@ -134,10 +157,38 @@ def test_a_state_of_format_1_is_read_for_ever() -> None:
     }  # fmt: skip
 
 
-def test_a_state_of_format_1_is_still_written_the_same_way() -> None:
+def test_a_state_of_format_1_is_written_as_one_of_today() -> None:
+    customer = decode(FIXTURE.read_bytes())
+    data = encode(customer, LATENESS)
+    assert format_of(data) == FORMAT
+    assert decode(data) == customer
+
+
+def test_a_state_of_format_1_is_the_customer_that_the_same_story_makes_today() -> None:
+    before, today = decode(FIXTURE.read_bytes()), full_story().customer
+    later = START + 2 * DAY
+
+    def goes_on(customer: Customer) -> Customer:
+        return Spec(full_story().rules, customer).tick(later).when(touched(later, "use")).customer
+
+    assert without_places(goes_on(before).head) == without_places(goes_on(today).head)
+    assert goes_on(before).told == goes_on(today).told
+
+
+def without_places(head: Head) -> Head:
+    """Return *head* without what format 1 did not know: since which day a tier is held, and what a reward rests on."""
+    owed = {key: msgspec.structs.replace(one, rank=0, source="") for key, one in head.entitlements.items()}
+    return msgspec.structs.replace(head, standing=Standing(head.tier, head.tier_since), entitlements=owed)
+
+
+def test_a_state_of_format_2_is_still_written_the_same_way() -> None:
     # Without this a change of the layout would go unnoticed until it meets an old state: it takes a new format.
-    assert FORMAT == 1
-    assert encode(decode(FIXTURE.read_bytes()), LATENESS) == FIXTURE.read_bytes()
+    assert FORMAT == 2
+    assert encode(decode(SECOND.read_bytes()), LATENESS) == SECOND.read_bytes()
+
+
+def test_a_state_of_format_2_is_the_customer_that_the_same_story_makes_today() -> None:
+    assert decode(SECOND.read_bytes()) == second_story().customer
 
 
 def test_a_state_of_format_1_goes_on_as_if_it_had_been_decided_today() -> None:
@@ -175,11 +226,11 @@ def test_the_earliest_of_what_waits_is_the_deadline() -> None:
     assert story.customer.next_deadline(LATENESS) == START + 3 + LATENESS
 
 
-@pytest.mark.parametrize("format_", [0, 2, 65_535])
+@pytest.mark.parametrize("format_", [0, 3, 65_535])
 def test_another_format_is_refused_before_it_is_trusted(format_: int) -> None:
     data = encode(Customer("lan"), LATENESS)
 
-    with pytest.raises(StateFormatError, match=f"format {format_}, this version reads 1"):
+    with pytest.raises(StateFormatError, match=f"format {format_}, this version reads 1 and 2"):
         decode(data[:8] + format_.to_bytes(2, "big") + data[10:])
 
 
@@ -228,7 +279,7 @@ def test_a_copy_shares_nothing_that_a_fold_changes() -> None:
 
 def test_fresh_customers_share_no_container() -> None:
     one, other = Customer("lan"), Customer("mai")
-    one.head.days[1] = (1, 1)
+    one.head.days[1] = Day(1, 1)
     one.told.rewards["r"] = ("issued", 1)
 
     assert (other.head.days, other.told.rewards) == ({}, {})
@@ -245,3 +296,7 @@ def test_a_typical_customer_takes_little_room() -> None:
     story = given(*orders).tick(orders[-1].at).when(touched(orders[-1].at + 1))
 
     assert len(encode(story.customer, LATENESS)) < 8 * 1024
+
+
+if __name__ == "__main__":
+    SECOND.write_bytes(encode(second_story().customer, LATENESS))

@@ -2,8 +2,24 @@
 
 from typing import Any
 
+from cx.calendar import DAY
+from cx.moments import Overridden
 from cx.words import sentence
-from tests.spec import GUARDED, Spec, at, bought, feedback, given, opened, refunded, resolved, reward, rules, touched
+from tests.spec import (
+    GUARDED,
+    Spec,
+    asked,
+    at,
+    bought,
+    feedback,
+    given,
+    opened,
+    refunded,
+    resolved,
+    reward,
+    rules,
+    touched,
+)
 
 START = at("2026-03-01T10:00")
 FALL = at("2027-03-01T00:00")
@@ -23,6 +39,27 @@ def test_at_the_top_nothing_is_said_to_be_missing() -> None:
     assert last(given(bought(START, 5_000))) == (
         "member → gold: spent 5,000 VND in the window from 2025-03-02 to 2026-03-01"
     )
+
+
+def test_movements_of_points_have_their_words() -> None:
+    policy = rules(points={"rates": [{"per": 1}], "expiry": {"after_months": 1}})
+    story = given(bought(START, 1_500), asked(START + 1, 500), asked(START + 2, 1_001), by=policy)
+    story = story.when(refunded(START + 3, "o1", ("l1", 200))).tick(at("2026-05-01T00:00"))
+    assert [sentence(output.event) for output in story.outputs[1:]] == [
+        "earned 1,500 points; balance 1,500",
+        "spent 500 points; balance 1,000",
+        "1,001 points were asked for and refused (not enough); balance 1,000",
+        "200 points were taken back (refund); balance 800",
+        "800 points ran out (date); balance 0",
+    ]
+
+
+def test_a_persons_word_and_moving_in_have_theirs() -> None:
+    word = Overridden(START, "desk", "w", tier="gold", until=START + DAY, reason="sorry", person="p7")
+    story = given(word)
+    assert last(story) == "member → gold: a person decided so"
+    assert story.outputs[-1].event["data"]["override"] == {"reason": "sorry", "until": "2026-03-02T03:00:00Z"}
+    assert last(story.tick(START + DAY)).startswith("gold → member: a person's decision ended; 0 VND")
 
 
 def test_each_reason_has_its_words() -> None:
@@ -77,4 +114,4 @@ def test_rewards_are_said_as_gifts() -> None:
 
 
 def test_an_output_without_words_is_named() -> None:
-    assert sentence({"type": "points.earned", "data": {}}) == "points.earned"
+    assert sentence({"type": "care.alerted", "data": {}}) == "care.alerted"

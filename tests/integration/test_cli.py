@@ -90,7 +90,7 @@ def test_up_survives_a_crash_rebuilds_an_older_format_and_ends_with_its_worker(t
 
     with Command("up", "--root", str(root), PARTITIONS=str(PARTITIONS)) as up:
         up.until("worker: ready: 2 partitions")
-        assert "data of format 0 found, this version has 1: state and outputs are rebuilt from the log" in up.lines
+        assert "data of format 0 found, this version has 2: state and outputs are rebuilt from the log" in up.lines
         again = asyncio.run(lan(exported(up)["CX_REDIS__URL"]))
         os.kill(up.descendant("-m cli worker"), signal.SIGKILL)
         assert up.ends() == 128 + signal.SIGKILL

@@ -230,7 +230,7 @@ async def test_every_kind_of_bad_record_is_a_dead_letter_and_disturbs_nothing_el
         ("conflicting-id", "id", key, json.dumps(purchase(lan, 5, order="o5") | {"id": good["id"]}).encode(), {}),
         ("too-large", "", key, b'"' + b"x" * 2_000_000 + b'"', {}),
     ]
-    later = json.dumps(event(lan, "points.adjusted", {"points": 5, "reason": "r", "person": "p"})).encode()
+    later = json.dumps(event(lan, "customer.merged", {"into": "somebody"})).encode()
     async with connected(settings) as client:
         await client.send("cx.purchases", good)
         for _, _, bad_key, value, options in bad:

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from aiokafka import ConsumerRecord
 
-from cx.state import Customer, Head, encode
+from cx.state import Customer, Head, Standing, encode
 from ops.audit.ledger import Ledger
 from ops.traffic.manifest import Manifest
 from schemas.dead_letters import dead_letter
@@ -47,7 +47,7 @@ def refused(wrong: ConsumerRecord[bytes, bytes], reason: Reason = Reason.INVALID
 
 def state(customer: str, events: int, tier: str = "member", partition: int = 0) -> ConsumerRecord[bytes, bytes]:
     """Return a changelog record of a customer who holds so many events."""
-    value = encode(Customer(customer, settled=events, head=Head(tier=tier)), 30 * DAY_US)
+    value = encode(Customer(customer, settled=events, head=Head(standing=Standing(tier))), 30 * DAY_US)
     return record("cx-customers-changelog", customer.encode(), value, partition=partition)
 
 

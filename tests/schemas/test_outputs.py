@@ -41,8 +41,8 @@ DECISION = Decision(
     window=Span(first=date(2024, 3, 2), last=DAY),
     measures={"spend": 12_000_000, "orders": 3},
     ladder=(
-        Rung(name="silver", enter={"spend": 3_000_000}, keep={"spend": 2_000_000}),
-        Rung(name="gold", enter={"spend": 10_000_000}, keep={"spend": 8_000_000}),
+        Rung(name="silver", enter=({"spend": 3_000_000},), keep=({"spend": 2_000_000},)),
+        Rung(name="gold", enter=({"spend": 10_000_000},), keep=({"spend": 8_000_000},)),
     ),
     guards={"detractor-case-open": False},
     before="silver",
@@ -149,8 +149,8 @@ def test_a_decision_is_written_with_all_its_parts() -> None:
     assert decision["window"] == {"first": "2024-03-02", "last": "2025-03-01"}
     assert decision["ladder"][1] == {
         "name": "gold",
-        "enter": {"spend": 10_000_000},
-        "keep": {"spend": 8_000_000},
+        "enter": [{"spend": 10_000_000}],
+        "keep": [{"spend": 8_000_000}],
         "at_most": [],
     }
     assert decision["rest"] == {"first": "2024-05-01", "last": "2024-06-01", "count": 2, "amount": 4_000_000}

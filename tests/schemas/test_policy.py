@@ -136,9 +136,11 @@ def test_each_rung_asks_for_more_than_the_one_below(rungs: list[dict[str, int]])
 @pytest.mark.parametrize(
     "rungs",
     [
-        [{}],
         [{"spend": 0}],
         [{"spend": 2}, {"spend": 2}],
+        [{"open_cases": {"at_most": 1}}, {"open_cases": {"at_most": 1}}],
+        [{"open_cases": {"at_most": 1}}, {"open_cases": {"at_most": 2}}],
+        [{"open_cases": {"at_most": 1}}, {"spend": 5}],
         [{"spend": 2}, {"spend": 1}],
         [{"spend": 2}, {"orders": 5}],
         [{"spend": 2, "orders": 2}, {"spend": 3, "orders": 1}],
@@ -147,6 +149,10 @@ def test_each_rung_asks_for_more_than_the_one_below(rungs: list[dict[str, int]])
 )
 def test_a_rung_that_asks_for_no_more_is_refused(rungs: list[dict[str, int]]) -> None:
     assert "must ask for more than rung" in fault(ladder(*rungs))
+
+
+def test_a_rung_asks_for_something() -> None:
+    assert "rung r1 must ask for something" in fault(ladder({}))
 
 
 def test_the_first_rung_is_everybodys() -> None:

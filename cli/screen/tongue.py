@@ -1,0 +1,142 @@
+"""Two languages at once: what the parts of a policy are called, and sentences about them, in English and Vietnamese."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cli.screen.money import Lang, money, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LANGUAGES: Final = {"vi": ("Vietnamese", "tiếng Việt"), "en": ("English", "tiếng Anh")}
+CHANNELS: Final = {
+    "store": ("in a store", "tại cửa hàng"),
+    "web": ("on the web", "trên web"),
+    "app": ("in the app", "trên ứng dụng"),
+    "partner": ("at a partner", "tại đối tác"),
+}
+PAYMENTS: Final = {"points": ("points", "điểm"), "gift-card": ("gift cards", "thẻ quà tặng")}
+GUARDS: Final = {
+    "open-case": (
+        "Nobody rises while they have a case open.",
+        "Khách còn yêu cầu hỗ trợ chưa xử lý xong thì chưa được lên hạng.",
+    ),
+    "open-detractor-case": (
+        "Nobody rises while they are dissatisfied and have a case open.",
+        "Khách đang không hài lòng mà còn yêu cầu hỗ trợ chưa xử lý xong thì chưa được lên hạng.",
+    ),
+}
+LEVELS: Final = {
+    1: ("informed", "được thông tin"),
+    2: ("answered", "được phản hồi"),
+    3: ("committed", "gắn bó"),
+    4: ("anticipated", "được quan tâm trước"),
+    5: ("advocate", "người ủng hộ"),
+}
+DIMENSIONS: Final = {
+    "emotion": ("emotion", "cảm xúc"),
+    "interaction": ("interaction", "tương tác"),
+    "service": ("service", "dịch vụ"),
+    "product": ("product", "sản phẩm"),
+    "brand": ("brand", "thương hiệu"),
+}
+CRITERIA: Final = {
+    "involvement": ("involvement", "mức độ tham gia"),
+    "effort": ("effort", "công sức của khách"),
+    "resolution": ("resolution", "chất lượng giải quyết"),
+    "emotion": ("emotion", "cảm xúc"),
+    "perception": ("perception", "thay đổi nhận thức"),
+}
+PRIORITIES: Final = {
+    "urgent": ("urgent", "khẩn cấp"),
+    "high": ("high", "cao"),
+    "normal": ("normal", "bình thường"),
+    "low": ("low", "thấp"),
+}
+MEASURES: Final = {
+    "channels": ("channels used", "số kênh đã dùng"),
+    "answered_in_time_pct": ("cases answered in time", "tỷ lệ yêu cầu trả lời đúng hạn"),
+    "resolved_for_good_pct": ("cases solved for good", "tỷ lệ yêu cầu giải quyết dứt điểm"),
+    "last_ces": ("latest CES answer", "điểm CES gần nhất"),
+    "last_csat": ("latest CSAT answer", "điểm CSAT gần nhất"),
+    "orders": ("orders in the window", "số đơn hàng trong kỳ"),
+    **{name: (f"{en} score", f"điểm {vi}") for name, (en, vi) in DIMENSIONS.items()},
+    "open_cases": ("open cases", "số yêu cầu còn mở"),
+    "open_detractor_cases": ("open cases of somebody dissatisfied", "số yêu cầu còn mở của khách không hài lòng"),
+    "care_accepted": ("offers of care accepted", "số lần nhận lời chăm sóc"),
+    "nps_rise": ("rise of the latest NPS answer", "mức tăng của điểm NPS gần nhất"),
+    "promoter_streak": ("NPS answers of 9 or 10 in a row", "số lần liên tiếp chấm NPS 9 hoặc 10"),
+    "advocacy": ("referrals and praise", "số lần giới thiệu hoặc khen ngợi"),
+}
+SIGNALS: Final = {
+    "purchase": ("purchase", "mua hàng"),
+    "repeat-purchase": ("repeat purchase", "mua lại"),
+    "refund": ("refund", "hoàn tiền"),
+    "case-opened": ("case opened", "mở yêu cầu"),
+    "case-answered": ("answered in time", "trả lời đúng hạn"),
+    "case-answered-late": ("answered late", "trả lời trễ hạn"),
+    "case-resolved": ("case solved", "giải quyết xong"),
+    "case-reopened": ("case reopened", "mở lại yêu cầu"),
+    "case-escalated": ("case escalated", "chuyển lên cấp trên"),
+    "nps": ("NPS", "NPS"),
+    "csat": ("CSAT", "CSAT"),
+    "ces": ("CES", "CES"),
+    "review": ("review", "đánh giá"),
+    "complaint": ("complaint", "khiếu nại"),
+    "care-accepted": ("care accepted", "nhận lời chăm sóc"),
+    "referral": ("referral", "giới thiệu bạn bè"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """A language: called with a text in each, it picks its own, and it writes numbers in its manner."""
+
+    lang: Lang
+    currency: str
+
+    def __call__(self, en: str, vi: str) -> str:
+        """Return that of the two texts which is in this language."""
+        return en if self.lang == "en" else vi
+
+    def name(self, key: str, names: dict[str, tuple[str, str]]) -> str:
+        """Return what *key* of the policy is called; one that has no name yet stands for itself."""
+        return self(*names.get(key, (key, key)))
+
+    def number(self, value: int) -> str:
+        """Return a whole number with its thousands set apart."""
+        return number(value, self.lang)
+
+    def money(self, value: int) -> str:
+        """Return an amount of the programme's currency."""
+        return money(value, self.currency, self.lang)
+
+    def count(self, value: int, en: str, vi: str) -> str:
+        """Return how many of something; *en* is its singular, to which an s makes the plural."""
+        return f"{self.number(value)} {self(en if value == 1 else f'{en}s', vi)}"
+
+    def listed(self, words: Iterable[str], en: str = "and", vi: str = "và") -> str:
+        """Join *words* as a sentence does."""
+        *first, last = words
+        return f"{', '.join(first)} {self(en, vi)} {last}" if first else last
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of several things of a kind: its name, what is said of it, and what only some want to know."""
+
+    label: str
+    lines: tuple[str, ...]
+    asides: tuple[str, ...] = ()
+    colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What is said of one part of the policy."""
+
+    title: str
+    sentences: tuple[str, ...]
+    rows: tuple[Row, ...] = ()

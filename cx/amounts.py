@@ -1,0 +1,39 @@
+"""What an order is worth to the rules: the amounts that count, in minor units of the programme's currency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cx.rules import Rules
+    from cx.state import Order
+
+EXTRAS: Final = -1  # the place of shipping and tax, which are no lines
+
+
+def qualifying(order: Order, rules: Rules, places: Collection[int] | None = None) -> int:
+    """Return what the order, as far as it is left, counts, less the share not paid in money.
+
+    *places* names the lines to look at, by number, and `EXTRAS`; None for all of it.
+    """
+    spend = rules.policy.spend
+    amount = 0
+    for place, (_, category, left) in enumerate(order.lines):
+        if (places is None or place in places) and category not in spend.excluded_categories:
+            amount += left
+    if places is None or EXTRAS in places:
+        amount += order.shipping if spend.shipping else 0
+        amount += order.tax if spend.tax else 0
+    if order.not_money and order.paid > 0:
+        amount -= amount * min(order.not_money, order.paid) // order.paid
+    return converted(amount, order.currency, rules)
+
+
+def converted(amount: int, currency: str, rules: Rules) -> int:
+    """Return *amount* of a currency that the policy knows in that of the programme, rounded down."""
+    if not currency:
+        return amount
+    units, worth = rules.exchange[currency]
+    return amount * worth // units

@@ -1,0 +1,179 @@
+"""Moving in: what another system says of a customer's past, and what is made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from cx.calendar import DAY, HOUR
+from cx.intake import NotTakenError, moment_of
+from cx.moments import Imported
+from cx.rules import Rules
+from cx.state import Given
+from schemas.errors import Reason
+from schemas.touchpoints import CustomerImported
+from tests.spec import LADDER, at, bought, day, given, refunded, reward, rules
+
+MARCH = at("2026-03-15T10:00")
+
+
+def imported(when: int = MARCH, **more: Any) -> Imported:
+    parts: dict[str, Any] = {"joined": None, "tier": "", "since": 0, "until": None, "lots": (), "days": ()}
+    return Imported(when, "old", f"in-{when}", **(parts | more))
+
+
+def by(**parts: Any) -> Rules:
+    return rules(points={"rates": [{"per": 10}], "expiry": {"after_months": 12}}, **parts)
+
+
+def test_days_of_before_count_as_if_they_had_been_bought_here() -> None:
+    days = ((day("2025-03-15"), 500, 1, 0), (day("2025-03-16"), 600, 1, 0), (day("2025-03-17"), 400, 2, 1))
+    story = given(imported(days=days), by=by())
+    assert (story.tier, story.spend, story.orders) == ("silver", 1_000, 3)
+    assert story.tick(at("2026-03-16T00:00")).tier == "member", "the day of 600 has left the window"
+    assert story.told == ["tier.corrected member silver"]
+
+
+def test_a_tier_is_held_to_the_end_of_its_last_day() -> None:
+    story = given(imported(tier="gold", since=at("2025-06-01T00:00"), until=at("2026-07-01T00:00")), by=by())
+    assert story.profile["tier_since"] == "2025-05-31T17:00:00Z"
+    assert story.profile["tier_until"] == "2026-06-30T17:00:00Z"
+    assert story.tick(at("2026-07-01T00:00") - 1).tier == "gold"
+    assert story.tick(at("2026-07-01T00:00")).tier == "member"
+
+
+def test_a_tier_with_no_end_is_kept_by_the_policy() -> None:
+    yearly = by(tiers={"ladder": LADDER, "window": {"calendar": "year"}})
+    assert given(imported(tier="silver"), by=yearly).tick(at("2027-01-01T00:00") - 1).tier == "silver"
+    assert given(imported(tier="silver"), by=yearly).tick(at("2027-01-01T00:00")).tier == "member"
+    assert given(imported(tier="silver"), by=by()).tier == "member", "nothing in the window keeps it"
+
+
+def test_who_earns_more_rises_above_the_tier_brought_along() -> None:
+    story = given(imported(tier="silver", until=at("2027-01-01T00:00")), bought(MARCH + DAY, 5_000), by=by())
+    assert story.tier == "gold"
+    assert story.when(refunded(MARCH + 2 * DAY)).tier == "silver"
+
+
+def test_a_tier_below_the_one_held_is_a_floor_under_it() -> None:
+    story = given(bought(MARCH - DAY, 5_000), imported(tier="silver", until=at("2028-01-01T00:00")), by=by())
+    assert (story.tier, story.customer.head.tier_since) == ("gold", MARCH - DAY)
+    assert story.tick(at("2027-06-01T00:00")).tier == "silver"
+
+
+def test_moving_in_entitles_to_nothing_and_is_no_news() -> None:
+    story = given(imported(tier="silver", until=at("2027-01-01T00:00")), by=by(rewards=[reward("gift", "silver")]))
+    assert story.told == ["tier.corrected member silver"]
+    data = story.outputs[0].event["data"]
+    assert (data["reason"], data["notify"]) == ("import", False)
+    assert story.profile["rewards"] == []
+
+
+def test_lots_run_out_on_their_own_day_or_on_the_policys() -> None:
+    lots = ((100, day("2025-01-10"), day("2026-03-31")), (50, day("2025-12-31"), 0), (7, day("2024-01-01"), 0))
+    story = given(imported(lots=lots), by=by())
+    assert story.profile["points"]["balance"] == 150, "7 had run out before"
+    assert story.told == ["points.earned 150 import"]
+    assert story.tick(at("2026-04-01T00:00")).profile["points"]["expired"] == 100
+    assert story.tick(at("2027-01-01T00:00")).profile["points"]["expired"] == 150
+
+
+def test_a_lot_counts_on_its_last_day() -> None:
+    today = ((100, day("2025-01-10"), day("2026-03-15")), (9, day("2025-01-10"), day("2026-03-14")))
+    assert given(imported(lots=today), by=by()).profile["points"]["balance"] == 100
+
+
+def test_the_day_of_joining_turns_an_anniversary_window() -> None:
+    policy = by(tiers={"ladder": LADDER, "window": {"anniversary": "year"}})
+    days = ((day("2025-06-09"), 700, 1, 0), (day("2025-06-10"), 1_000, 1, 0))
+    story = given(imported(joined=day("2020-06-10"), days=days), by=policy)
+    assert (story.spend, story.profile["enrolled"]) == (1_000, "2020-06-10")
+
+
+def test_what_had_been_bought_here_before_counts_as_well() -> None:
+    story = given(bought(MARCH - DAY, 400), imported(days=((day("2026-03-01"), 600, 1, 0),)), by=by())
+    assert (story.tier, story.spend) == ("silver", 1_000)
+
+
+def test_a_refund_after_moving_in_takes_what_it_had_brought() -> None:
+    story = given(imported(days=((day("2026-03-01"), 600, 1, 0),)), bought(MARCH + HOUR, 400), by=by())
+    assert story.tier == "silver"
+    assert story.when(refunded(MARCH + 2 * HOUR)).tier == "member"
+
+
+# From the event
+
+
+def event(**data: Any) -> CustomerImported:
+    return CustomerImported.model_validate_json(_json({"currency": "VND"} | data))
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    envelope = {"specversion": "1.0", "id": "in-1", "source": "old", "type": "customer.imported", "subject": "lan"}
+    return orjson.dumps(envelope | {"time": "2026-03-15T10:00:00+07:00", "data": data})
+
+
+def test_an_event_becomes_a_moment() -> None:
+    moment = moment_of(
+        event(
+            joined="2020-06-10",
+            tier="gold",
+            tier_since="2025-06-01",
+            tier_until="2026-06-30",
+            lots=[
+                {"points": 5, "earned": "2025-01-10", "expires": "2026-12-31"},
+                {"points": 6, "earned": "2025-01-11"},
+            ],
+            days=[{"day": "2026-03-15", "spend": 100, "orders": 1, "visits": 1}],
+        ),
+        by(),
+    )
+    assert moment == Imported(
+        MARCH,
+        "old",
+        "in-1",
+        joined=day("2020-06-10"),
+        tier="gold",
+        since=at("2025-06-01T00:00"),
+        until=at("2026-07-01T00:00"),
+        lots=((5, day("2025-01-10"), day("2026-12-31")), (6, day("2025-01-11"), 0)),
+        days=((day("2026-03-15"), 100, 1, 1),),
+        content=moment.content,
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "loc"),
+    [
+        ({"tier": "platinum"}, Reason.UNKNOWN_TIER, "data.tier"),
+        ({"currency": "USD"}, Reason.CURRENCY, "data.currency"),
+        ({"days": [{"day": "2026-03-16", "spend": 1}]}, Reason.INVALID, "data.days"),
+    ],
+)
+def test_what_does_not_fit_the_programme_is_refused(data: dict[str, Any], reason: Reason, loc: str) -> None:
+    with pytest.raises(NotTakenError) as refused:
+        moment_of(event(**data), by())
+    assert (refused.value.reason, refused.value.loc) == (reason, loc)
+
+
+def test_spend_of_another_currency_is_converted_day_by_day() -> None:
+    policy = by(exchange_rates={"USD": {"units": 100, "worth": 25_400}})
+    moment = moment_of(event(currency="USD", days=[{"day": "2026-03-01", "spend": 199}]), policy)
+    assert isinstance(moment, Imported)
+    assert moment.days == ((day("2026-03-01"), 50_546, 0, 0),)
+
+
+def test_the_tier_given_is_a_floor() -> None:
+    story = given(imported(tier="gold", until=at("2027-01-01T00:00")), by=by())
+    assert story.customer.head.standing.given == Given("gold", at("2027-01-01T00:00"), pinned=False)
+
+
+def test_a_refund_does_not_take_what_was_brought_along() -> None:
+    keeps = [{"name": "member"}, {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 500}}]
+    for window in ({"rolling_days": 365}, {"calendar": "year"}):
+        policy = by(tiers={"ladder": keeps, "window": window})
+        story = given(imported(days=((day("2026-03-01"), 1_100, 1, 0),)), bought(MARCH + HOUR, 1), by=policy)
+        assert story.tier == "silver"
+        assert story.when(refunded(MARCH + 2 * HOUR)).tier == "silver"
