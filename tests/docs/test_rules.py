@@ -1,0 +1,20 @@
+"""The examples of `docs/rules.md` come out as the page says."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.docs.stories import Example, examples, sections, shown
+
+ALL = list(examples())
+
+
+@pytest.mark.parametrize("example", ALL, ids=[f"{place}-{one.heading}" for place, one in enumerate(ALL)])
+def test_an_example_comes_out_as_written(example: Example) -> None:
+    spec = example.told()
+    assert example.then
+    assert {name: shown(spec, name) for name in example.then} == example.then
+
+
+def test_every_rule_has_its_example() -> None:
+    assert sections() == {example.heading for example in ALL}
