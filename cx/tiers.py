@@ -50,7 +50,8 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
         standing = msgspec.structs.replace(
             standing, checked=climbed.checked, failing=climbed.failing, hold=climbed.hold
         )
-    if change or standing != head.standing or head.tier_due <= at:  # else more counts at most, which puts it off
+    # Else more counts at most, which puts it off.
+    if change or standing != head.standing or head.tier_due <= at or not rules.counts_only:
         head.standing = standing
         head.tier_due = due_at(head, at, rules)
     return change
@@ -306,6 +307,8 @@ def falls_at(head: Head, at: int, rules: Rules) -> int:
     if rung == 0:
         return NEVER
     keep, values = rules.rungs[rung].keep, measures(head, at, rules)
+    if not holds(values, keep, rules):
+        return at
     if not isinstance(rules.window, Rolling):
         empty = values | dict.fromkeys(values.keys() & set(COUNTED), 0)
         if holds(empty, keep, rules):

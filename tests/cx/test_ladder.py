@@ -423,3 +423,27 @@ def test_a_refund_of_nothing_ends_no_stay_before_its_time() -> None:
     story = given(bought(MARCH, 1_000), free, by=policy)
     assert story.when(cancelled(MARCH + 25 * DAY - 3 * HOUR, "free")).tier == "silver"
     assert story.tick(MARCH + 25 * DAY).tier == "member"
+
+
+def test_a_score_that_gets_worse_brings_the_fall_forward() -> None:
+    ladder: list[dict[str, Any]] = [
+        {"name": "member"},
+        {"name": "silver", "enter": {"any": [{"spend": 1_000}, {"emotion": 60}]}},
+    ]
+    policy = by(window={"rolling_days": 20}, ladder=ladder)
+    happy = [feedback(MARCH + n * HOUR, "csat", 5, dimension="emotion") for n in range(2)]
+    story = given(*happy, bought(MARCH + 3 * DAY, 1_200), by=policy)
+    assert story.tier == "silver"
+    sad = [feedback(MARCH + 7 * DAY + n, "csat", 1, dimension="emotion", id=f"sad-{n}") for n in range(3)]
+    story = story.each(*sad)
+    ends = at("2026-03-24T00:00")
+    assert story.tick(ends - 1).tier == "silver"
+    assert story.tick(ends).tier == "member"
+
+
+def test_a_refund_in_days_of_grace_holds_nothing_for_ever() -> None:
+    policy = by(window={"rolling_days": 20}, ladder=KEEPS, refunds="keep", downgrade={"grace_days": 10})
+    story = given(bought(MARCH, 1_000), by=policy).tick(at("2026-03-22T00:00"))
+    assert story.tier == "silver"
+    story = story.when(refunded(at("2026-03-24T10:00"), "o1"))
+    assert story.tick(at("2026-04-01T00:00")).tier == "member"
