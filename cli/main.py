@@ -17,6 +17,7 @@ VERBS = {
     "worker": "Run one worker against the cluster that the settings name.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",
+    "replay": "Fold events from files, without a server.",
     "generate": "Produce lifelike traffic.",
     "demo": "Run everything on lifelike traffic, and watch.",
     "customer": "Show one customer.",

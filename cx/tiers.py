@@ -72,7 +72,7 @@ def _moved(head: Head, standing: Standing, change: Change, rules: Rules) -> Stan
 
 def _checked(head: Head, standing: Standing, at: int, rules: Rules) -> Standing:
     """Look whether the period that ended by *at*, if one did, was enough to keep the tier."""
-    ends = _period_end(head, standing, rules)
+    ends = period_end(head, standing, rules)
     if at < ends:
         return standing
     last = rules.calendar.day(ends) - 1
@@ -98,7 +98,7 @@ def _kept(head: Head, standing: Standing, at: int, rules: Rules, *, ended: bool)
         return standing, place
     if rules.by_period and not standing.failing and not ended:
         return standing, place
-    values = _respite_measures(head, standing, at, rules)
+    values = respite_measures(head, standing, at, rules)
     if holds(values, rules.rungs[place].keep, rules):
         return (msgspec.structs.replace(standing, failing=0) if standing.failing else standing), place
     standing = msgspec.structs.replace(standing, failing=standing.failing or at)
@@ -114,7 +114,8 @@ def _floor(standing: Standing, rules: Rules) -> int:
     return rules.rung_of(standing.given.tier) if standing.given else 0
 
 
-def _period_end(head: Head, standing: Standing, rules: Rules) -> int:
+def period_end(head: Head, standing: Standing, rules: Rules) -> int:
+    """Return the instant at which the running period ends and is looked at."""
     day = rules.window.following(standing.checked, joined(head, rules), standing.checked)
     return rules.calendar.start(day)
 
@@ -123,7 +124,7 @@ def _respite_end(standing: Standing, rules: Rules) -> int:
     return max(standing.failing + rules.grace, standing.since + rules.stay, standing.hold)
 
 
-def _respite_measures(head: Head, standing: Standing, at: int, rules: Rules) -> dict[str, int]:
+def respite_measures(head: Head, standing: Standing, at: int, rules: Rules) -> dict[str, int]:
     """Return what counts for keeping a tier: in a respite, the period that ended counts as well."""
     values = measures(head, at, rules)
     if standing.failing and rules.by_period and not isinstance(rules.window, Rolling):
@@ -293,7 +294,7 @@ def due_at(head: Head, at: int, rules: Rules) -> int:
         if standing.failing:
             due = min(due, _respite_end(standing, rules))
         elif rules.by_period:
-            due = min(due, _period_end(head, standing, rules))
+            due = min(due, period_end(head, standing, rules))
         else:
             due = min(due, falls_at(head, at, rules))
     if rules.score_bounds:
@@ -357,7 +358,7 @@ def lost_at(head: Head, at: int, rules: Rules) -> int:
     if not rules.by_period:
         falls = falls_at(head, at, rules)
         return NEVER if falls == NEVER else max(falls + rules.grace, standing.since + rules.stay, standing.hold)
-    ends = _period_end(head, standing, rules)
+    ends = period_end(head, standing, rules)
     return max(ends + rules.grace, standing.since + rules.stay, standing.hold)
 
 

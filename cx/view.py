@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from cx import cases, levels, points, rewards, scores, tiers
 from cx.calendar import rfc3339
 from cx.outputs import reward_id
+from cx.progress import keeping
 from cx.state import NEVER, Standing, canonical
 
 if TYPE_CHECKING:
     from cx.rules import Rules
-    from cx.state import Customer, Head
+    from cx.state import Customer, Entitlement, Head
 
 
 def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
@@ -23,22 +24,48 @@ def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
 
 def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
     """Return the profile as of the instant *at*; amounts in minor units of the programme's currency."""
-    head = copy.copy(customer.head)
+    head = _as_of(customer.head, at, rules)
+    return {
+        **_derived(customer.id, head, at, rules),
+        "benefits": rules.rungs[rules.rung_of(head.tier)].benefits,
+        "rewards": _rewards(customer),
+        "events_held": customer.events_held,
+    }
+
+
+def state_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
+    """Return the derived part of the profile: what follows from events, ticks and answers, in whatever order they came.
+
+    Nothing is in it of what was told, so a reward is only `owed`, or `lost`.
+    """
+    head = _as_of(customer.head, at, rules)
+    state = _derived(customer.id, head, at, rules)
+    state["progress"]["keep"] = keeping(head, at, rules)
+    state["rewards"] = [_owed(owed) for _, owed in sorted(head.entitlements.items())]
+    return state
+
+
+def _as_of(head: Head, at: int, rules: Rules) -> Head:
+    """Return a copy of *head* with its window moved to the day of *at*."""
+    head = copy.copy(head)
     head.days, head.past = head.days.copy(), head.past.copy()  # all that moving the window changes inside
     if not head.tier:
         head.standing = Standing(rules.rungs[0].name)
     tiers.move_window(head, rules.calendar.day(at), rules)
+    return head
+
+
+def _derived(name: str, head: Head, at: int, rules: Rules) -> dict[str, Any]:
     until = tiers.lost_at(head, at, rules)
     missing = tiers.missing(head, at, rules)
     return {
-        "customer_id": customer.id,
+        "customer_id": name,
         "as_of": rfc3339(at),
         "policy": rules.hash,
         "currency": rules.policy.currency,
         "tier": head.tier,
         "tier_since": rfc3339(head.tier_since) if head.tier_since else None,
         "tier_until": None if until == NEVER else rfc3339(until),
-        "benefits": rules.rungs[rules.rung_of(head.tier)].benefits,
         "measures": tiers.measures(head, at, rules),
         "progress": {
             "next": missing[0] if missing else None,
@@ -54,13 +81,11 @@ def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
         "dimensions": scores.shown(head, at, rules),
         "open_cases": cases.open_count(head),
         "points": _points(head, rules),
-        "rewards": _rewards(customer),
         "enrolled": date.fromordinal(head.enrolled).isoformat() if head.enrolled else None,
         "first_seen": rfc3339(head.first_seen) if head.first_seen else None,
         "locale": head.locale or rules.policy.locale,
         "notify": head.notify,
         "waiting": _waiting(head),
-        "events_held": customer.events_held,
     }
 
 
@@ -93,6 +118,17 @@ def _rewards(customer: Customer) -> list[dict[str, Any]]:
         for key, owed in sorted(head.entitlements.items())
         if not owed.lost or standing.get(key, key) in told  # lost before anyone was told: there never was one
     ]
+
+
+def _owed(owed: Entitlement) -> dict[str, Any]:
+    return {
+        "rule": owed.rule,
+        "occasion": owed.occasion,
+        "item": owed.item,
+        "tier": owed.tier,
+        "since": rfc3339(owed.at),
+        "status": "lost" if owed.lost else "owed",
+    }
 
 
 def _waiting(head: Head) -> int:

@@ -1,6 +1,7 @@
 """Events in: which types each input topic carries, and the one way in for a Kafka record."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -64,6 +65,22 @@ def parse(topic: str, key: bytes | None, value: bytes | None, headers: Sequence[
     if topic != CLOCK and (event.subject or "").encode() != key:
         raise Unreadable(Reason.KEY_MISMATCH, "key", "mismatch")
     return event
+
+
+def parse_line(value: bytes) -> Event:
+    """Turn one line of a file into the event it carries: structured JSON, where no topic says what it may be.
+
+    Raises:
+        Unreadable: The line breaks the contract.
+    """
+    if len(value) > VALUE_BYTES_MAX:
+        raise Unreadable(Reason.TOO_LARGE, "", "too_long")
+    return _any().read(value)
+
+
+@cache
+def _any() -> Reader[Event]:
+    return Reader[Event](Event)  # made when it is wanted, because a worker has no files
 
 
 def _check_key(key: bytes | None) -> None:

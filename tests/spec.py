@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 VIETNAM = "Asia/Ho_Chi_Minh"
 SOURCE = "shop"
-LADDER = [
+LADDER: list[dict[str, Any]] = [
     {"name": "member"},
     {"name": "silver", "enter": {"spend": 1_000}},
     {"name": "gold", "enter": {"spend": 5_000}},

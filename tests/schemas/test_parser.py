@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from schemas.errors import CxError, Reason, UnknownTopicError, Unreadable
-from schemas.inputs import READERS, TOPIC_OF, VALUE_BYTES_MAX, parse
+from schemas.inputs import READERS, TOPIC_OF, VALUE_BYTES_MAX, parse, parse_line
 from schemas.purchases import PurchaseCompleted
-from tests.schemas.samples import LEAST, changed, full, least, written
+from tests.schemas.samples import LEAST, changed, full, least, without, written
 
 PURCHASE = least("purchase.completed")
 WORDS = "0912345678-Nguyen"
@@ -223,3 +223,24 @@ def test_an_event_cannot_be_changed() -> None:
     event = parse("cx.purchases", b"lan", json.dumps(PURCHASE).encode())
     with pytest.raises(ValueError, match="frozen"):
         event.id = "e2"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", TOPIC_OF)
+def test_a_line_is_the_event_that_its_type_says(name: str) -> None:
+    event = full(name)
+    assert parse_line(written(event)) == parse(TOPIC_OF[name], event.get("subject", "").encode(), written(event))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "loc"),
+    [
+        (padded(VALUE_BYTES_MAX + 1), Reason.TOO_LARGE, ""),
+        (written(without(PURCHASE, "subject")), Reason.INVALID, "subject"),
+        (written(PURCHASE | {"type": "purchase.dreamt"}), Reason.UNKNOWN_TYPE, "type"),
+        (written(without(PURCHASE, "type")), Reason.INVALID, "type"),
+    ],
+)
+def test_a_line_that_breaks_the_contract_is_refused(value: bytes, reason: Reason, loc: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        parse_line(value)
+    assert (refused.value.reason, refused.value.loc) == (reason, loc)

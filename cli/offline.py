@@ -1,0 +1,104 @@
+"""What the commands that need no server read from their options: the policy, an instant, answers given before."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from cli.events import opened
+from cli.policy import NoPolicyError, load
+from cx.calendar import micros
+from cx.replay import Answers
+from cx.rules import compile_policy
+from schemas.errors import CxError
+from schemas.policy_file import PolicyError
+
+if TYPE_CHECKING:
+    from cx.rules import Rules
+
+_GRANTED: Final = "points.spent"
+_REFUSED: Final = "points.refused"
+
+
+class OptionError(CxError):
+    """An option that cannot be used; the text is one line for a person."""
+
+    exit_code = 2
+
+
+def rules_of(name: str) -> Rules:
+    """Return the rules of a policy file, or of a preset.
+
+    Raises:
+        OptionError: there is none, or it is not a policy.
+    """
+    try:
+        return compile_policy(load(name))
+    except NoPolicyError as error:
+        raise OptionError(str(error)) from None
+    except PolicyError as error:
+        first, *more = str(error).splitlines()
+        rest = f" (and {len(more)} more: cx policy check tells all)" if more else ""
+        raise OptionError(first + rest) from None
+
+
+def instant_of(option: str, text: str) -> int:
+    """Return the instant that *text* says, in microseconds.
+
+    Raises:
+        OptionError: it says none, or leaves out its offset.
+    """
+    try:
+        at = datetime.fromisoformat(text.upper())
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        message = f"{option}: {text!r} is no instant such as 2026-03-01T10:00:00+07:00"
+        raise OptionError(message)
+    return micros(at)
+
+
+class _Moved(msgspec.Struct):
+    """What an answer says."""
+
+    request_id: str
+    points: int
+    request_source: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    """An output, of which only the answers to requests count."""
+
+    subject: str
+    data: _Moved
+
+
+class _Output(msgspec.Struct):
+    type: str
+
+
+def answers_of(name: str) -> Answers:
+    """Return what the file *name*, outputs in lines of JSON, says of requests to spend points.
+
+    Raises:
+        NoEventsError: it cannot be read.
+        OptionError: a line of it is no output.
+    """
+    answers = Answers()
+    with opened([name]) as lines:
+        for place in range(len(lines)):
+            value = lines[place]
+            try:
+                kind = msgspec.json.decode(value, type=_Output).type
+                if kind in {_GRANTED, _REFUSED}:
+                    answer = msgspec.json.decode(value, type=_Answer)
+                    data = answer.data
+                    points = data.points if kind == _GRANTED else 0
+                    answers.note(answer.subject, data.request_source, data.request_id, points)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                file, number = lines.where(place)
+                message = f"--answers: line {number} of {file} is no output"
+                raise OptionError(message) from None
+    return answers

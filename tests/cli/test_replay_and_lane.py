@@ -1,0 +1,108 @@
+"""`cx replay` beside the lane's fold: one log, event by event, gives the same states, outputs and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiokafka import ConsumerRecord
+from click.testing import CliRunner
+
+from agents.customers import CustomerFold
+from cli.main import group
+from cx.rules import compile_policy
+from cx.state import canonical, decode
+from cx.view import state_of
+from ops.traffic.records import Kind
+from ops.traffic.sinks import LineSink
+from schemas.policy_file import parse_policy
+from schemas.topics import DEAD_LETTERS
+from tests.agents.test_customers import State
+from tests.events import read
+from tests.ops.traffic_runs import made, run
+from tests.spec import GIFT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ops.traffic.records import Arrival
+
+# Much comes late, and twice, and some customers have more events than can be put in another order.
+LOG = run(events=1_500, customers=12, late_share=0.1, duplicate_share=0.05, poison_share=0.02, medium="file")
+POLICY = {
+    "programme": "test",
+    "currency": "VND",
+    "clock": {"recent_max": 50},
+    "points": {"rates": [{"per": 10_000}], "pending_days": 3, "expiry": {"inactive_days": 20}},
+    "tiers": {
+        "window": {"rolling_days": 30},
+        "downgrade": {"grace_days": 5},
+        "no_promotion_while": ["open-detractor-case"],
+        "ladder": [
+            {"name": "member"},
+            {"name": "silver", "enter": {"any": [{"spend": 3_000_000}, {"orders": 5}]}, "keep": {"spend": 1_000_000}},
+            {"name": "gold", "enter": {"spend": 10_000_000}},
+        ],
+    },
+    "rewards": [{"id": "gift", "when": {"tier_reached": "silver"}, "gift": GIFT}],
+}
+RULES = compile_policy(parse_policy(json.dumps(POLICY)))
+
+
+class Lane:
+    """The fold of a partition that is told one record at a time."""
+
+    def __init__(self) -> None:
+        self.fold, self.state = CustomerFold(RULES), State({}, tick=0)
+        self.outputs: dict[str, list[Any]] = defaultdict(list)
+        self.letters: list[tuple[int, str, str]] = []
+
+    def take(self, one: Arrival, place: int) -> None:
+        value = one.value or b""
+        record = ConsumerRecord(one.topic, 0, place, one.at, 0, one.key, value, None, 0, len(value), ())
+        if one.kind is Kind.TICK:
+            self.state.tick = self.fold.read_tick(record)[0]
+            effects = self.fold.tick(self.state, 1_000)
+        else:
+            effects = self.fold.fold(self.state, [record])
+        self.state.values |= {key: value for key, value in effects.changed.items() if value}
+        for output in effects.outputs:
+            if output.topic == DEAD_LETTERS:
+                facts = {name: text.decode() for name, text in output.headers}
+                self.letters.append((int(facts["cx-offset"]), facts["cx-reason"], facts["cx-loc"]))
+            else:
+                self.outputs[(output.key or b"").decode()].append(orjson.loads(output.value or b""))
+
+
+async def write(log: tuple[Arrival, ...], path: Path) -> None:
+    with path.open("wb") as file:
+        sink = LineSink(file)
+        for one in log:
+            await sink.send(one)
+
+
+def test_a_replay_says_what_the_lane_does(tmp_path: Path) -> None:
+    log, lane = made(LOG), Lane()
+    for place, one in enumerate(log):
+        lane.take(one, place)
+    asyncio.run(write(log, tmp_path / "e"))
+    (tmp_path / "p.yaml").write_text(json.dumps(POLICY), "utf-8")
+    names = {name: str(tmp_path / name) for name in ("outputs", "states", "dead-letters")}
+    options = [word for name, file in names.items() for word in (f"--{name}", file)]
+
+    said = CliRunner().invoke(group, ["replay", str(tmp_path / "e"), "--policy", str(tmp_path / "p.yaml"), *options])
+
+    assert said.exit_code == 0
+    outputs = defaultdict(list)
+    for output in read(tmp_path / "outputs"):
+        outputs[output["subject"]].append(output)
+    assert outputs == lane.outputs
+    letters = [(one["offset"], one["reason"], one["loc"]) for one in read(tmp_path / "dead-letters")]
+    assert letters == sorted(lane.letters)
+    assert {reason for _, reason, _ in letters} > {"not-json", "invalid", "currency", "too-late"}
+    customers = [decode(value) for _, value in sorted(lane.state.values.items())]
+    states = [canonical(state_of(one, max(lane.state.tick, one.head.reached), RULES)) for one in customers]
+    assert (tmp_path / "states").read_bytes().splitlines() == states

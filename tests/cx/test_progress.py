@@ -1,0 +1,88 @@
+"""Progress: until when a tier is held if nothing more happens, and what is missing to hold it longer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given as given_any
+from hypothesis import settings
+
+from cx.calendar import DAY, micros
+from cx.rules import Rules
+from cx.view import state_of
+from tests.cx.strategies import CLOCK, SHORT, Log, logs
+from tests.spec import LADDER, Spec, at, bought, given, rules
+
+MARCH = at("2026-03-01T10:00")
+KEEPS: list[dict[str, Any]] = [
+    {"name": "member"},
+    {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 500}},
+    {"name": "gold", "enter": {"spend": 5_000}, "keep": {"spend": 3_000}},
+]
+
+
+def by(ladder: list[dict[str, Any]] = KEEPS, **tiers: Any) -> Rules:
+    return rules(clock=CLOCK, tiers={"ladder": ladder} | tiers)
+
+
+def keep(story: Spec) -> Any:
+    """Return what the state says of keeping the tier, as of the clock or the newest event."""
+    return state_of(story.customer, max(story.clock, story.customer.head.reached), story.rules)["progress"]["keep"]
+
+
+def test_the_lowest_tier_is_everybodys() -> None:
+    assert keep(given(bought(MARCH, 5))) is None
+
+
+def test_a_rolling_window_says_what_will_have_left_it() -> None:
+    story = given(bought(MARCH, 700), bought(MARCH + 9 * DAY, 400, "o2"))
+    assert keep(story) == {"until": "2027-02-28T17:00:00Z", "missing": {"spend": 600}, "then": "member"}
+
+
+def test_a_period_says_what_it_lacks_as_yet() -> None:
+    story = given(bought(MARCH, 1_200), by=by(window={"calendar": "quarter"}))
+    assert keep(story) == {"until": "2026-03-31T17:00:00Z", "missing": {}, "then": "silver"}
+    later = story.when(bought(at("2026-04-01T10:00"), 100, "o2"))
+    assert keep(later) == {"until": "2026-06-30T17:00:00Z", "missing": {"spend": 400}, "then": "member"}
+
+
+def test_days_of_grace_are_part_of_the_time_that_is_left() -> None:
+    story = given(bought(MARCH, 1_200), by=by(window={"calendar": "quarter"}, downgrade={"grace_days": 10}))
+    later = story.when(bought(at("2026-04-01T10:00"), 100, "o2"))
+    assert keep(later) == {"until": "2026-07-10T17:00:00Z", "missing": {"spend": 400}, "then": "member"}
+    assert keep(later.tick(at("2026-07-05T10:00"))) == keep(later), "both periods count in the days of grace"
+
+
+def test_what_is_never_lost_by_time_has_no_end() -> None:
+    assert keep(given(bought(MARCH, 1_200), by=by(downgrade={"mode": "none"}))) is None
+
+
+PROGRAMMES = [
+    by(LADDER, window=SHORT),
+    by(window=SHORT, downgrade={"grace_days": 3, "stay_days": 9, "mode": "one-step"}),
+    by(window=SHORT, downgrade={"when": "period-end", "grace_days": 2}),
+    by(window={"calendar": "quarter"}),
+    by(window={"calendar": "quarter"}, downgrade={"grace_days": 5, "stay_days": 50}),
+    by(window={"anniversary": "year"}, downgrade={"mode": "one-step"}),
+]
+
+
+@pytest.mark.parametrize("programme", PROGRAMMES)
+@settings(deadline=None, max_examples=40)
+@given_any(log=logs(spend_only=True))
+def test_the_tier_is_held_until_then_and_what_was_missing_would_have_kept_it(programme: Rules, log: Log) -> None:
+    story = log.arrives(programme)
+    said = keep(story)
+    if said is None:
+        return
+    until = micros(datetime.fromisoformat(said["until"]))
+    before = story.tick(until - 1)
+    assert before.tier == story.tier
+    assert story.tick(until).tier == said["then"]
+    assert bool(said["missing"]) == (said["then"] != story.tier)
+    if said["missing"]:
+        short = said["missing"]["spend"]
+        assert before.when(bought(until - 1, short, "more")).tick(until).tier == story.tier
+        assert before.when(bought(until - 1, short - 1, "less")).tick(until).tier != story.tier
