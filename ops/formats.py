@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError
 
 from cx.older import FIRST
 from cx.state import FORMAT, format_of
@@ -17,7 +18,7 @@ from streams.partition import OWN_KEY
 from streams.readmodel import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from streams.settings import Settings
 
@@ -84,7 +85,7 @@ async def _forget(settings: Settings) -> None:
     await group.start()
     try:
         group.assign(tps)
-        await group.commit(await group.beginning_offsets(tps))
+        await _commit(group, await group.beginning_offsets(tps))
     finally:
         await group.stop()
     redis = connect(settings.redis)
@@ -95,6 +96,19 @@ async def _forget(settings: Settings) -> None:
     await _delete_topics(settings, {topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.OUTPUT)})
     await _delete_topics(settings, {admin.changelog(settings)})
     await admin.create(settings, keep_for_ever=True)
+
+
+async def _commit(group: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> None:
+    """Set the group back; a worker that was killed just now counts as a member until its session has run out."""
+    for _ in range(GONE_TRIES):
+        try:
+            await group.commit(offsets)
+        except CommitFailedError:
+            await asyncio.sleep(GONE_PAUSE_S)
+        else:
+            return
+    message = "the group of workers has members still"
+    raise admin.TopicsError(message)
 
 
 async def _delete_topics(settings: Settings, names: Collection[str]) -> None:
