@@ -114,7 +114,7 @@ class Log:
             value = lines[place]
             try:
                 peek = decode(value) if len(value) <= VALUE_BYTES_MAX else None
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 peek = None
             if peek is None or peek.type not in TOPIC_OF or peek.type == _TICK or not peek.subject:
                 self._read(place, value)

@@ -105,7 +105,7 @@ NO_ANSWERS: Final = Answers()
 
 
 class Replayed(msgspec.Struct):
-    """What has become of a customer: outputs in the order in which they were told, letters by place."""
+    """What has become of a customer: outputs in the order in which they were told."""
 
     customer: Customer
     outputs: list[Output]
@@ -137,8 +137,7 @@ def replay(
     if asked and not _in_order(pass_.taken):
         pass_ = _Pass(name, clock, rules, _judged(name, pass_.taken, rules, known))
         pass_.run(arrivals, until)
-    letters = sorted([*letters, *pass_.letters], key=_place)
-    return Replayed(pass_.customer, pass_.outputs, letters, pass_.taken, pass_.duplicates)
+    return Replayed(pass_.customer, pass_.outputs, [*letters, *pass_.letters], pass_.taken, pass_.duplicates)
 
 
 def letter(place: int, value: bytes, refusal: Unreadable, at: int) -> Letter:
@@ -306,7 +305,3 @@ class _Pass:
     def _refuse(self, record: Kept, reason: Reason, loc: str, at: int) -> None:
         key = self.customer.id.encode()
         self.letters.append(Letter(record.offset, record.topic, key, reason, loc, reason, at))
-
-
-def _place(letter: Letter) -> int:
-    return letter.place

@@ -8,11 +8,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pytest
 from aiokafka import ConsumerRecord
 from click.testing import CliRunner
 
+from agents import customers
 from agents.customers import CustomerFold
 from cli.main import group
+from cx import decide, replay
 from cx.rules import compile_policy
 from cx.state import canonical, decode
 from cx.view import state_of
@@ -60,8 +63,7 @@ class Lane:
         self.outputs: dict[str, list[Any]] = defaultdict(list)
         self.letters: list[tuple[int, str, str]] = []
 
-    def take(self, one: Arrival, place: int) -> None:
-        value = one.value or b""
+    def take(self, one: Arrival, place: int, value: bytes) -> None:
         record = ConsumerRecord(one.topic, 0, place, one.at, 0, one.key, value, None, 0, len(value), ())
         if one.kind is Kind.TICK:
             self.state.tick = self.fold.read_tick(record)[0]
@@ -84,11 +86,19 @@ async def write(log: tuple[Arrival, ...], path: Path) -> None:
             await sink.send(one)
 
 
-def test_a_replay_says_what_the_lane_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bytes_max", [None, 8_000])
+def test_a_replay_says_what_the_lane_does(
+    bytes_max: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if bytes_max:  # small enough for some customers to grow too large
+        for module in (customers, replay):
+            monkeypatch.setattr(module, "RECENT_BYTES_MAX", bytes_max)
+            monkeypatch.setattr(module, "BYTES_MAX", bytes_max + 500)
+        monkeypatch.setattr(decide, "KEPT_BYTES_MAX", 500)
     log, lane = made(LOG), Lane()
-    for place, one in enumerate(log):
-        lane.take(one, place)
     asyncio.run(write(log, tmp_path / "e"))
+    for place, (one, line) in enumerate(zip(log, (tmp_path / "e").read_bytes().splitlines(), strict=True)):
+        lane.take(one, place, line)
     (tmp_path / "p.yaml").write_text(json.dumps(POLICY), "utf-8")
     names = {name: str(tmp_path / name) for name in ("outputs", "states", "dead-letters")}
     options = [word for name, file in names.items() for word in (f"--{name}", file)]
@@ -103,6 +113,7 @@ def test_a_replay_says_what_the_lane_does(tmp_path: Path) -> None:
     letters = [(one["offset"], one["reason"], one["loc"]) for one in read(tmp_path / "dead-letters")]
     assert letters == sorted(lane.letters)
     assert {reason for _, reason, _ in letters} > {"not-json", "invalid", "currency", "too-late"}
-    customers = [decode(value) for _, value in sorted(lane.state.values.items())]
-    states = [canonical(state_of(one, max(lane.state.tick, one.head.reached), RULES)) for one in customers]
+    assert ("state-too-large" in {reason for _, reason, _ in letters}) == bool(bytes_max)
+    found = [decode(value) for _, value in sorted(lane.state.values.items())]
+    states = [canonical(state_of(one, max(lane.state.tick, one.head.reached), RULES)) for one in found]
     assert (tmp_path / "states").read_bytes().splitlines() == states

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -17,7 +18,7 @@ from cx.state import canonical
 from schemas.outputs import TOPIC_OF
 from schemas.outputs import read as output
 from tests.cx.test_replay import LIFE
-from tests.events import buys, event, file_of, read, redeems, refunds, ticks, written
+from tests.events import buys, event, file_of, read, redeems, ticks, written
 from tests.spec import at
 
 if TYPE_CHECKING:
@@ -190,6 +191,13 @@ def test_the_clock_comes_to_the_newest_time_that_is_not_from_the_future_or_to_un
     assert [one["reason"] for one in letters(cx, "e", *arguments)] == ["future", "future", "naive-time"]
 
 
+def test_the_clock_never_goes_back_behind_a_tick(cx: Cx) -> None:
+    file_of(Path("e"), buys(MARCH), ticks(MARCH + 3 * DAY) | {"subject": "partition-7"})
+
+    [state] = states(cx, "e", "--until", "2026-03-02T00:00:00Z")
+    assert state["as_of"] == "2026-03-04T03:00:00Z"
+
+
 def test_events_of_other_sources_stores_and_currencies_count(cx: Cx) -> None:
     other = buys(MARCH, 4, "A-1/7", currency="USD", store="Phố Huế", channel="store")
     file_of(Path("e"), other | {"source": "urn:pos:17", "id": "Ω-1"})
@@ -199,15 +207,15 @@ def test_events_of_other_sources_stores_and_currencies_count(cx: Cx) -> None:
 
 
 def test_answers_of_a_run_are_facts_in_the_next(cx: Cx) -> None:
-    asked = redeems(MARCH + 2, 60, "r1")
-    file_of(Path("before"), buys(MARCH), asked)
-    file_of(Path("e"), buys(MARCH), asked, refunds(MARCH + 1), buys(MARCH + 3, 100, "o2"), redeems(MARCH + 4, 5, "r2"))
+    asked = [buys(MARCH), redeems(MARCH + 2, 60, "r1"), redeems(MARCH + 3, 60, "r2")]
+    file_of(Path("before"), *asked)
+    file_of(Path("e"), *asked, buys(MARCH + 1, 1_000, "late"), redeems(MARCH + 4, 60, "r3"))
     cx("replay", "--policy", "p.yaml", "before", "--outputs", "o")
 
-    assert [state["points"]["spent"] for state in states(cx, "e")] == [5], "the refund came before the first request"
-    assert [state["points"]["spent"] for state in states(cx, "e", "--answers", "o", "--outputs", "o")] == [60]
+    assert [state["points"]["spent"] for state in states(cx, "e")] == [180]
+    assert [state["points"]["spent"] for state in states(cx, "e", "--answers", "o", "--outputs", "o")] == [120]
     answers = {one["data"]["request_id"]: one["type"] for one in read(Path("o")) if "request_id" in one["data"]}
-    assert answers == {"r1": "points.spent", "r2": "points.refused"}
+    assert answers == {"r1": "points.spent", "r2": "points.refused", "r3": "points.spent"}
 
 
 def test_another_order_gives_the_same_bytes(cx: Cx) -> None:
@@ -227,7 +235,9 @@ def test_a_dead_letter_says_reason_field_and_line_and_has_the_line_itself(cx: Cx
     bad = buys(MARCH, order="o2")
     bad["data"]["lines"][0]["quantity"] = 0
     file_of(Path("a"), buys(MARCH))
-    Path("b").write_bytes(b"\n" + written([bad]).replace(b"\n", b"\r\n") + b'{"type":"case.opened"\n\xff\n')
+    Path("b").write_bytes(
+        b"\n" + written([bad]).replace(b"\n", b"\r\n") + b'{"type":"case.opened"\n{"type":"x","subject":"\xff"}\n'
+    )
 
     line = json.dumps(bad)
     first, second, third = letters(cx, "a", "b")
@@ -246,7 +256,9 @@ def test_a_dead_letter_says_reason_field_and_line_and_has_the_line_itself(cx: Cx
         "value": line,
     }
     assert (second["reason"], second["topic"], second["key"], second["line"]) == ("not-json", "cx.support", None, 3)
-    assert (third["reason"], third["topic"], third["value_base64"]) == ("not-json", "", "/w==")
+    assert second["time"] == first["time"], "it tells none itself"
+    assert (third["reason"], third["topic"]) == ("not-json", "")
+    assert b64decode(third["value_base64"]) == b'{"type":"x","subject":"\xff"}'
 
 
 def test_what_a_customer_wrote_is_cut(cx: Cx) -> None:

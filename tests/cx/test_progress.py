@@ -10,6 +10,7 @@ from hypothesis import given as given_any
 from hypothesis import settings
 
 from cx.calendar import DAY, micros
+from cx.moments import Overridden
 from cx.rules import Rules
 from cx.view import state_of
 from tests.cx.strategies import CLOCK, SHORT, Log, logs
@@ -57,6 +58,14 @@ def test_days_of_grace_are_part_of_the_time_that_is_left() -> None:
 
 def test_what_is_never_lost_by_time_has_no_end() -> None:
     assert keep(given(bought(MARCH, 1_200), by=by(downgrade={"mode": "none"}))) is None
+
+
+def test_a_given_tier_needs_what_keeps_it_on_the_day_after() -> None:
+    word = Overridden(
+        MARCH + 5 * DAY, "desk", "w1", tier="silver", until=at("2026-03-21T00:00"), reason="x", person="y"
+    )
+    story = given(bought(MARCH, 300), bought(MARCH + 4 * DAY, 100, "o2"), word, by=by(window=SHORT))
+    assert keep(story) == {"until": "2026-03-20T17:00:00Z", "missing": {"spend": 400}, "then": "member"}
 
 
 PROGRAMMES = [

@@ -50,6 +50,7 @@ def refused(found: Replayed) -> list[tuple[int, str]]:
 def test_a_tick_counts_from_where_it_stands() -> None:
     late = buys(MARCH, 500, "late")
     assert refused(replayed(ticks(MARCH + 31 * DAY), late)) == [(1, "too-late")]
+    assert refused(replayed(ticks(MARCH + 31 * DAY), ticks(MARCH), late)) == [(2, "too-late")], "time does not go back"
     assert refused(replayed(late, ticks(MARCH + 31 * DAY))) == []
 
 
@@ -127,10 +128,10 @@ def test_requests_are_judged_at_their_place_in_time_whatever_comes_first() -> No
 def test_an_answer_that_was_given_stays() -> None:
     answers = Answers()
     answers.note("lan", "shop", "r1", 0)
-    answers.note("lan", None, "r2", 100)  # as of a producer that names its requests by their ids alone
+    answers.note("lan", None, "r2", 0)  # as in outputs that name a request by its id alone
     answers.note("mai", "shop", "r1", 60)
     found = replayed(EARNED, SPENT, SOONER, answers=answers)
-    assert (found.customer.head.ledger.spent, found.customer.head.ledger.balance) == (100, 0)
+    assert (found.customer.head.ledger.spent, found.customer.head.ledger.balance) == (0, 100)
 
 
 def test_what_was_granted_and_cannot_be_paid_is_a_debt() -> None:
