@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import orjson
@@ -18,6 +18,8 @@ from streams.access import of_redis
 from streams.readmodel import connect, read_customer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.settings import RedisSettings
 
 
@@ -29,13 +31,7 @@ def command(customer: str, *, as_json: bool) -> None:
 
     Exit code 1 when there is no such customer or Redis does not answer, 78 when it does not let us in.
     """
-    try:
-        size = len(customer.encode())
-    except UnicodeEncodeError:
-        size = 0
-    if not 1 <= size <= CUSTOMER_ID_BYTES_MAX:
-        click.echo(f"no such customer: an id is 1 to {CUSTOMER_ID_BYTES_MAX} bytes of UTF-8", err=True)
-        sys.exit(1)
+    check(customer)
     redis = settings_here().redis
     profile = asyncio.run(read(redis, customer))
     if profile is None:
@@ -47,6 +43,17 @@ def command(customer: str, *, as_json: bool) -> None:
         Console().print(picture(orjson.loads(profile)))
 
 
+def check(customer: str) -> None:
+    """End with exit code 1 where *customer* cannot be an id at all."""
+    try:
+        size = len(customer.encode())
+    except UnicodeEncodeError:
+        size = 0
+    if not 1 <= size <= CUSTOMER_ID_BYTES_MAX:
+        click.echo(f"no such customer: an id is 1 to {CUSTOMER_ID_BYTES_MAX} bytes of UTF-8", err=True)
+        sys.exit(1)
+
+
 async def read(settings: RedisSettings, customer: str) -> bytes | None:
     """Return the rendered profile of *customer*; None for one never seen.
 
@@ -54,11 +61,21 @@ async def read(settings: RedisSettings, customer: str) -> bytes | None:
         AwayError: Redis does not answer.
         RefusedError: it does not let us in.
     """
+    found = await look_up(settings, customer)
+    return None if found is None else bytes(found[b"profile"])
+
+
+async def look_up(settings: RedisSettings, customer: str) -> Mapping[bytes, bytes] | None:
+    """Return all that the read model has of *customer*; None for one never seen.
+
+    Raises:
+        AwayError: Redis does not answer.
+        RefusedError: it does not let us in.
+    """
     client = connect(settings)
     try:
-        found: Any = await read_customer(client, customer)
+        return await read_customer(client, customer)
     except (RedisError, OSError) as error:
         raise of_redis(error, settings) from error
     finally:
         await client.aclose()
-    return None if found is None else bytes(found[b"profile"])

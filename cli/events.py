@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from cli.screen.parts import plain
-from cx.calendar import micros
+from cx.calendar import instant, micros
 from cx.replay import Clock, letter
 from schemas.errors import CxError, Reason, Unreadable
 from schemas.inputs import TOPIC_OF, VALUE_BYTES_MAX, parse_line
@@ -100,12 +100,13 @@ class Log:
         newest: The newest time, in microseconds, of all that tell one and are not from the future; 0 where none does.
     """
 
-    def __init__(self, lines: Lines, rules: Rules) -> None:
-        """Look through *lines*."""
+    def __init__(self, lines: Lines, rules: Rules, until: int | None = None) -> None:
+        """Look through *lines*; what happened after *until*, in microseconds, is left out."""
         self.lines: Final = lines
         self.clock: Final = Clock()
         self.letters: Final[list[Letter]] = []
         self.newest = 0
+        self._until: Final = None if until is None else instant(until)
         self._future: Final = timedelta(microseconds=rules.future)
         self._places: Final[dict[str, array[int]]] = {}
         self._recorded = 0  # a line that tells no time is taken to be as old as the one before
@@ -118,8 +119,7 @@ class Log:
                 peek = None
             if peek is None or peek.type not in TOPIC_OF or peek.type == _TICK or not peek.subject:
                 self._read(place, value)
-            else:
-                self._see(peek)
+            elif self._see(peek):
                 self._note(place, peek.subject)
 
     @property
@@ -138,13 +138,15 @@ class Log:
             places = self._places[customer] = array("I")
         places.append(place)
 
-    def _see(self, peek: _Peek) -> None:
+    def _see(self, peek: _Peek) -> bool:
+        """Note when something was; return False where it is left out."""
         try:
             at = datetime.fromisoformat(peek.time.upper())
             recorded = datetime.fromisoformat(peek.recordedtime.upper()) if peek.recordedtime else at
             self._hear(at, recorded)
         except (ValueError, TypeError):  # no time, or one without its offset: the reader will say so
-            pass
+            return True
+        return self._until is None or at <= self._until
 
     def _hear(self, at: datetime, recorded: datetime) -> bool:
         """Note when something was; return False where it is from the future."""
@@ -160,6 +162,8 @@ class Log:
             event: Any = parse_line(value)
         except Unreadable as refusal:
             self.letters.append(letter(place, value, refusal, self._recorded))
+            return
+        if self._until is not None and event.time > self._until:
             return
         if not self._hear(event.time, event.recordedtime or event.time) and event.type == _TICK:
             # Time cannot be taken back: every event after this tick would be too late.

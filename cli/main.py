@@ -21,6 +21,7 @@ VERBS = {
     "generate": "Produce lifelike traffic.",
     "demo": "Run everything on lifelike traffic, and watch.",
     "customer": "Show one customer.",
+    "why": "Say why a customer's tier is what it is.",
     "tail": "Show outputs as they come.",
 }
 

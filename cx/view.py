@@ -24,7 +24,7 @@ def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
 
 def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
     """Return the profile as of the instant *at*; amounts in minor units of the programme's currency."""
-    head = _as_of(customer.head, at, rules)
+    head = as_of(customer.head, at, rules)
     return {
         **_derived(customer.id, head, at, rules),
         "benefits": rules.rungs[rules.rung_of(head.tier)].benefits,
@@ -38,15 +38,15 @@ def state_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
 
     Nothing is in it of what was told, so a reward is only `owed`, or `lost`.
     """
-    head = _as_of(customer.head, at, rules)
+    head = as_of(customer.head, at, rules)
     state = _derived(customer.id, head, at, rules)
     state["progress"]["keep"] = keeping(head, at, rules)
     state["rewards"] = [_owed(owed) for _, owed in sorted(head.entitlements.items())]
     return state
 
 
-def _as_of(head: Head, at: int, rules: Rules) -> Head:
-    """Return a copy of *head* with its window moved to the day of *at*."""
+def as_of(head: Head, at: int, rules: Rules) -> Head:
+    """Return a copy of *head* whose window has moved to the day of *at*."""
     head = copy.copy(head)
     head.days, head.past = head.days.copy(), head.past.copy()  # all that moving the window changes inside
     if not head.tier:

@@ -50,7 +50,7 @@ def picture(policy: Policy, lang: Lang) -> RenderableType:
     tongue = Tongue(lang, policy.currency)
     sections = [tell(policy, tongue) for tell in SECTIONS]
     return Panel(
-        Group(*[part for section in sections for part in (*_drawn(section), Text())][:-1]),
+        Group(*[part for section in sections for part in (*drawn(section), Text())][:-1]),
         title=Text(plain(policy.programme), "bold"),
         title_align="left",
         subtitle=tongue("policy ", "chính sách ") + policy_hash(policy)[:HASH_SHOWN],
@@ -61,7 +61,8 @@ def picture(policy: Policy, lang: Lang) -> RenderableType:
     )
 
 
-def _drawn(section: Section) -> Iterable[RenderableType]:
+def drawn(section: Section) -> Iterable[RenderableType]:
+    """Yield the parts of a section's picture."""
     yield Text(section.title, "bold")
     yield Padding(Text(plain(" ".join(section.sentences))), (0, 0, 0, 2))
     if not section.rows:

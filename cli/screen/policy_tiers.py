@@ -36,29 +36,31 @@ def tiers(policy: Policy, say: Tongue) -> Section:
 def _thresholds(rung: RungPolicy, say: Tongue) -> tuple[str, ...]:
     if not any(rung.enter.alternatives()):
         return (say("from the start", "ngay từ đầu"),)
-    enter = f"{say('from', 'từ')} {_terms(rung.enter, say)}"
+    enter = f"{say('from', 'từ')} {terms(rung.enter, say)}"
     if rung.keep is None or rung.keep == rung.enter:
         return (enter,)
-    return enter, f"{say('kept with', 'giữ hạng với')} {_terms(rung.keep, say)}"
+    return enter, f"{say('kept with', 'giữ hạng với')} {terms(rung.keep, say)}"
 
 
-def _terms(terms: Terms, say: Tongue) -> str:
-    parts = [_bound(name, bound, say) for name in TIER_MEASURES if (bound := getattr(terms, name)) is not None] + [
-        _terms(one, say) for one in terms.all
+def terms(asked: Terms, say: Tongue) -> str:
+    """Return what terms ask for, as a part of a sentence."""
+    parts = [_bound(name, bound, say) for name in TIER_MEASURES if (bound := getattr(asked, name)) is not None] + [
+        terms(one, say) for one in asked.all
     ]
-    if terms.any:
-        either = say.listed([_terms(one, say) for one in terms.any], "or", "hoặc")
+    if asked.any:
+        either = say.listed([terms(one, say) for one in asked.any], "or", "hoặc")
         parts.append(f"({either})" if parts else either)
     return say.listed(parts)
 
 
 def _bound(measure: str, bound: Bound, say: Tongue) -> str:
     if isinstance(bound, AtMost):
-        return f"{say('at most', 'tối đa')} {_amount(measure, bound.at_most, say)}"
-    return _amount(measure, bound, say)
+        return f"{say('at most', 'tối đa')} {amount(measure, bound.at_most, say)}"
+    return amount(measure, bound, say)
 
 
-def _amount(measure: str, value: int, say: Tongue) -> str:
+def amount(measure: str, value: int, say: Tongue) -> str:
+    """Return so much of a measure of the ladder, as a part of a sentence."""
     if measure == "spend":
         return say.money(value)
     if measure in _COUNTS:

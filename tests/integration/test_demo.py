@@ -176,6 +176,15 @@ def test_customers_are_shown_from_the_read_model(run: Run) -> None:
     assert (unknown.stdout, unknown.stderr) == ("", f"no: no such customer in the read model (Redis at {redis})\n")
 
 
+def test_a_customers_tier_is_explained_from_the_read_model(run: Run) -> None:
+    busiest = max(run.manifest.customers, key=lambda name: run.manifest.customers[name])
+    said, unknown = cx(run, "why", busiest, "--lang", "vi"), cx(run, "why", "no")
+
+    assert said.returncode == 0
+    assert "Lần thay đổi gần nhất" in said.stdout
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+
+
 def test_tail_shows_outputs_from_the_start(run: Run) -> None:
     count = run.verdict.tier_changes
     lines = cx(run, "tail", "tier-changes", "--from-start", "--limit", str(count), "--json").stdout.splitlines()

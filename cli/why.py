@@ -1,0 +1,95 @@
+"""`cx why`: why a customer's tier is what it is, what is missing, and until when; from files, or the read model."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import orjson
+from rich.console import Console
+
+from cli.customer import check, look_up
+from cli.events import Log, called, opened
+from cli.here import settings_here
+from cli.offline import OptionError, instant_of, rules_of
+from cli.screen.parts import plain
+from cli.screen.why import picture
+from cx.calendar import instant, micros
+from cx.replay import replay
+from cx.state import StateFormatError, decode
+from cx.why import grounds, looked_back
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cli.screen.money import Lang
+    from cx.rules import Rules
+
+
+@click.command(name="why")
+@click.argument("customer")
+@click.option("--events", multiple=True, metavar="EVENTS.jsonl", help="Fold these; else the read model is asked.")
+@click.option("--policy", metavar="FILE|PRESET", help="The programme; by default that of the settings.")
+@click.option("--at", metavar="TIME", help="As of this instant; by default of the newest event.")
+@click.option("--lang", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Language to say it in.")
+def command(customer: str, *, events: Sequence[str], policy: str | None, at: str | None, lang: Lang) -> None:
+    """Say why the tier of CUSTOMER is what it is, what is missing for the next and to keep it, and until when.
+
+    With --events from files as `cx replay` reads them, else from the read model in Redis. Exit code 1 when there is no
+    such customer, 2 when a file, the policy or an option cannot be used.
+    """
+    check(customer)
+    rules = rules_of(str(settings_here().policy) if policy is None else policy)
+    end = None if at is None else instant_of("--at", at)
+    known = _from_files(customer, events, end, rules) if events else _from_redis(customer, end, rules)
+    decided = rules.policy if known["policy"] == rules.hash else None
+    Console().print(picture(known, decided, rules.policy.time_zone, lang))
+
+
+def _from_files(customer: str, names: Sequence[str], end: int | None, rules: Rules) -> Mapping[str, Any]:
+    with opened(names) as lines:
+        log = Log(lines, rules, until=end)
+        end = log.newest if end is None else end
+        found = replay(customer, log.of(customer), log.clock, end, rules)
+        where = ", ".join(map(called, names))
+        if not found.customer.events_held:
+            refused = len(found.letters)
+            more = f", of whom {refused} {'line is' if refused == 1 else 'lines are'} refused" if refused else ""
+            _unknown(customer, f"{where}{more}")
+        at = max(end, log.clock.last, found.customer.head.reached)
+        return grounds(found.customer, at, rules)
+
+
+def _from_redis(customer: str, end: int | None, rules: Rules) -> Mapping[str, Any]:
+    redis = settings_here().redis
+    found = asyncio.run(look_up(redis, customer))
+    if found is None:
+        _unknown(customer, f"the read model (Redis at {redis.address})")
+    profile: dict[str, Any] = orjson.loads(found[b"profile"])
+    try:
+        state = decode(found[b"state"])
+    except (StateFormatError, KeyError):
+        state = None
+    if state is None or state.policy != rules.hash:
+        if end is not None:
+            message = "--at: the read model's state is of another policy or version: it shows only what it has"
+            raise OptionError(message)
+        return profile
+    if end is None:
+        return grounds(state, micros(datetime.fromisoformat(profile["as_of"])), rules)
+    then = looked_back(state, end, rules)
+    if then is None:
+        reach = instant(state.floor).astimezone(rules.calendar.zone).isoformat()
+        message = f"--at: the read model reaches back to {reach}; what was before is in the events, see --events"
+        raise OptionError(message)
+    if not then.head.first_seen:
+        _unknown(customer, "the read model up to then")
+    return grounds(then, end, rules)
+
+
+def _unknown(customer: str, where: str) -> NoReturn:
+    click.echo(f"{plain(customer)}: no such customer in {where}", err=True)
+    sys.exit(1)
