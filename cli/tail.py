@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -14,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from cli.here import settings_here
 from cli.logs import quieten
+from cli.policy import load
 from cli.screen import lines
 from cli.stopping import stoppable
 from schemas.errors import CxError
@@ -58,16 +60,28 @@ class Output(click.ParamType):
 def command(*, topics: Sequence[str], from_start: bool, limit: int | None, as_json: bool) -> None:
     """Show the outputs of TOPICs, by default of all: time, customer, and what happened in a sentence.
 
-    Dead letters are shown by reason, field and position, never by what is in them. Ctrl-C ends.
+    Dead letters are shown by reason, field and position, never by what is in them; amounts are in the currency of the
+    policy that the settings name. Ctrl-C ends.
     """
     quieten()
-    tell = lines.as_json if as_json else lines.as_text
+    settings = settings_here()
+    tell = lines.as_json if as_json else in_currency_of(settings)
     with stoppable(), contextlib.suppress(KeyboardInterrupt):
         try:
-            asyncio.run(_tail(settings_here(), topics or NAMES, tell, from_start=from_start, limit=limit))
+            asyncio.run(_tail(settings, topics or NAMES, tell, from_start=from_start, limit=limit))
         except BrokenPipeError:
             # Whoever read us has enough, as `head` does; what is still buffered must not raise again at the exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def in_currency_of(settings: Settings) -> lines.Tell:
+    """Return what tells an output in a sentence, amounts in the currency of the policy that *settings* name.
+
+    Raises:
+        NoPolicyError: there is none.
+        PolicyError: it is not one.
+    """
+    return partial(lines.as_text, currency=load(str(settings.policy)).currency)
 
 
 async def _tail(

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    Money = Callable[[int, str], str]  # minor units and their currency
 
 _REASONS = {
-    "spend": "spent {spend} {currency} in the window from {first} to {last}",
-    "refund": "after a refund, {spend} {currency} are left in the window from {first} to {last}",
-    "window": "older orders left the window; {spend} {currency} are left from {first} to {last}",
-    "guard": "the case that held promotion back is closed; {spend} {currency} from {first} to {last}",
-    "experience": "a score, a case or the CX level changed; {spend} {currency} from {first} to {last}",
-    "joining": "the day of joining turned the window; {spend} {currency} from {first} to {last}",
+    "spend": "spent {spend} in the window from {first} to {last}",
+    "refund": "after a refund, {spend} are left in the window from {first} to {last}",
+    "window": "older orders left the window; {spend} are left from {first} to {last}",
+    "guard": "the case that held promotion back is closed; {spend} from {first} to {last}",
+    "experience": "a score, a case or the CX level changed; {spend} from {first} to {last}",
+    "joining": "the day of joining turned the window; {spend} from {first} to {last}",
     "override": "a person decided so",
-    "override-ended": "a person's decision ended; {spend} {currency} from {first} to {last}",
-    "import": "moved in from another system; {spend} {currency} from {first} to {last}",
-    "correction": "an event that came late changed what had been told; {spend} {currency} from {first} to {last}",
+    "override-ended": "a person's decision ended; {spend} from {first} to {last}",
+    "import": "moved in from another system; {spend} from {first} to {last}",
+    "correction": "an event that came late changed what had been told; {spend} from {first} to {last}",
 }
 _STEPS = {
     "spend": "a purchase reached the threshold",
@@ -40,16 +42,24 @@ _POINTS = {
 }
 
 
-def sentence(event: dict[str, Any], currency: str = "VND") -> str:
-    """Say in one English sentence what an output event tells; *event* is the CloudEvent as plain data."""
+def plainly(value: int, currency: str) -> str:
+    """Return so many minor units of a currency as they are."""
+    return f"{value:,} {currency}".rstrip()
+
+
+def sentence(event: dict[str, Any], currency: str = "VND", money: Money = plainly) -> str:
+    """Say in one English sentence what an output event tells; *event* is the CloudEvent as plain data.
+
+    *currency* is the programme's, and *money* says how amounts are written.
+    """
     data = event["data"]
     match event["type"]:
         case "tier.upgraded" | "tier.downgraded" | "tier.corrected":
-            return f"{data['from']} → {data['to']}: {_why(data, currency)}"
+            return f"{data['from']} → {data['to']}: {_why(data, currency, money)}"
         case "cx-level.changed":
             return f"CX level {data['from']} → {data['to']}: {_evidence(data)}"
         case "reward.issued":
-            value = f"{data['face_value']:,} {data['currency']}"
+            value = money(data["face_value"], data["currency"])
             return f"{data['brand']} {data['card_kind']} of {value} for reaching {data['tier']}"
         case "reward.revoked":
             return f"reward {data['rule']} was taken back: {data['reason']}"
@@ -60,15 +70,15 @@ def sentence(event: dict[str, Any], currency: str = "VND") -> str:
     return str(event["type"])
 
 
-def _why(data: dict[str, Any], currency: str) -> str:
+def _why(data: dict[str, Any], currency: str, money: Money) -> str:
     decision = data["decision"]
     window = decision["window"] or {"first": "?", "last": "?"}
     text = _REASONS.get(data["reason"])
     why = str(data["reason"])  # one that a later version gives
     if text:
-        why = text.format(spend=f"{decision['measures'].get('spend', 0):,}", currency=currency, **window)
+        why = text.format(spend=money(decision["measures"].get("spend", 0), currency), **window)
     if decision["next_rung"] and decision["missing"].get("spend"):
-        why += f"; {decision['missing']['spend']:,} {currency} to {decision['next_rung']}"
+        why += f"; {money(decision['missing']['spend'], currency)} to {decision['next_rung']}"
     return why
 
 
@@ -86,9 +96,9 @@ def step(change: Mapping[str, Any]) -> str:
     return f"{change['from']} → {change['to']}: {_STEPS.get(change['reason'], change['reason'])}"
 
 
-def amount(measure: str, value: int, currency: str) -> str:
+def amount(measure: str, value: int, currency: str, money: Money = plainly) -> str:
     """Say how much of a measure: money with its currency, anything else by its name."""
-    return f"{value:,} {currency}".rstrip() if measure == "spend" else f"{value:,} {measure.replace('_', ' ')}"
+    return money(value, currency) if measure == "spend" else f"{value:,} {measure.replace('_', ' ')}"
 
 
 def condition(row: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cli.screen.money import in_english
 from cli.screen.parts import bar, colour_of, local, plain
 from cx.words import amount, condition, step
 
@@ -66,13 +67,13 @@ def _tier(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
 
 
 def _progress(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
-    progress, currency = profile["progress"], profile.get("currency", "")
+    progress, currency = profile["progress"], profile["currency"]
     if progress["next"] is None:
         return [Text("            the highest tier", "bright_black")]
     lines: list[RenderableType] = []
     for measure, missing in progress["missing"].items():
         have = profile["measures"][measure]
-        said = f" {amount(measure, missing, currency)} to {progress['next']}"
+        said = f" {amount(measure, missing, currency, in_english)} to {progress['next']}"
         lines.append(Text.assemble("            ", bar(have / (have + missing), _BAR, colour_of(2)), said))
     held_back = f"            {progress['next']} is earned but held back: "
     lines += [Text(held_back + guard.replace("-", " "), "bright_red") for guard in progress["held_back_by"]]

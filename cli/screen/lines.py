@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from cli.screen.money import in_english
 from cli.screen.parts import local, plain
 from cx.words import sentence
 from schemas import dead_letters, outputs
@@ -22,8 +23,11 @@ Tell = Callable[["ConsumerRecord[bytes, bytes]"], str]
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
-def as_text(record: ConsumerRecord[bytes, bytes]) -> str:
-    """Return time, customer and sentence of an output, or time, reason, field and position of a dead letter."""
+def as_text(record: ConsumerRecord[bytes, bytes], currency: str = "VND") -> str:
+    """Return time, customer and sentence of an output, or time, reason, field and position of a dead letter.
+
+    *currency* is the programme's: not every output names it.
+    """
     if record.topic == DEAD_LETTERS:
         try:
             letter = _letter(record)
@@ -36,7 +40,7 @@ def as_text(record: ConsumerRecord[bytes, bytes]) -> str:
         event = _event(record)
     except CxError:
         return _unreadable(record)
-    return plain(f"{local(event['time'], _TIME)}  {event['subject']:<12}  {sentence(event)}")
+    return plain(f"{local(event['time'], _TIME)}  {event['subject']:<12}  {sentence(event, currency, in_english)}")
 
 
 def as_json(record: ConsumerRecord[bytes, bytes]) -> str:

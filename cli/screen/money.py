@@ -30,5 +30,10 @@ def money(value: int, currency: str, lang: Lang) -> str:
     return f"{_in_manner_of(written, lang)} {'đ' if (currency, lang) == ('VND', 'vi') else currency}"
 
 
+def in_english(value: int, currency: str) -> str:
+    """Return *value* minor units of *currency* as English has it."""
+    return money(value, currency, "en")
+
+
 def _in_manner_of(written: str, lang: Lang) -> str:
     return written.translate(_COMMA_AND_POINT) if lang == "vi" else written

@@ -44,10 +44,10 @@ def test_it_shows_tier_dates_and_what_is_missing_for_the_next() -> None:
     assert "██████████████████░░░░░░░░░░░░ 2,000 VND to gold" in text
 
 
-def test_amounts_carry_the_currency_where_the_profile_names_one() -> None:
-    profile = given(bought(START, 3_000)).profile | {"currency": "VND"}
+def test_amounts_have_the_fraction_of_their_currency() -> None:
+    profile = given(bought(START, 2_950)).profile | {"currency": "USD"}
 
-    assert "2,000 VND to gold" in drawn(profile)
+    assert "20.50 USD to gold" in drawn(profile)
 
 
 def test_at_the_top_nothing_is_missing() -> None:

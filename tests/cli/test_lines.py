@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cli.screen.lines import as_json, as_text
+from cli.tail import in_currency_of
 from schemas.errors import Reason
+from streams.settings import Settings
 from tests.ops.audit_records import event, output, record, refused
 
 SECRET = "0903-secret"
@@ -28,6 +31,13 @@ def test_an_output_is_time_customer_and_sentence() -> None:
     line = as_text(output("x"))
 
     assert line.startswith("2025-03-01 00:00:00  lan           silver → gold: spent 5 VND")
+    assert "silver → gold: spent 0.05 EUR in the window" in as_text(output("x"), "EUR")
+
+
+def test_amounts_are_in_the_currency_of_the_policy_of_the_settings() -> None:
+    tell = in_currency_of(Settings(policy=Path("airline-style")))
+
+    assert "spent 0.05 EUR in the window" in tell(output("x"))
 
 
 def test_an_output_as_json_is_its_place_and_the_event_as_published() -> None:

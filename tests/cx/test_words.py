@@ -87,7 +87,11 @@ def test_a_reason_of_a_later_version_is_said_as_it_is() -> None:
 
 
 def test_the_currency_is_that_of_the_programme() -> None:
-    assert "1,000 EUR" in sentence(given(bought(START)).outputs[-1].event, "EUR")
+    event = given(bought(START)).outputs[-1].event
+    assert "spent 1,000 EUR in the window" in sentence(event, "EUR")
+    said = sentence(event, "EUR", lambda value, currency: f"{value} of {currency}")
+    assert "spent 1000 of EUR in the window" in said
+    assert said.endswith("; 4000 of EUR to gold")
 
 
 def test_a_level_change_says_its_evidence() -> None:
@@ -109,6 +113,7 @@ def test_a_level_without_conditions_of_its_own_still_has_a_sentence() -> None:
 def test_rewards_are_said_as_gifts() -> None:
     story = given(bought(START), by=rules(rewards=[reward("gift", "silver")]))
     assert last(story) == "Highlands e-voucher of 50,000 VND for reaching silver"
+    assert "of 50000 x for" in sentence(story.outputs[-1].event, money=lambda value, _: f"{value} x")
 
     assert last(story.when(refunded(START + 1))) == "reward gift was taken back: refund"
 
