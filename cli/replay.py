@@ -15,6 +15,7 @@ import orjson
 from cli.events import Log, opened
 from cli.linefile import STDOUT, LineFile
 from cli.offline import answers_of, instant_of, rules_of
+from cli.screen.parts import counted
 from cx.calendar import instant
 from cx.replay import NO_ANSWERS, replay
 from cx.state import canonical
@@ -102,17 +103,13 @@ class _Tally:
         """Return it as some lines for a person."""
         at = f"{instant(end).astimezone(rules.calendar.zone):%Y-%m-%d %H:%M:%S %Z}" if end else "where it was"
         return (
-            f"{_count(lines, 'line')}: {_count(self.events, 'event')} of {_count(self.customers, 'customer')},"
-            f" {_count(self.duplicates, 'duplicate')}, {_count(self.letters.total(), 'dead letter')},"
-            f" {_count(self.ticks, 'tick')}\n"
+            f"{counted(lines, 'line')}: {counted(self.events, 'event')} of {counted(self.customers, 'customer')},"
+            f" {counted(self.duplicates, 'duplicate')}, {counted(self.letters.total(), 'dead letter')},"
+            f" {counted(self.ticks, 'tick')}\n"
             f"outputs: {_listed(self.outputs)}\n"
             f"dead letters: {_listed(self.letters)}\n"
             f"programme {rules.policy.programme}, the clock at {at}"
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _listed(counts: Counter[str]) -> str:

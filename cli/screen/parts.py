@@ -36,6 +36,11 @@ def local(moment: str | datetime, form: str = "%Y-%m-%d %H:%M") -> str:
     return at.astimezone().strftime(form)
 
 
+def counted(number: int, what: str) -> str:
+    """Return how many of something there are; *what* is its singular, to which an s makes the plural."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def milliseconds(value: float | None) -> str:
     """Return a latency as people read it; a dash where there is none."""
     if value is None:

@@ -181,7 +181,7 @@ def test_a_customers_tier_is_explained_from_the_read_model(run: Run) -> None:
     said, unknown = cx(run, "why", busiest, "--lang", "vi"), cx(run, "why", "no")
 
     assert said.returncode == 0
-    assert "Lần thay đổi gần nhất" in said.stdout
+    assert "Hạng hiện tại là" in said.stdout
     assert (unknown.returncode, unknown.stdout) == (1, "")
 
 
@@ -200,3 +200,19 @@ def test_tail_shows_dead_letters_by_reason(run: Run) -> None:
 
     assert len(lines) == count
     assert {line.split("refused: ")[1].split(" at ")[0].split(",")[0] for line in lines} == run.manifest.poison.keys()
+
+
+def test_customers_move_in_by_way_of_kafka_and_only_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("customer_id,tier,tier_until\nmoved-in,gold,2199-12-31\n,silver,\n", "utf-8")
+    at = ("--at", datetime.now(UTC).isoformat())
+    said = [cx(run, "import", str(tmp_path / "c.csv"), *at) for _ in range(2)]
+    deadline = time.monotonic() + DEADLINE_S
+    while (shown := cx(run, "customer", "moved-in", "--json")).returncode:
+        assert time.monotonic() < deadline, shown.stderr
+        time.sleep(0.2)
+
+    assert [one.returncode for one in said] == [1, 1]
+    assert said[0].stderr.splitlines()[0] == "line 3: customer_id is missing"
+    profile = json.loads(shown.stdout)
+    assert (profile["tier"], profile["tier_until"]) == ("gold", "2199-12-31T17:00:00Z")
+    assert profile["events_held"] == 1

@@ -1,0 +1,117 @@
+"""`cx import`: customers of another system, from a spreadsheet, as events: into a file, or to Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.events import STDIN, NoEventsError, called
+from cli.here import settings_here
+from cli.linefile import LineFile
+from cli.logs import quieten
+from cli.offline import OptionError, instant_of, rules_of
+from cli.rows import TYPE, BadRowError, Rows
+from cli.screen.parts import counted
+from cx.calendar import micros, rfc3339
+from ops.traffic.kafka import KafkaSink
+from ops.traffic.records import Arrival, Kind
+from schemas.inputs import TOPIC_OF
+from streams.access import ask_kafka
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cx.rules import Rules
+    from streams.settings import KafkaSettings
+
+_MILLI: Final = 1_000
+
+
+@click.command(name="import")
+@click.argument("file", metavar="FILE.csv")
+@click.option("--policy", metavar="FILE|PRESET", help="The programme; by default that of the settings.")
+@click.option("--at", metavar="TIME", help="When they move in; by default now.")
+@click.option("--out", metavar="FILE", help="Write the events here, one a line, - for standard output; not to Kafka.")
+def command(*, file: str, policy: str | None, at: str | None, out: str | None) -> None:
+    """Let the customers of FILE, a spreadsheet as CSV, move in from another system; - is standard input.
+
+    Each row becomes a `customer.imported`, under an id that is the same again for the same customer and programme. Bad
+    rows are told by line and column, and the rest goes on. Exit code 1 when any was bad, 2 when the file, the policy or
+    an option cannot be used.
+    """
+    quieten()
+    settings = settings_here()
+    rules = rules_of(str(settings.policy) if policy is None else policy)
+    now = micros(datetime.now(UTC))
+    moment = now if at is None else instant_of("--at", at)
+    tally = _Tally(Rows(_text(file), moment, rules))
+    if out is None:
+        _check_time(moment, now, rules)
+        asyncio.run(_produce(settings.kafka, tally, moment, now))
+    else:
+        with LineFile(out, [file]) as lines:
+            for _, value in tally:
+                lines.write(value)
+    click.echo(
+        f"{counted(tally.good, 'customer')}, {counted(tally.bad, 'bad row')};"
+        f" with --at {rfc3339(moment)} they are the same events again",
+        err=True,
+    )
+    if tally.bad:
+        sys.exit(1)
+
+
+class _Tally:
+    """The good rows, counted; of the bad ones what is wrong is told as they come."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.good = self.bad = 0
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        for row in self._rows:
+            if isinstance(row, BadRowError):
+                self.bad += 1
+                click.echo(str(row), err=True)
+            else:
+                self.good += 1
+                yield row
+
+
+def _text(name: str) -> io.StringIO:
+    try:
+        raw = click.get_binary_stream("stdin").read() if name == STDIN else Path(name).read_bytes()
+        return io.StringIO(raw.decode("utf-8-sig"), newline="")  # spreadsheets put a mark before UTF-8
+    except OSError as error:
+        message = f"{called(name)}: cannot be read ({error.strerror or type(error).__name__})"
+        raise NoEventsError(message) from None
+    except UnicodeDecodeError:
+        message = f"{called(name)}: cannot be read (it is not UTF-8)"
+        raise NoEventsError(message) from None
+
+
+def _check_time(at: int, now: int, rules: Rules) -> None:
+    """Refuse an instant at which a worker would take nothing."""
+    if at < now - rules.lateness or at > now + rules.future:
+        clock = rules.policy.clock
+        message = (
+            f"--at: a worker takes what is up to {clock.lateness_days} days late, or {clock.future_minutes} minutes"
+            " from the future; cx import --out writes a file for cx replay"
+        )
+        raise OptionError(message)
+
+
+async def _produce(kafka: KafkaSettings, rows: _Tally, at: int, now: int) -> None:
+    topic = TOPIC_OF[TYPE]
+    await ask_kafka(kafka)
+    async with KafkaSink(kafka.client_options()) as sink:
+        for customer, value in rows:
+            key = customer.encode()
+            await sink.send(Arrival(topic, key, value, now // _MILLI, Kind.EVENT, TYPE, customer, at // _MILLI))
+        await sink.flush()
