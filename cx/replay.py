@@ -135,7 +135,7 @@ def replay(
     pass_ = _Pass(name, clock, rules, known)
     pass_.run(arrivals, until)
     if asked and not _in_order(pass_.taken):
-        pass_ = _Pass(name, clock, rules, _judged(name, pass_.taken, rules, known))
+        pass_ = _Pass(name, clock, rules, _judged(name, pass_.held, rules, known))
         pass_.run(arrivals, until)
     return Replayed(pass_.customer, pass_.outputs, [*letters, *pass_.letters], pass_.taken, pass_.duplicates)
 
@@ -208,11 +208,11 @@ def _in_order(taken: list[Arrival]) -> bool:
     return all(before < after for before, after in pairwise(keys))
 
 
-def _judged(name: str, taken: list[Arrival], rules: Rules, known: Mapping[str, int]) -> dict[str, int]:
+def _judged(name: str, held: list[Arrival], rules: Rules, known: Mapping[str, int]) -> dict[str, int]:
     """Return the answers to all requests, each judged at its place in the total order if it has none yet."""
     answers = dict(known)
     customer = Customer(name, told=Told(answers=dict(known)))
-    for arrival in sorted(taken, key=lambda arrival: arrival.moment.key):
+    for arrival in sorted(held, key=lambda arrival: arrival.moment.key):
         moment = arrival.moment
         customer = decide(customer, [Arrival(moment, moment.at)], 0, rules).customer
         if isinstance(moment, Requested):
@@ -251,6 +251,12 @@ class _Pass:
             self._ticks = due + 1
             self._advance(self._clock.after(self._ticks))
         self._ticks = count
+
+    @property
+    def held(self) -> list[Arrival]:
+        """What was folded, less what the clock gave up: what that refers to may have come later, and without it."""
+        given_up = {letter.place for letter in self.letters}
+        return [arrival for arrival in self.taken if arrival.record.offset not in given_up]
 
     @property
     def _due(self) -> int:

@@ -147,6 +147,15 @@ def test_requests_without_an_answer_are_judged_after_those_with_one() -> None:
     assert found.customer.head.ledger.spent == 100
 
 
+def test_what_was_given_up_before_its_order_came_is_nothing_to_a_request() -> None:
+    vain = event("purchase.cancelled", MARCH, order_id="o1")
+    bought, wish = buys(MARCH + 5 * DAY), redeems(MARCH + 7 * DAY, 60, "r1")
+    for order in ((bought, wish), (wish, bought)):
+        found = replayed(vain, ticks(MARCH + 30 * DAY), *order)
+        assert refused(found) == [(0, "unknown-order")]
+        assert found.customer.head.ledger.spent == 60
+
+
 # Lines that cannot be read
 
 
