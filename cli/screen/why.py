@@ -306,6 +306,31 @@ def _at_most(policy: Policy | None) -> set[str]:
     return {name for one in alternatives for name, bound in one.items() if isinstance(bound, AtMost)}
 
 
+def _points(case: Case) -> Section | None:
+    points, say = case.known.get("points"), case.say
+    earns = case.policy is not None and bool(case.policy.points.rates or case.policy.points.campaigns)
+    if not points or not (earns or any(points.values())):
+        return None
+    balance, pending, expiry = points["balance"], points["pending"], points["next_expiry"]
+    held = say.count(abs(balance), "point", "điểm")
+    if balance < 0:
+        are = "is" if balance == -1 else "are"
+        said = [
+            say(f"{held} {are} owed: more was spent than is left", f"Khách đang nợ {held} do đã dùng quá số còn lại")
+        ]
+    else:
+        said = [say(f"{held} can be spent", f"Có {held} dùng được")]
+    if pending:
+        said[0] += say(f", {say.number(pending)} cannot yet", f", {say.number(pending)} điểm còn chờ")
+    said[0] += "."
+    if expiry:
+        gone, last = expiry["points"], case.iso_day(expiry["last_day"])
+        some = say.number(gone)
+        runs = "runs" if gone == 1 else "run"
+        said.append(say(f"{some} of them {runs} out after {last}.", f"Trong đó {some} điểm hết hạn sau ngày {last}."))
+    return Section(say("Points", "Điểm thưởng"), tuple(said))
+
+
 def _level(case: Case) -> Section:
     known, say = case.known, case.say
     level = known["cx_level"]
@@ -347,4 +372,4 @@ def _note(case: Case) -> Section | None:
     )
 
 
-SECTIONS: Final[tuple[Callable[[Case], Section | None], ...]] = (_tier, _next, _keep, _level, _note)
+SECTIONS: Final[tuple[Callable[[Case], Section | None], ...]] = (_tier, _next, _keep, _points, _level, _note)

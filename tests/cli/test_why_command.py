@@ -15,7 +15,7 @@ from cli.main import group, main
 from cx.state import canonical, encode
 from cx.view import profile_of
 from streams.settings import presets
-from tests.events import buys, event, file_of, refunds, ticks
+from tests.events import buys, event, file_of, redeems, refunds, ticks
 from tests.spec import Spec, at, bought, given, rules
 
 MARCH = at("2026-03-01T10:00")
@@ -170,6 +170,24 @@ def test_measures_beside_sums_are_told() -> None:
 
 
 # When
+
+
+def test_points_are_told_in_a_line() -> None:
+    earns: dict[str, Any] = {"points": {"rates": [{"per": 1}], "pending_days": 2, "expiry": {"after_months": 1}}}
+    three = (buys(MARCH - 4 * DAY, 1, "DH-0"), buys(MARCH - 3 * DAY, 1_234, "DH-1"), buys(MARCH, 60, "DH-2"))
+    spent = (*three[:2], redeems(MARCH, 1_235, "r1"), refunds(MARCH + DAY, "DH-0"))
+
+    assert "Points 1,235 points can be spent, 60 cannot yet. 1,235 of them run out after 31 Mar 2026. CX" in told(
+        *three, **earns
+    )
+    assert (
+        "Điểm thưởng Có 1.235 điểm dùng được, 60 điểm còn chờ. Trong đó 1.235 điểm hết hạn sau ngày 31/03/2026."
+        in told(*three, lang="vi", **earns)
+    )
+    assert "Points 1 point is owed: more was spent than is left. CX" in told(*spent, **earns)
+    assert "Khách đang nợ 1 điểm do đã dùng quá số còn lại." in told(*spent, lang="vi", **earns)
+    assert "Points 0 points can be spent. CX" in told(event("customer.enrolled", MARCH), **earns)
+    assert "Points" not in told(*three), "a programme without any does not speak of them"
 
 
 def test_what_happened_after_the_instant_is_left_out_with_its_ticks() -> None:
