@@ -82,9 +82,7 @@ class Rows:
         delimiter = next((one for one in _DELIMITERS if one in head), ",")
         self._columns = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
         self._reader = csv.reader(file, delimiter=delimiter, strict=True)
-        unknown = [name for name in self._columns if name not in COLUMNS]
-        if unknown or "customer_id" not in self._columns or len(set(self._columns)) < len(self._columns):
-            wrong = f"column {unknown[0]!r} is not known" if unknown else "it needs a customer_id, and no column twice"
+        if wrong := self._wrong():
             message = f"{wrong}; columns are {', '.join(COLUMNS)}"
             raise NotCustomersError(message)
         self._seen: set[str] = set()
@@ -106,6 +104,15 @@ class Rows:
                 yield self._event(line, cells)
             except BadRowError as error:
                 yield error
+
+    def _wrong(self) -> str:
+        """Return what is wrong with the names of the columns, empty where nothing is."""
+        if "customer_id" not in self._columns:  # somebody's data, where the names were left out: it is not repeated
+            return "the first line names no customer_id"
+        if len(set(self._columns)) < len(self._columns):
+            return "no column stands twice"
+        unknown = next((name for name in self._columns if name not in COLUMNS), None)
+        return "" if unknown is None else f"column {unknown!r} is not known"
 
     def _event(self, line: int, cells: list[str]) -> tuple[str, bytes]:
         if len(cells) != len(self._columns):

@@ -168,9 +168,10 @@ def test_the_example_of_the_docs_is_good(cx: Cx) -> None:
 @pytest.mark.parametrize(
     ("text", "arguments", "line"),
     [
-        ("", ("--out", "o"), "it needs a customer_id, and no column twice; columns are customer_id, joined,"),
+        ("", ("--out", "o"), "the first line names no customer_id; columns are customer_id, joined,"),
+        ("0912345678,gold\n", ("--out", "o"), "the first line names no customer_id; columns are customer_id, joined,"),
         ("customer_id,teir\n", ("--out", "o"), "column 'teir' is not known; columns are customer_id, joined,"),
-        ("customer_id,tier,tier\n", ("--out", "o"), "it needs a customer_id, and no column twice"),
+        ("customer_id,tier,tier\n", ("--out", "o"), "no column stands twice; columns are customer_id,"),
         (b"customer_id\n\xff\n", ("--out", "o"), "c.csv: cannot be read (it is not UTF-8)"),
         ("customer_id\n", ("--out", "c.csv"), "c.csv: is read, and cannot be written at the same time"),
         ("customer_id\n", ("--out", "o", "--at", "now"), "--at: 'now' is no instant"),
