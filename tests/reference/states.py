@@ -1,0 +1,78 @@
+"""The reference: which events of a log count, and what the rules make of them, worked out slowly and plainly."""
+
+from typing import Any
+
+from tests.reference.books import FOLLOWING, UNDOING, Books, Event, name_of
+from tests.reference.days import day_of, instant, ordinal
+from tests.reference.policy import Policy, whole
+from tests.reference.walk import Answers, Walk
+
+RANKS = {
+    "customer.enrolled": 0, "profile.updated": 1, "tier.overridden": 2, "customer.imported": 3, "points.adjusted": 4,
+    "purchase.completed": 10, "purchase.refunded": 11, "purchase.cancelled": 12, "points.redemption-requested": 13,
+    "case.opened": 20, "case.responded": 21, "case.escalated": 22, "case.resolved": 23, "case.reopened": 24,
+    "feedback.submitted": 30, "touchpoint.recorded": 40, "referral.converted": 41,
+}  # fmt: skip
+
+
+def states(log: list[dict[str, Any]], policy: Policy, until: int, answers: Answers | None = None) -> dict[str, Any]:
+    """Return the state of every customer after a log, in the order in which it came, and a tick at *until*.
+
+    *answers* holds the points granted to requests, by source and id; a request without one is judged at its place.
+    """
+    full, found = whole(policy), {}
+    customers, clock = accepted(log, full, until)
+    for customer, events in sorted(customers.items()):
+        walk = Walk(full, events, {} if answers is None else answers)
+        walk.pass_time(max(clock, events[-1].at))
+        found[customer] = walk.state(customer, max(clock, events[-1].at))
+    return found
+
+
+def accepted(log: list[dict[str, Any]], policy: Policy, until: int) -> tuple[dict[str, list[Event]], int]:
+    """Return by customer, in total order, the events of a log that count, and the instant of the clock."""
+    customers, tick = dict[str, list[Event]](), 0
+    for one in log:
+        at = instant(one["time"])
+        if one["type"] == "clock.ticked":
+            tick = max(tick, at)
+            for mine in customers.values():
+                _give_up(mine, tick, policy)
+        elif _readable(one, at, policy):
+            recorded, mine = instant(one.get("recordedtime") or one["time"]), customers.setdefault(one["subject"], [])
+            if max(recorded, tick) - policy["lateness"] <= at <= recorded + policy["future"]:
+                _take(mine, Event(at, RANKS[one["type"]], one["source"], one["id"], one["type"], one["data"]), policy)
+                _give_up(mine, tick, policy)
+    for mine in customers.values():
+        _give_up(mine, max(tick, until), policy)
+    return {name: sorted(mine) for name, mine in customers.items() if mine}, max(tick, until)
+
+
+def _readable(one: dict[str, Any], at: int, policy: Policy) -> bool:
+    data, today = one.get("data") or {}, day_of(at, policy["time_zone"])
+    paid = data.get("currency", policy["currency"]) in (policy["currency"], *policy["exchange_rates"])
+    past = all(ordinal(brought["day"]) <= today for brought in data.get("days") or ())
+    return one["type"] in RANKS and paid and past and data.get("tier") in (None, *policy["names"])
+
+
+def _take(mine: list[Event], event: Event, policy: Policy) -> None:
+    """Add an event unless its id, or its order, is there already; of an order twice the earlier one stays."""
+    if any((other.source, other.id) == (event.source, event.id) for other in mine):
+        return
+    for other in [other for other in mine if other.kind == event.kind == "purchase.completed"]:
+        if name_of(event) == name_of(other) and abs(event.at - other.at) < policy["horizon"]:
+            said = [{name: value for name, value in one.data.items() if value} for one in (event, other)]
+            if event < other and said[0] == said[1]:
+                mine[mine.index(other)] = event
+            return
+    mine.append(event)
+
+
+def _give_up(mine: list[Event], tick: int, policy: Policy) -> None:
+    """Take out what waits in vain, or asks for too much, when the clock is the lateness bound past it."""
+    edge = tick - policy["lateness"]
+    if any(event.at <= edge and event.kind in UNDOING + FOLLOWING for event in mine):
+        books = Books(policy)
+        for event in sorted(mine):
+            books.enter(event)
+        mine[:] = [event for event in mine if event.at > edge or event not in books.waiting + books.refused]

@@ -1,0 +1,345 @@
+"""The walk through the events of one customer, in total order, with the starts of days and other terms in between."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from tests.reference.books import DETRACTING, UNDOING, Books, Event, Order, worth
+from tests.reference.days import EPOCH, NEVER, day_of, first_of, instant, next_of, ordinal, start_of
+from tests.reference.ledger import Ledger
+from tests.reference.policy import Bounds, Policy
+
+UNIT = 1 << 20
+DIMENSIONS = ("emotion", "interaction", "service", "product", "brand")
+SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
+Values = dict[str, int]
+Answers = dict[tuple[str, str], int]
+Score = tuple[int, int, int]  # weighted sum, weight, day
+
+
+@dataclass
+class Standing:
+    """Where a customer is on the ladder; `given`: by a person on which rung, until when, and whether below."""
+
+    rung: int
+    since: int
+    checked: int  # the day from which the running period counts
+    failing: int = 0  # since when the tier is not kept any more, while a respite runs
+    hold: int = 0  # not lost by time before
+    given: tuple[int, int, bool] = (0, NEVER, False)
+
+
+@dataclass
+class Mood:
+    """How things stood after event *number*, or at the start of a later day: all but the orders."""
+
+    number: int
+    at: int
+    joined: int
+    scores: list[Score]
+    values: Values
+
+
+class Walk(Books):
+    """One customer, walked through step by step."""
+
+    def __init__(self, policy: Policy, events: list[Event], answers: Answers) -> None:
+        super().__init__(policy)
+        self.answers, self.ledger, self.zone = answers, Ledger(policy), policy["time_zone"]
+        self.channels, self.brought, self.rewards = set[str](), list[tuple[int, int, Policy]](), dict[Any, Policy]()
+        self.scores, at, today = [(0, 0, 0)] * 5, events[0].at, self.day(events[0].at)
+        self.standing, self.moods = Standing(0, at, today), [Mood(0, at, today, self.scores, {"level": 1})]
+        self.start, self.fresh = self.standing, 0  # from where, and from which mood, the ladder is walked again
+        for event in events:
+            self.pass_time(event.at)
+            self.happen(event)
+
+    def day(self, at: int) -> int:
+        return day_of(at, self.zone)
+
+    def pass_time(self, until: int) -> None:
+        while (at := self.next_look(self.standing, self.moods[-1].at)) <= until:
+            self.ledger.settle(self.day(at))
+            self.feel(at, self.moods[-1].joined)
+            self.stand(self.settled(self.standing, at, self.moods[-1]))
+
+    def next_look(self, standing: Standing, at: int) -> int:
+        """Return the next instant at which time may change something: the start of a day, or the end of a term."""
+        terms = [standing.given[1], self.respite_end(standing)]
+        return min([start_of(self.day(at) + 1, self.zone), *(one for one in terms if one > at)])
+
+    def happen(self, event: Event) -> None:
+        """Let an event take effect: first on what is known, then on points, the CX level and the tier."""
+        data, joined = event.data, event.data.get("joined")
+        lasting = self.lasting(event.at) if event.kind in UNDOING else 0
+        undone = self.enter(event, self.policy["names"][self.standing.rung])
+        if event.kind == "purchase.completed":
+            self.ledger.bought(self.orders[-1])
+            undone = []  # nothing rests yet on what was undone before it counted
+        for order in undone:
+            self.ledger.undo(order)
+        self.ledger.enter(event, self.answers)
+        self.ledger.settle(self.day(event.at))
+        self.brought += [(self.number, ordinal(one["day"]), one | data) for one in data.get("days") or ()]
+        self.experience(event)
+        self.feel(event.at, ordinal(joined) if joined else self.moods[-1].joined)
+        now = replace(self.standing, hold=max(self.standing.hold, lasting if undone else 0))
+        now = self.given(event) if data.get("tier") else now
+        now = self.settled(now, event.at, self.moods[-1], refund=bool(undone))
+        self.stand(now, undone, rewarding=event.kind != "customer.imported")
+        if event.kind in ("tier.overridden", "customer.imported"):
+            self.start, self.fresh = now, len(self.moods) - 1
+
+    # What the customer says and feels
+
+    def signal(self, name: str, at: int, percent: int | None = None, only: str | None = None) -> None:
+        if name == "purchase" and self.sums(self.day(at), self.moods[-1])["orders"]:
+            name = "repeat-purchase"
+        for item in self.policy["scores"]["contributions"]:
+            value = percent if item["value"] == "score" else item["value"]
+            if item["when"] == name and value is not None:
+                place, weight = DIMENSIONS.index(only or item["dimension"]), item.get("weight", 1) * UNIT
+                total, weights, day = self.faded(self.scores[place], self.day(at))
+                self.scores[place] = (total + value * weight, weights + weight, day)
+
+    def faded(self, score: Score, day: int) -> Score:
+        kept = decay(max(day - score[2], 0), self.policy["scores"]["half_life_days"])
+        return score[0] * kept // UNIT, score[1] * kept // UNIT, max(day, score[2])
+
+    def shown(self, scores: list[Score], at: int) -> Values:
+        """Return the scores from 0 to 100, pulled towards the prior and rounded half up."""
+        prior, found = {"value": 50, "weight": 4} | self.policy["scores"]["prior"], dict[str, int]()
+        for name, score in zip(DIMENSIONS, scores, strict=True):
+            total, weights, _ = self.faded(score, self.day(at))
+            total, weights = total + prior["value"] * prior["weight"] * UNIT, weights + prior["weight"] * UNIT
+            found[name] = (2 * total + weights) // (2 * weights)
+        return found
+
+    def experience(self, event: Event) -> None:
+        """Take feedback, of which a bad one makes cases those of a detractor, a contact, or a referral."""
+        name, score, about = event.data.get("instrument", ""), event.data.get("score"), event.data.get("case_id")
+        if event.kind == "feedback.submitted":
+            low, high = SCALES.get(name, (0, 1))
+            percent = None if score is None else (score - low) * 100 // (high - low)
+            self.signal(name, event.at, percent, event.data.get("dimension"))
+            self.said[name] = ([] if score is None else [score]) + self.said.get(name, [])
+            for key, case in self.cases.items():
+                meant = not about or key == (event.source, about)
+                meant |= key[1] == about and (event.source, about) not in self.cases
+                case.angry |= meant and case.open and (score is None or score <= DETRACTING[name])
+        elif event.data.get("stage") in ("discover", "consider"):
+            self.channels.add(event.data["channel"])
+        if event.kind == "referral.converted":
+            self.signal("referral", event.at)
+        if event.data.get("intent") in ("care", "suggestion") and event.data.get("accepted"):
+            self.counts["care"] += 1
+            self.signal("care-accepted", event.at)
+        self.counts["advocacy"] += event.kind == "referral.converted" or (name == "review" and event.data["score"] >= 4)
+
+    def feel(self, at: int, joined: int) -> None:
+        """Bring the CX level in line with the evidence, and note how the customer feels."""
+        opened = [case.angry for case in self.cases.values() if case.open]
+        values = {"open_cases": len(opened), "open_detractor_cases": sum(opened)}
+        mood = Mood(self.number, at, joined, list(self.scores), values)
+        evidence = self.evidence(mood) if self.policy["levels"] else {}
+        before, level = self.moods[-1].values["level"], 1
+        rules = {rule["level"]: rule["all"] for rule in self.policy["levels"]}
+        while level + 1 in rules and all(proven(one, evidence, held=level < before) for one in rules[level + 1]):
+            level += 1
+        values["level"] = level
+        self.moods.append(mood)
+
+    def evidence(self, mood: Mood) -> dict[str, int | None]:
+        """Return the measures of the levels; None where there is no evidence."""
+        count, said, nps = self.counts, self.said, [*self.said.get("nps", []), -1]
+        for_good = count["case.resolved"] - count["case.reopened"]
+        return {
+            "channels": len(self.channels), "care_accepted": count["care"], "advocacy": count["advocacy"],
+            "answered_in_time_pct": count["in time"] * 100 // count["answered"] if count["answered"] else None,
+            "resolved_for_good_pct": for_good * 100 // count["case.resolved"] if count["case.resolved"] else None,
+            "last_ces": said.get("ces", [None])[0], "last_csat": said.get("csat", [None])[0],
+            "nps_rise": nps[0] - nps[1] if len(nps) > 2 else None,
+            "promoter_streak": 0 if nps[0] < 9 else 1 if nps[1] < 9 else 2,
+            "orders": self.sums(self.day(mood.at), mood)["orders"],
+        } | mood.values | self.shown(mood.scores, mood.at)  # fmt: skip
+
+    # The ladder
+
+    def sums(self, last: int, mood: Mood, first: int | None = None) -> Values:
+        """Return what orders, as they are left, and days brought along come to in a window, up to a mood's event."""
+        first = first_of(last, self.policy["window"], mood.joined) if first is None else first
+        orders = [o for o in self.orders if o.number <= mood.number and first <= o.day <= last and not o.undone]
+        days = [one for number, day, one in self.brought if number <= mood.number and first <= day <= last]
+        visits = [(one.day, int(one.data["channel"] in self.policy["visits"]["channels"])) for one in orders]
+        visits += [(ordinal(one["day"]), one.get("visits") or 0) for one in days]
+        of_day = {day: sum(count for other, count in visits if other == day) for day, _ in visits}
+        spend = [one.money([*one.counted]) for one in orders]
+        spend += [worth(one.get("spend") or 0, one["currency"], self.policy) for one in days]
+        return {
+            "spend": sum(spend), "orders": len(orders) + sum(one.get("orders") or 0 for one in days),
+            "visits": sum(min(count, self.policy["visits"]["per_day"]) for count in of_day.values()),
+            "points": sum(one.points() for one in orders if "points" in self.policy["measures"]),
+        }  # fmt: skip
+
+    def measures(self, at: int, mood: Mood, last: int | None = None, first: int | None = None) -> Values:
+        """Return what the ladder asks for, as of an instant when things stand as in a mood."""
+        found = self.sums(last or self.day(at), mood, first)
+        if mood.values and not found.keys() >= self.policy["measures"]:
+            found |= mood.values | self.shown(mood.scores, at)
+        return {name: value for name, value in found.items() if name in self.policy["measures"]}
+
+    def settled(self, before: Standing, at: int, mood: Mood, *, refund: bool = False) -> Standing:
+        """Return what a standing becomes at an instant: up at once, down as the policy says."""
+        day, ended = self.day(at), before.given[1] <= at
+        now = Standing(before.rung, before.since, day) if ended else replace(before)
+        while self.policy["by_period"] and now.rung and (ends := self.period_end(now.checked, now.checked, mood)) <= at:
+            now.checked = self.day(ends)
+            keeps = holds(self.measures(ends, mood, last=now.checked - 1), self.policy["keep"][now.rung])
+            now.failing = 0 if keeps else ends
+        rung = self.earned_rung(at, mood)
+        guards = {"open-case": "open_cases", "open-detractor-case": "open_detractor_cases"}
+        guarded = any(mood.values.get(guards[one]) for one in self.policy["tiers"]["no_promotion_while"])
+        if rung <= now.rung or now.given[2] or guarded:
+            rung = self.kept(now, at, mood, ended=ended)
+        never = self.walked_again() if refund and rung and self.policy["tiers"]["refunds"] == "at-once" else now
+        rung = rung if never is now else min(rung, max(never.rung, now.given[0]))
+        after = now if rung == now.rung else Standing(rung, at, day, given=now.given)
+        if rung < now.rung and self.policy["mode"] == "one-step" and not refund:
+            after.hold = self.period_end(day, day, mood)  # and now for a whole period
+            self.kept(after, at, mood, ended=False)
+        if never.rung == rung:  # not only the tier is as if nothing had been bought, but its term as well
+            after = replace(after, checked=never.checked, failing=never.failing, hold=never.hold)
+        return after
+
+    def kept(self, now: Standing, at: int, mood: Mood, *, ended: bool) -> int:
+        """Return the rung that is held still, or after a fall; a respite begins, runs on or ends."""
+        by_period, floor, mode, keep = self.policy["by_period"], now.given[0], self.policy["mode"], self.policy["keep"]
+        if now.rung <= floor or (not ended and (mode == "none" or (by_period and not now.failing))):
+            return now.rung
+        # In a respite the period that ended counts as well.
+        longer = now.failing and by_period and self.policy["window"][0] != "rolling_days"
+        first = first_of(now.checked - 1, self.policy["window"], mood.joined) if longer else None
+        values = self.measures(at, mood, first=first)
+        now.failing = 0 if holds(values, keep[now.rung]) else now.failing or at
+        if not now.failing or (at < self.respite_end(now) and not ended):
+            return now.rung
+        lower = [rung for rung in range(floor, now.rung) if rung == floor or holds(values, keep[rung])]
+        return now.rung - 1 if mode == "one-step" else lower[-1]
+
+    def walked_again(self) -> Standing:
+        """Walk the ladder again, from the last word of a person, over the orders as they are left.
+
+        Nothing but sums counts, for this never lifts anybody, and an order counts in the evening of its day.
+        """
+        now, mood, end = self.start, replace(self.moods[self.fresh], values={}), self.moods[-1].at
+        at, orders = mood.at, {order.number for order in self.orders}
+        for then in self.moods[self.fresh + 1 :]:
+            day, buys = self.day(then.at), then.number in orders and then.number > mood.number
+            while (look := self.next_look(now, at)) <= (start_of(day, self.zone) if buys else then.at):
+                now, at = self.settled(now, look, mood), look
+            at = max(at, min(start_of(day + 1, self.zone) - 1, end) if buys else then.at)
+            mood = replace(then, values={})
+            now = self.settled(now, at, mood)
+        return now
+
+    def earned_rung(self, at: int, mood: Mood) -> int:
+        values = self.measures(at, mood)
+        return max(rung for rung, terms in enumerate(self.policy["enter"]) if holds(values, terms))
+
+    def period_end(self, day: int, since: int, mood: Mood) -> int:
+        return start_of(next_of(day, self.policy["window"], mood.joined, since), self.zone)
+
+    def respite_end(self, now: Standing) -> int:
+        """Return until when a tier that is not kept is held all the same; 0 where it is kept."""
+        grace, stay = self.policy["grace"], self.policy["stay"]
+        return max(now.failing + grace, now.since + stay, now.hold) if now.failing else 0
+
+    def lasting(self, at: int) -> int:
+        """Return until when a refund at an instant leaves the tier alone."""
+        refunds, mood, today, keep = self.policy["tiers"]["refunds"], self.moods[-1], self.day(at), self.policy["keep"]
+        if refunds == "at-once" or self.policy["by_period"] or self.policy["mode"] == "none" or not self.standing.rung:
+            return 0
+        looks = [at] + [start_of(day, self.zone) for day in range(today + 1, today + 1_500)]
+        lasts = next((one for one in looks if not holds(self.measures(one, mood), keep[self.standing.rung])), NEVER)
+        return lasts if refunds == "keep" else min(lasts, self.period_end(today, self.standing.checked, mood))
+
+    def given(self, event: Event) -> Standing:
+        """Return where a person, or the system that the customer comes from, puts the customer."""
+        now, day, data = self.standing, self.day(event.at), event.data
+        rung = self.policy["names"].index(data["tier"])
+        if event.kind == "tier.overridden":
+            until = instant(data["until"]) if data.get("until") else NEVER
+            below = rung < self.earned_rung(event.at, self.moods[-1])
+            return Standing(rung, now.since if rung == now.rung else event.at, day, given=(rung, until, below))
+        since = start_of(ordinal(data["tier_since"]), self.zone) if data.get("tier_since") else event.at
+        if not data.get("tier_until"):
+            return Standing(rung, since, day)
+        given = (rung, start_of(ordinal(data["tier_until"]) + 1, self.zone), False)
+        higher = rung > now.rung or self.number == 1  # else more than that was reached here already
+        return Standing(rung, since, day, given=given) if higher else replace(now, given=given)
+
+    def stand(self, after: Standing, undone: list[Order] | None = None, *, rewarding: bool = True) -> None:
+        """Take a new standing, owe the rewards of a rise, and look again at those that rest on what was undone."""
+        before, self.standing, mood, names = self.standing.rung, after, self.moods[-1], self.policy["names"]
+        earned = self.earned_rung(mood.at, mood)
+        for rule in self.policy["rewards"] if rewarding else ():
+            rung = names.index(rule["when"]["tier_reached"])
+            occasion = "ever" if rule.get("every") == "ever" else str(date.fromordinal(self.day(mood.at)).year)
+            for item in range(1, 1 + rule.get("quantity", 1) if before < rung <= after.rung else 0):
+                if self.rewards.get((rule["id"], occasion, item), {"lost": True})["lost"]:
+                    owed = {"rung": rung, "mood": mood, "earned": earned >= rung, "lost": False}
+                    self.rewards[rule["id"], occasion, item] = owed
+        for order in undone or ():
+            for owed in self.rewards.values():
+                then, first = owed["mood"], first_of(self.day(owed["mood"].at), self.policy["window"], mood.joined)
+                rests = owed["earned"] and not owed["lost"] and order.number <= then.number and order.day >= first
+                if rests and self.earned_rung(then.at, then) < owed["rung"]:
+                    if owed["rung"] <= after.rung:  # reached in between: it rests on what is left from here on
+                        owed |= {"mood": mood, "earned": earned >= owed["rung"]}
+                    owed["lost"] = owed["rung"] > after.rung
+
+    def state(self, customer: str, at: int) -> dict[str, Any]:
+        """Return what is seen of the customer as of an instant."""
+        mood, rung, names, ledger = self.moods[-1], self.standing.rung, self.policy["names"], self.ledger
+        values, above = self.measures(at, mood), [*self.policy["enter"], [{}]][rung + 1]
+        points = {name: ledger.sums[name] for name in ("earned", "spent", "expired", "reversed")}
+        points |= {"balance": ledger.balance, "pending": sum(lot.points for lot in ledger.lots if lot.pending)}
+        since = (EPOCH + timedelta(microseconds=self.standing.since)).isoformat().replace("+00:00", "Z")
+        missing = min((lacking(values, bounds) for bounds in above), key=lambda gaps: gaps[0])[1]
+        owed = [(*key, names[one["rung"]], "lost" if one["lost"] else "owed") for key, one in self.rewards.items()]
+        seen = ("rule", "occasion", "item", "tier", "status")
+        rewards = [dict(zip(seen, one, strict=True)) for one in sorted(owed)]
+        return {
+            "customer_id": customer, "tier": names[rung], "tier_since": since, "cx_level": mood.values["level"],
+            "dimensions": self.shown(self.scores, at), "measures": values, "rewards": rewards,
+            "points": points, "progress": {"next": [*names, None][rung + 1], "missing": missing},
+        }  # fmt: skip
+
+
+@cache
+def decay(days: int, half_life: int) -> int:
+    """Return what is left of one unit after so many days; nothing after 24 half-lives."""
+    return round(UNIT * Decimal(2) ** (Decimal(-days) / half_life)) if days < 24 * half_life else 0
+
+
+def proven(condition: Policy, evidence: dict[str, int | None], *, held: bool) -> bool:
+    """Tell whether a condition of a level holds; to keep a level takes less than to reach it."""
+    value, keep = evidence[condition["measure"]], condition.get("keep")
+    needed = keep if held and keep is not None else condition["reach"]
+    if value is None:
+        return condition.get("unknown") == "holds"
+    return bool(value <= needed if condition.get("at_most") else value >= needed)
+
+
+def holds(values: Values, terms: list[Bounds]) -> bool:
+    """Tell whether values reach all bounds of one of the alternatives."""
+    return any(not lacking(values, bounds)[1] for bounds in terms)
+
+
+def lacking(values: Values, bounds: Bounds) -> tuple[int, Values]:
+    """Return what values lack of the bounds of one alternative: in thousandths of them, and by measure."""
+    asked = [(name, bound, -1 if most else 1) for name, (bound, most) in bounds.items() if name in values]
+    gaps = {name: (bound - values[name]) * way for name, bound, way in asked if (bound - values[name]) * way > 0}
+    return sum(gap * 1_000 // max(bounds[name][0], 1) for name, gap in gaps.items()), gaps
