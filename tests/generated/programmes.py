@@ -1,0 +1,96 @@
+"""The policies under which logs are compared: the presets, and small ones in which every rule has a part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Policy = dict[str, Any]
+Ladder = list[dict[str, Any]]
+
+PRESETS: dict[str, Policy] = {
+    path.stem: yaml.safe_load(path.read_text("utf-8"))
+    for path in (Path(__file__).parents[2] / "policies").glob("*.yaml")
+}
+KEEPS: Ladder = [
+    {"name": "member"},
+    {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 500}},
+    {"name": "gold", "enter": {"spend": 5_000}, "keep": {"spend": 3_000}},
+]
+PLAIN: Ladder = [{key: part for key, part in rung.items() if key != "keep"} for rung in KEEPS]
+# By orders, visits and points, and by what is so now.
+MIXED: Ladder = [
+    {"name": "member"},
+    {"name": "silver", "enter": {"any": [{"spend": 1_000}, {"level": 3}, {"all": [{"orders": 2}, {"visits": 1}]}]}},
+    {"name": "gold", "enter": {"spend": 2_000, "points": 150, "open_cases": {"at_most": 0}}},
+]
+FEELINGS: Ladder = [
+    {"name": "member"},
+    {"name": "silver", "enter": {"any": [{"spend": 1_000}, {"emotion": 60}]}},
+    {"name": "gold", "enter": {"spend": 2_000, "emotion": 45}},
+]
+SHORT = {"rolling_days": 20}  # so that deadlines fall among the events
+QUARTER = {"calendar": "quarter"}
+GIFT = {"id": "coffee", "brand": "Highlands", "face_value": 50_000}
+REWARDS = [
+    {"id": "hello", "when": {"tier_reached": "silver"}, "gift": GIFT},
+    {"id": "big", "when": {"tier_reached": "gold"}, "every": "ever", "quantity": 2, "gift": GIFT},
+]
+# Without orders and scores, which change by time: the level has no deadline of its own yet.
+LEVELS = [
+    {"level": 2, "all": [{"measure": "channels", "reach": 1}, {"measure": "open_cases", "reach": 0, "at_most": True}]},
+    {
+        "level": 3,
+        "all": [
+            {"measure": "last_csat", "reach": 4, "keep": 3, "unknown": "holds"},
+            {"measure": "last_ces", "reach": 4, "unknown": "holds"},
+            {"measure": "resolved_for_good_pct", "reach": 70, "keep": 50, "unknown": "holds"},
+        ],
+    },
+    {"level": 4, "all": [{"measure": "advocacy", "reach": 1}, {"measure": "promoter_streak", "reach": 1}]},
+    {"level": 5, "all": [{"measure": "care_accepted", "reach": 1}, {"measure": "answered_in_time_pct", "reach": 60}]},
+]
+USD = {"USD": {"units": 100, "worth": 254}}
+BY_TIER = [{"points": 3, "per": 10, "categories": ["coffee"], "tiers": ["silver", "gold"]}, {"per": 10}]
+CAMPAIGN = {"per": 50, "channels": ["app", "store"], "first": "2026-03-01", "last": "2026-03-15"}
+ALL_COUNTS = {"tax": True, "shipping": True, "excluded_categories": ["gift-cards"], "excluded_payments": ["points"]}
+MONTH: Policy = {"rates": BY_TIER, "expiry": {"after_months": 1}}
+SILENCE: Policy = {"rates": [{"per": 10}], "expiry": {"inactive_days": 12}}
+PENDING: Policy = {"rates": [{"per": 10}], "pending_days": 7, "expiry": {"after_months": 1, "inactive_days": 25}}
+REDEEM: Policy = {"campaigns": [CAMPAIGN, {"per": 20}], "pending_days": 3, "redeem": {"min": 10, "step": 2}}
+
+
+def by(ladder: Ladder, window: Policy, points: Policy, **more: Any) -> Policy:
+    """Return a small policy; *more* are parts of it, or of its tiers."""
+    tiers = {name: more.pop(name) for name in ("downgrade", "refunds", "no_promotion_while") if name in more}
+    small: Policy = {
+        "programme": "small",
+        "currency": "VND",
+        "clock": {"lateness_days": 10, "refund_days": 20},
+        "tiers": {"ladder": ladder, "window": window, **tiers},
+        "points": points,
+        "rewards": REWARDS,
+        "levels": LEVELS,
+    }
+    return small | more
+
+
+SMALL = {
+    "plain": by(PLAIN, SHORT, SILENCE, no_promotion_while=["open-detractor-case"]),
+    "kept by less": by(KEEPS, SHORT, MONTH | {"campaigns": [CAMPAIGN]}, exchange_rates=USD),
+    "grace and stay": by(KEEPS, SHORT, PENDING, downgrade={"grace_days": 3, "stay_days": 25}),
+    "one step": by(KEEPS, SHORT, MONTH, downgrade={"mode": "one-step"}, spend=ALL_COUNTS),
+    "never down": by(KEEPS, QUARTER, REDEEM, downgrade={"mode": "none"}),
+    "rolling by period": by(KEEPS, SHORT, SILENCE, downgrade={"when": "period-end"}),
+    "quarter": by(KEEPS, QUARTER, MONTH, downgrade={"grace_days": 5}),
+    "quarter, one step": by(KEEPS, QUARTER, PENDING, downgrade={"mode": "one-step", "stay_days": 100}),
+    "quarter, at once": by(KEEPS, QUARTER, REDEEM, downgrade={"when": "at-once"}, refunds="at-period-end"),
+    "anniversary": by(KEEPS, {"anniversary": "year"}, MONTH, time_zone="America/New_York"),
+    "refunds keep": by(KEEPS, SHORT, PENDING, refunds="keep"),
+    "calendar year": by(KEEPS, {"calendar": "year"}, SILENCE, no_promotion_while=["open-case"]),
+    "mixed": by(MIXED, SHORT, REDEEM, exchange_rates=USD, visits={"channels": ["store", "app"]}),
+    "feelings": by(FEELINGS, SHORT, MONTH, spend=ALL_COUNTS),
+}
+ALL = PRESETS | SMALL

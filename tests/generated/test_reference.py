@@ -1,0 +1,146 @@
+"""The product and the reference agree on what becomes of customers, whatever happens to them and in whatever order."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, settings
+from hypothesis import given as over
+from hypothesis import strategies as st
+
+from cx import decide
+from cx.calendar import micros
+from tests.generated.folded import Answers, Event, compiled, folded
+from tests.generated.hard import HARD, Watched
+from tests.generated.logs import log_of, time_of, written
+from tests.generated.programmes import ALL, PRESETS
+from tests.reference.states import RANKS, states
+
+EXAMPLES = int(os.environ.get("CX_EXAMPLES", "200"))
+SOME = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+RULES = {name: compiled(policy) for name, policy in ALL.items()}
+SETTLE_MIN = 3  # with so few moments a base comes about
+SHARE_PCT = 5
+# The levels of the presets rest on orders and scores as well, which go by time: that has no deadline of its own yet.
+UNSEEN = dict.fromkeys(PRESETS, "cx_level")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Chance as Hypothesis has it, which can make a log smaller."""
+
+    draw: Callable[[st.SearchStrategy[int]], int]
+
+    def randrange(self, stop: int, /) -> int:
+        return self.draw(st.integers(0, stop - 1))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A log in its order of arrival, under which policy it is looked at, and until when."""
+
+    name: str
+    log: list[Event]
+    until: datetime
+
+    @property
+    def end(self) -> int:
+        return micros(self.until)
+
+
+Compared = tuple[dict[str, Any], dict[str, Any], set[str]]  # states of the product, of the reference, and hard cases
+
+
+@st.composite
+def cases(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Case:
+    name = draw(st.sampled_from(sorted(ALL)))
+    log, until = log_of(Drawn(draw), ALL[name], draw(st.sampled_from([1, 1, 1, 2])))
+    return Case(name, log, until)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _early_base() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("disagreement")
+
+
+def as_it_came(case: Case) -> Compared:
+    """Let the product answer requests as they come, which are facts for the reference."""
+    fold = Watched(RULES[case.name], {})
+    for event in case.log:
+        fold.take(event)
+    fold.tick(case.end)
+    return fold.states(), states(case.log, ALL[case.name], case.end, fold.answers), fold.look_back(case.log)
+
+
+def with_answers(case: Case) -> Compared:
+    """Let the reference answer requests at their place, which are facts for the product."""
+    answers: Answers = {}
+    theirs = states(case.log, ALL[case.name], case.end, answers)
+    return folded(case.log, RULES[case.name], case.end, answers).states(), theirs, set()
+
+
+def in_order(case: Case) -> Compared:
+    """Let everything come when it happens, so that both sides must give the same answers."""
+    events = [event for event in case.log if event["type"] in RANKS]
+    log = [{name: part for name, part in event.items() if name != "recordedtime"} for event in events]
+    log.sort(key=lambda one: (time_of(one), RANKS[one["type"]], one["source"], one["id"]))
+    answers: Answers = {}
+    fold, theirs = folded(log, RULES[case.name], case.end), states(log, ALL[case.name], case.end, answers)
+    return fold.states() | {"answers": fold.answers}, theirs | {"answers": answers}, set()
+
+
+def check(case: Case, compare: Callable[[Case], Compared], folder: Path) -> set[str]:
+    """Check that both sides agree, and return the hard cases met; where they do not, write the log down."""
+    mine, theirs, hard = compare(case)
+    for state in (*mine.values(), *theirs.values()):
+        state.pop(UNSEEN.get(case.name, ""), None)
+    if mine != theirs:
+        path = written(case.log, folder)
+        path.with_suffix(".yaml").write_text(yaml.safe_dump(ALL[case.name]), "utf-8")
+        where = f"{compare.__name__} {path} under {case.name!r} until {case.until.isoformat()}"
+        pytest.fail(f"{where}: product, reference: {differing(mine, theirs)}")
+    return hard
+
+
+@SOME
+@over(case=cases(), compare=st.sampled_from([as_it_came, with_answers, in_order]))
+def test_the_product_agrees_with_the_reference(case: Case, compare: Callable[[Case], Compared], folder: Path) -> None:
+    check(case, compare, folder)
+
+
+def test_the_product_agrees_with_the_reference_under_every_policy_and_in_every_hard_case(folder: Path) -> None:
+    met: Counter[str] = Counter()
+    seeds = range(EXAMPLES // len(ALL))
+    for name, seed in ((name, seed) for name in ALL for seed in seeds):
+        log, until = log_of(random.Random(f"{name}/{seed}"), ALL[name])
+        met.update(check(Case(name, log, until), as_it_came, folder))
+
+    rare = {name: met[name] for name in HARD if met[name] * 100 < len(ALL) * len(seeds) * SHARE_PCT}
+    assert rare == {}
+
+
+def differing(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[tuple[str, str], tuple[Any, Any]]:
+    """Return the parts of the states in which two sides differ."""
+    both = {name: (mine.get(name, {}), theirs.get(name, {})) for name in mine.keys() | theirs.keys()}
+    return {
+        (name, part): (one.get(part), other.get(part))
+        for name, (one, other) in both.items()
+        for part in one.keys() | other.keys()
+        if one.get(part) != other.get(part)
+    }
