@@ -1,0 +1,239 @@
+"""Faults made by hand, each in one rule of the product: the reference has to see every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from cx import amounts, calendar, decide, orders, points, rewards, scores, tiers, timeline
+from cx.calendar import DAY, Calendar
+from cx.moments import AnyMoment, Overridden
+from cx.orders import Undone
+from cx.periods import CalendarPeriod, Rolling
+from cx.rules import Alternatives, Rules
+from cx.state import NEVER, Change, Day, Head, Order
+
+Fault = Callable[[pytest.MonkeyPatch, Rules], Rules]
+
+
+def threshold_is_exclusive(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def holds(values: dict[str, int], alternatives: Alternatives, _: Rules) -> bool:
+        return any(all(values[name] > bound for name, bound in bounds.items()) for bounds in alternatives)
+
+    patch.setattr(tiers, "holds", holds)
+    return rules
+
+
+def window_is_a_day_short(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(Rolling, "first", lambda window, day, _: day - window.days + 2)
+    return rules
+
+
+def quarter_begins_a_day_late(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    first = CalendarPeriod.first
+    patch.setattr(CalendarPeriod, "first", lambda period, day, joined: first(period, day - 1, joined) + 1)
+    return rules
+
+
+def refund_lowers_its_own_day(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    count = tiers.count
+
+    def counted(head: Head, day: int, more: Day, sign: int, by: Rules) -> None:
+        today = by.calendar.day(head.reached)
+        head.days.setdefault(today, Day())
+        count(head, today if sign < 0 else day, more, sign, by)
+
+    patch.setattr(tiers, "count", counted)
+    return rules
+
+
+def refund_leaves_the_tier(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, replays=False)
+
+
+def guard_is_ignored(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, guards=frozenset())
+
+
+def deadline_comes_after_the_event(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    meet = timeline.meet_deadlines
+    apply = timeline._apply  # noqa: SLF001  # of the fold, which is broken here
+
+    def fold(head: Head, moments: list[AnyMoment], answers: dict[str, int], by: Rules) -> None:
+        for moment in moments:
+            meet(head, moment.at - 1, by)
+            apply(head, moment, answers, by)
+
+    patch.setattr(timeline, "fold", fold)
+    return rules
+
+
+def lateness_is_a_day_shorter(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, lateness=rules.lateness - DAY)
+
+
+def keeping_takes_as_much_as_reaching(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, rungs=tuple(replace(rung, keep=rung.enter) for rung in rules.rungs))
+
+
+def grace_is_not_given(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, grace=0)
+
+
+def one_step_falls_all_the_way(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, downgrade="to-qualified")
+
+
+def word_of_a_person_never_ends(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    give = tiers.give
+
+    def given(head: Head, moment: Overridden, by: Rules) -> Change | None:
+        return give(head, msgspec.structs.replace(moment, until=NEVER), by)
+
+    patch.setattr(tiers, "give", given)
+    return rules
+
+
+def days_are_those_of_utc(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, calendar=Calendar("UTC"))
+
+
+def gift_cards_count_as_money(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    qualifying = amounts.qualifying
+
+    def counted(order: Order, by: Rules, places: Any = None) -> int:
+        return qualifying(msgspec.structs.replace(order, not_money=0), by, places)
+
+    patch.setattr(orders, "qualifying", counted)
+    return rules
+
+
+def refund_is_taken_after_its_horizon(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def knows(head: Head, moment: Any, _: Rules) -> bool:
+        return orders.order_key(moment.source, moment.order) in head.open_orders
+
+    patch.setattr(orders, "knows", knows)
+    return rules
+
+
+def order_counts_twice(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(decide, "_is_new", lambda *_: True)
+    return rules
+
+
+def waiting_is_never_given_up(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(decide, "_give_up", lambda *_: [])
+    return rules
+
+
+def points_run_out_a_day_early(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(points, "month_end", lambda day, months: calendar.month_end(day, months) - 1)
+    return rules
+
+
+def newest_points_are_spent_first(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    lots = points._lots  # noqa: SLF001  # of the ledger, which is broken here
+    patch.setattr(points, "_lots", lambda head, by: lots(head, by)[::-1])
+    return rules
+
+
+def pending_points_wait_a_day_less(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, pending_days=rules.pending_days - 1)
+
+
+def debt_is_forgiven(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def earned(head: Head, more: int) -> int:
+        head.ledger.debt = 0
+        head.ledger.earned += more
+        return more
+
+    patch.setattr(points, "_earned", earned)
+    return rules
+
+
+def expired_points_are_charged_again(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    undo = points.undo
+
+    def undone(head: Head, key: str, moment: Any, by: Rules) -> int:
+        order = head.open_orders[key]
+        if order.lot is not None:
+            lot = msgspec.structs.replace(order.lot, gone=0)
+            head.open_orders[key] = msgspec.structs.replace(order, lot=lot)
+        return undo(head, key, moment, by)
+
+    patch.setattr(points, "undo", undone)
+    return rules
+
+
+def request_is_no_activity(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    request = points.request
+
+    def asked(head: Head, moment: Any, answers: dict[str, int], by: Rules) -> None:
+        before = head.ledger.active
+        request(head, moment, answers, by)
+        head.ledger.active = before
+
+    patch.setattr(points, "request", asked)
+    return rules
+
+
+def line_earns_by_every_rate(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, rates=(), campaigns=(*rules.rates, *rules.campaigns))
+
+
+def campaign_lasts_a_day_longer(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, campaigns=tuple(replace(rate, last=rate.last + 1) for rate in rules.campaigns))
+
+
+def visits_of_a_day_all_count(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, visits_max=100)
+
+
+def reward_survives_its_refund(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def undone(head: Head, _: Undone, at: int, by: Rules) -> None:
+        """Leave all as it is."""
+
+    patch.setattr(rewards, "undone", undone)
+    return rules
+
+
+def feelings_do_not_fade(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(scores, "_decayed", lambda total, weights, *_: (total, weights))
+    return rules
+
+
+# By the policy under which each of them shows.
+FAULTS: dict[Fault, str] = {
+    threshold_is_exclusive: "mixed",
+    window_is_a_day_short: "feelings",
+    quarter_begins_a_day_late: "quarter, at once",
+    refund_lowers_its_own_day: "one step",
+    refund_leaves_the_tier: "calendar year",
+    guard_is_ignored: "calendar year",
+    deadline_comes_after_the_event: "mixed",
+    lateness_is_a_day_shorter: "kept by less",
+    keeping_takes_as_much_as_reaching: "kept by less",
+    grace_is_not_given: "grace and stay",
+    one_step_falls_all_the_way: "one step",
+    word_of_a_person_never_ends: "grace and stay",
+    days_are_those_of_utc: "feelings",
+    gift_cards_count_as_money: "mixed",
+    refund_is_taken_after_its_horizon: "kept by less",
+    order_counts_twice: "mixed",
+    waiting_is_never_given_up: "grace and stay",
+    points_run_out_a_day_early: "kept by less",
+    newest_points_are_spent_first: "one step",
+    pending_points_wait_a_day_less: "mixed",
+    debt_is_forgiven: "grace and stay",
+    expired_points_are_charged_again: "calendar year",
+    request_is_no_activity: "calendar year",
+    line_earns_by_every_rate: "one step",
+    campaign_lasts_a_day_longer: "kept by less",
+    visits_of_a_day_all_count: "mixed",
+    reward_survives_its_refund: "calendar year",
+    feelings_do_not_fade: "feelings",
+}
