@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from types import TracebackType
 
 _OWN = set(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
 # Libraries, and our subclasses of their services, which log under our name.
 _CHATTY = ("aiokafka", "faust", "mode", "asyncio", "kafka", "streams.hooks")
+Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 class FactsFormatter(logging.Formatter):
@@ -24,6 +27,18 @@ class FactsFormatter(logging.Formatter):
         )
         line = super().formatMessage(record)
         return f"{line} {facts}" if facts else line
+
+    def formatException(self, ei: Raised) -> str:  # noqa: N802  # logging's name
+        """Return where *ei* was raised and of what types it and its causes are: messages quote values."""
+        told, error = list[str](), ei[1]
+        while error:
+            told.append("".join(traceback.format_tb(error.__traceback__)) + _type(error))
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\nwhile handling or because of:\n".join(told)
+
+
+def _type(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
 
 
 def set_up(level: str) -> None:

@@ -1,6 +1,6 @@
 """Every private name of Faust, and of aiokafka's consumer, that we lean on; a contract test holds it to what was read.
 
-What is sent to Kafka without them is in protocol.py, transactions.py and access.py.
+What is sent to Kafka, or read of it, without them is in protocol.py, transactions.py, changelog.py and access.py.
 
 What is changed, and why (measured in docs/decisions.md):
 - the consumer hands over one message per fetched batch of a partition, not one per record;
