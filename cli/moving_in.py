@@ -41,9 +41,9 @@ _MILLI: Final = 1_000
 def command(*, file: str, policy: str | None, at: str | None, out: str | None) -> None:
     """Let the customers of FILE, a spreadsheet as CSV, move in from another system; - is standard input.
 
-    Each row becomes a `customer.imported`, under an id that is the same again for the same customer and programme. Bad
-    rows are told by line and column, and the rest goes on. Exit code 1 when any was bad, 2 when the file, the policy or
-    an option cannot be used.
+    Each row becomes a `customer.imported`, under an id that is the same again for the same customer and programme, so
+    that nobody moves in twice. Bad rows are told by line and column, and the rest goes on. Exit code 1 when any was
+    bad, 2 when the file, the policy or an option cannot be used.
     """
     quieten()
     settings = settings_here()
@@ -59,8 +59,7 @@ def command(*, file: str, policy: str | None, at: str | None, out: str | None) -
             for _, value in tally:
                 lines.write(value)
     click.echo(
-        f"{counted(tally.good, 'customer')}, {counted(tally.bad, 'bad row')};"
-        f" with --at {rfc3339(moment)} they are the same events again",
+        f"{counted(tally.good, 'customer')}, {counted(tally.bad, 'bad row')}, as of {rfc3339(moment)}",
         err=True,
     )
     if tally.bad:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cx import orders, timeline
-from cx.moments import REFERRING, AnyMoment, Cancelled, Key, Purchased, Refunded, Requested, name_of
+from cx.moments import REFERRING, AnyMoment, Cancelled, Imported, Key, Purchased, Refunded, Requested, name_of
 from cx.outputs import Output, tell, tell_points
 from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, Customer, Kept, decode_head, encode_head
 from schemas.errors import Reason
@@ -112,8 +112,8 @@ class _Verdict(msgspec.Struct):
     """What the arrivals are, before anything is folded."""
 
     taken: list[Arrival] = []
-    bought: dict[str, Purchased] = {}  # what of it are orders
-    dropped: set[tuple[str, str]] = set()  # moments that an earlier twin of the same order replaces
+    named: dict[str, Purchased | Imported] = {}  # what of it may happen once only: by the order, or the name of a row
+    dropped: set[tuple[str, str]] = set()  # moments that an earlier twin replaces
     refusals: list[Refusal] = []
     duplicates: int = 0
 
@@ -133,11 +133,11 @@ def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
             verdict.refusals.append(_refusal(arrival, Reason.TOO_LATE, "time"))
         elif same is not None and same == moment:
             verdict.duplicates += 1
-        elif same is not None:
+        elif same is not None and not (isinstance(moment, Imported) and isinstance(same, Imported)):
             verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ID, "id"))
         elif isinstance(moment, REFERRING) and (reason := _no_room(customer, arrival, verdict)):
             verdict.refusals.append(_refusal(arrival, reason, ""))
-        elif not isinstance(moment, Purchased) or _is_new(customer, moment, arrival, verdict, rules):
+        elif not isinstance(moment, Purchased | Imported) or _is_new(customer, moment, arrival, verdict, rules):
             known[moment.id] = moment
             verdict.taken.append(arrival)
     return verdict
@@ -157,31 +157,47 @@ def _no_room(customer: Customer, arrival: Arrival, verdict: _Verdict) -> Reason 
     return Reason.STATE_TOO_LARGE if customer.kept_bytes + taken + size > KEPT_BYTES_MAX else None
 
 
-def _is_new(customer: Customer, moment: Purchased, arrival: Arrival, verdict: _Verdict, rules: Rules) -> bool:
-    """Tell whether a purchase is to be folded; the same order again is a repeat, or a conflict where it differs.
+def _is_new(
+    customer: Customer, moment: Purchased | Imported, arrival: Arrival, verdict: _Verdict, rules: Rules
+) -> bool:
+    """Tell whether a purchase or an import is to be folded; the same again is a repeat, or a conflict if it differs.
 
     Of two equal ones the earlier in the total order stays, so that the order of arrival makes no difference.
     """
-    key = orders.order_key(moment.source, moment.order)
-    twin = verdict.bought.get(key)
-    order = customer.head.open_orders.get(key)
+    key, known = _name(moment), _folded_twin(customer, moment, rules)
+    twin = verdict.named.get(key)
     if twin is not None:
-        at, id_, content = twin.at, twin.id, twin.content
-    elif order is not None and abs(moment.at - order.at) < rules.refund_horizon:
-        at, id_, content = order.at, order.id, order.content
-    else:
-        verdict.bought[key] = moment
+        known = (twin.at, twin.id, twin.content)
+    if known is None:
+        verdict.named[key] = moment
         return True
+    at, id_, content = known
     if content != moment.content:
-        verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ORDER, "data.order_id"))
+        order = isinstance(moment, Purchased)
+        reason, loc = (Reason.CONFLICTING_ORDER, "data.order_id") if order else (Reason.CONFLICTING_ID, "id")
+        verdict.refusals.append(_refusal(arrival, reason, loc))
         return False
     verdict.duplicates += 1
     if (moment.at, moment.id) >= (at, id_) or at < customer.floor:
         return False
     verdict.dropped.add((moment.source, id_))
     verdict.taken = [other for other in verdict.taken if other.moment is not twin]
-    verdict.bought[key] = moment
+    verdict.named[key] = moment
     return True
+
+
+def _name(moment: Purchased | Imported) -> str:
+    return orders.order_key(moment.source, moment.order) if isinstance(moment, Purchased) else f"\n{name_of(moment)}"
+
+
+def _folded_twin(customer: Customer, moment: Purchased | Imported, rules: Rules) -> tuple[int, str, int] | None:
+    """Return instant, id and checksum of what was folded under the name of *moment*: for ever what has moved in."""
+    if isinstance(moment, Imported):
+        brought = customer.head.brought.get(name_of(moment))
+        return brought and (brought[0], moment.id, brought[1])
+    order = customer.head.open_orders.get(_name(moment))
+    near = order is not None and abs(moment.at - order.at) < rules.refund_horizon
+    return (order.at, order.id, order.content) if order is not None and near else None
 
 
 def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rules: Rules, *, late: bool) -> Customer:

@@ -256,6 +256,7 @@ class Head(msgspec.Struct, array_like=True):
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     points_due: int = NEVER  # never after the first instant at which time alone moves points
     moves: dict[str, Move] = {}  # of the running fold; empty in what is written down
+    brought: dict[str, tuple[int, int]] = {}  # event -> (its time, its checksum): what has moved in, for ever
 
     @property
     def tier(self) -> str:
@@ -283,6 +284,7 @@ class Head(msgspec.Struct, array_like=True):
             entitlements=self.entitlements.copy(),
             ledger=self.ledger.copy(),
             moves={},
+            brought=self.brought.copy(),
         )
 
 

@@ -117,6 +117,7 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
         case Adjusted():
             points.adjust(head, moment, rules)
         case Imported():
+            head.brought[name_of(moment)] = (moment.at, moment.content)
             points.bring(head, moment, rules)
         case _:
             _journey(head, moment, rules)

@@ -146,11 +146,9 @@ def test_a_row_is_named_by_the_line_on_which_it_begins(cx: Cx) -> None:
     assert said.stderr.splitlines()[0].startswith("line 4: tier")
 
 
-def test_the_summary_says_how_to_get_the_same_events_again(cx: Cx) -> None:
+def test_the_summary_says_as_of_when_they_move_in(cx: Cx) -> None:
     said = cx("customer_id,tier\nlan,gold\nmai,none\n", "--out", "-", *AT)
-    assert said.stderr.splitlines()[1] == (
-        "1 customer, 1 bad row; with --at 2026-02-28T17:00:00Z they are the same events again"
-    )
+    assert said.stderr.splitlines()[1] == "1 customer, 1 bad row, as of 2026-02-28T17:00:00Z"
     assert json.loads(said.stdout)["subject"] == "lan"
 
 

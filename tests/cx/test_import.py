@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from cx.calendar import DAY, HOUR
 from cx.intake import NotTakenError, moment_of
@@ -17,6 +18,7 @@ from schemas.touchpoints import CustomerImported
 from tests.spec import LADDER, at, bought, day, given, refunded, reward, rules
 
 MARCH = at("2026-03-15T10:00")
+LOTS = ((100, day("2026-03-01"), 0),)
 
 
 def imported(when: int = MARCH, **more: Any) -> Imported:
@@ -101,6 +103,38 @@ def test_a_refund_after_moving_in_takes_what_it_had_brought() -> None:
     story = given(imported(days=((day("2026-03-01"), 600, 1, 0),)), bought(MARCH + HOUR, 400), by=by())
     assert story.tier == "silver"
     assert story.when(refunded(MARCH + 2 * HOUR)).tier == "member"
+
+
+# Once
+
+
+@pytest.mark.parametrize("later", [HOUR, 400 * DAY])
+def test_who_has_moved_in_does_so_once_whatever_the_time_of_the_second_attempt(later: int) -> None:
+    first = imported(lots=LOTS, days=((day("2026-03-01"), 600, 1, 0),))
+    before = given(first, by=by()).tick(MARCH + later)
+    story = before.when(replace(first, at=MARCH + later))
+    assert (story.refusals, story.customer) == ((), before.customer)
+    assert story.profile["points"]["earned"] == 100
+
+
+def test_of_two_attempts_the_earlier_one_counts_in_whatever_order_they_come() -> None:
+    first, second = imported(lots=LOTS), replace(imported(lots=LOTS), at=MARCH + HOUR)
+    stories = [given(first, second, by=by()), given(second, first, by=by()), given(by=by()).when(second, first)]
+    assert [story.customer.recent for story in stories] == [(first,)] * 3
+    assert {story.profile["points"]["balance"] for story in stories} == {100}
+
+
+@pytest.mark.parametrize("later", [HOUR, 400 * DAY])
+def test_another_row_under_the_name_of_the_first_is_a_conflict(later: int) -> None:
+    story = given(imported(lots=LOTS, content=1), by=by()).tick(MARCH + later)
+    story = story.when(replace(imported(lots=LOTS, content=2), at=MARCH + later))
+    assert story.refusals == (("conflicting-id", "id"),)
+    assert story.profile["points"]["earned"] == 100
+
+
+def test_the_name_of_something_else_is_none_to_move_in_under() -> None:
+    story = given(bought(MARCH, 10, id="x", source="old"), by=by())
+    assert story.when(replace(imported(), id="x")).refusals == (("conflicting-id", "id"),)
 
 
 # From the event
