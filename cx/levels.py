@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cx import cases, scores
+from cx import cases, scores, tiers
 from cx.rules import DIMENSIONS
+from cx.state import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,8 @@ def settle(head: Head, at: int, rules: Rules) -> None:
     level = reached(head, head.level, at, rules)
     if level != head.level:
         head.level, head.level_since = level, at
+    if rules.fading:
+        head.level_due = due_at(head, at, rules)
 
 
 def reached(head: Head, before: int, at: int, rules: Rules) -> int:
@@ -34,6 +37,30 @@ def reached(head: Head, before: int, at: int, rules: Rules) -> int:
                 return highest
         highest = level
     return highest
+
+
+def due_at(head: Head, at: int, rules: Rules) -> int:
+    """Return an instant not after the first one after *at* at which time alone changes the level, or `NEVER`."""
+    due = NEVER
+    for level, conditions in rules.levels.items():
+        if level > head.level:
+            lacking = [one for one in conditions if not holds(one, measure(head, one.measure, at, rules), kept=False)]
+            # All that is lacking has to come; nothing but scores comes by itself.
+            return min(due, max((_turns_at(head, one, one.reach, at, rules) for one in lacking), default=due))
+        for condition in rules.fading.get(level, ()):
+            due = min(due, _turns_at(head, condition, condition.keep, at, rules))
+    return due
+
+
+def _turns_at(head: Head, condition: Condition, needed: int, at: int, rules: Rules) -> int:
+    """Return the instant at which time alone turns whether *condition* holds, or `NEVER`."""
+    bound = needed + condition.at_most  # from here up it holds, or holds no more
+    if condition.measure == "orders":
+        return tiers.orders_leave(head, bound - 1, at, rules)
+    if condition.measure not in DIMENSIONS:
+        return NEVER
+    day = scores.crosses(head, DIMENSIONS.index(condition.measure), bound, rules.calendar.day(at), rules)
+    return NEVER if day is None else rules.calendar.start(day)
 
 
 def came_from(head: Head, told: int, rules: Rules) -> int:

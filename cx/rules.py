@@ -105,6 +105,7 @@ class Rules:
     ]  # signal -> (dimension, value or None = the score, weight)
     sla: dict[str, int]
     levels: dict[int, tuple[Condition, ...]]  # what each asks for beside all lower ones, from 2 upwards
+    fading: dict[int, tuple[Condition, ...]]  # what of it time alone may change
     rewards_by_tier: dict[str, tuple[RewardPolicy, ...]]
     rewards: dict[str, RewardPolicy]
 
@@ -136,6 +137,7 @@ def sums_of(rules: Rules) -> Rules:
 
 
 COUNTED = ("spend", "orders", "visits", "points")
+FADING = ("orders", *DIMENSIONS)  # measures of levels that change with time alone
 
 
 def compile_policy(policy: Policy) -> Rules:
@@ -147,6 +149,7 @@ def compile_policy(policy: Policy) -> Rules:
     by_tier: dict[str, list[RewardPolicy]] = {}
     for rule in policy.rewards:
         by_tier.setdefault(rule.when.tier_reached, []).append(rule)
+    levels = {rule.level: tuple(map(_condition, rule.all)) for rule in policy.levels}
     tiers = policy.tiers
     rungs = tuple(map(_rung, tiers.ladder))
     window = window_of(tiers.window)
@@ -194,7 +197,12 @@ def compile_policy(policy: Policy) -> Rules:
         decay=_decay(policy.scores.half_life_days),
         signals={signal: tuple(items) for signal, items in signals.items()},
         sla={name: hours * HOUR for name, hours in policy.sla_hours.model_dump().items()},
-        levels={rule.level: tuple(map(_condition, rule.all)) for rule in policy.levels},
+        levels=levels,
+        fading={
+            level: fading
+            for level, conditions in levels.items()
+            if (fading := tuple(one for one in conditions if one.measure in FADING))
+        },
         rewards_by_tier={tier: tuple(rules) for tier, rules in by_tier.items()},
         rewards={rule.id: rule for rule in policy.rewards},
         earns=bool(policy.points.rates or policy.points.campaigns),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import neg
 from typing import TYPE_CHECKING
 
 from cx.rules import DIMENSIONS, UNIT
@@ -63,6 +65,26 @@ def score(head: Head, place: int, day: int, rules: Rules) -> int:
     total, weights = _decayed(total, weights, max(day - last, 0), rules)
     weights += rules.prior_weight
     return (2 * (total + rules.prior_value * rules.prior_weight) + weights) // (2 * weights)
+
+
+def crosses(head: Head, place: int, bound: int, day: int, rules: Rules) -> int | None:
+    """Return the first local day after *day* on which a fading score stands on the other side of *bound*.
+
+    A score only ever goes towards the prior, so that it crosses once or never, which is None.
+    """
+    above = score(head, place, day, rules) >= bound
+    if above == (rules.prior_value >= bound):
+        return None
+    total, weights, last = head.scores[place]
+    # Without rounding: where the factor of the decay has come down to this.
+    half = 2 * bound - 1
+    factor = rules.prior_weight * (half - 2 * rules.prior_value) * UNIT // (2 * total - half * weights or 1)
+    found = max(last + bisect_right(rules.decay, -factor, key=neg), day + 1)
+    while found < last + len(rules.decay) and (score(head, place, found, rules) >= bound) == above:
+        found += 1
+    while found > day + 1 and (score(head, place, found - 1, rules) >= bound) != above:
+        found -= 1
+    return found
 
 
 def _decayed(total: int, weights: int, days: int, rules: Rules) -> tuple[int, int]:

@@ -257,6 +257,7 @@ class Head(msgspec.Struct, array_like=True):
     points_due: int = NEVER  # never after the first instant at which time alone moves points
     moves: dict[str, Move] = {}  # of the running fold; empty in what is written down
     brought: dict[str, tuple[int, int]] = {}  # event -> (its time, its checksum): what has moved in, for ever
+    level_due: int = NEVER  # never after the first instant at which time alone can change the level
 
     @property
     def tier(self) -> str:
@@ -267,6 +268,11 @@ class Head(msgspec.Struct, array_like=True):
     def tier_since(self) -> int:
         """When it was reached."""
         return self.standing.since
+
+    @property
+    def due(self) -> int:
+        """The first instant at which time alone may change something of it, or `NEVER`."""
+        return min(self.points_due, self.level_due, self.tier_due)
 
     def copy(self) -> Head:
         """Return a copy that a fold may change; values inside the containers are immutable and shared."""
@@ -359,7 +365,7 @@ class Customer(msgspec.Struct, array_like=True):
 
     def next_deadline(self, lateness: int) -> int:
         """Return the instant at which time alone changes this customer, or `NEVER`."""
-        return min(self.head.tier_due, self.head.points_due, self.gives_up_at(lateness))
+        return min(self.head.due, self.gives_up_at(lateness))
 
     def gives_up_at(self, lateness: int) -> int:
         """Return the instant at which the oldest moment without effect has waited long enough."""

@@ -57,6 +57,14 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
     return change
 
 
+def look_back(head: Head, at: int, rules: Rules) -> None:
+    """Look whether the period that ended by *at* was enough, if one did: before the window moves on."""
+    standing = head.standing
+    ended = standing.given is not None and standing.given.until <= at
+    if rules.by_period and rules.rung_of(standing.tier) and not ended:
+        head.standing = _checked(head, standing, at, rules)
+
+
 def _moved(head: Head, standing: Standing, change: Change, rules: Rules) -> Standing:
     """Return the standing on the tier that *change* leads to; one step down is for a whole period."""
     at, day = change.at, rules.calendar.day(change.at)
@@ -326,23 +334,23 @@ def falls_at(head: Head, at: int, rules: Rules) -> int:
 def _crossing(head: Head, at: int, rules: Rules) -> int:
     """Return the first instant after *at* at which a score, fading, crosses a bound of the ladder, or `NEVER`."""
     today = rules.calendar.day(at)
-    first = NEVER
-    for name, bound in rules.score_bounds:
-        place = DIMENSIONS.index(name)
+    sides = ((name, side) for name, bound in rules.score_bounds for side in (bound, bound + 1))
+    days = (scores.crosses(head, DIMENSIONS.index(name), side, today, rules) for name, side in sides)
+    return min((rules.calendar.start(day) for day in days if day is not None), default=NEVER)
 
-        def side(day: int, place: int = place, bound: int = bound) -> tuple[bool, bool]:
-            score = scores.score(head, place, day, rules)
-            return score >= bound, score > bound
 
-        now = side(today)
-        near, far = today, today + len(rules.decay) + 1
-        if side(far) == now:
-            continue
-        while far - near > 1:  # a score only ever goes towards the prior, so it crosses once
-            middle = (near + far) // 2
-            near, far = (middle, far) if side(middle) == now else (near, middle)
-        first = min(first, rules.calendar.start(far))
-    return first
+def orders_leave(head: Head, most: int, at: int, rules: Rules) -> int:
+    """Return the instant at which no more than *most* of the orders in the window count, or `NEVER` where so now."""
+    if head.counted.orders <= most:
+        return NEVER
+    if not isinstance(rules.window, Rolling):
+        day = rules.calendar.day(at)
+        return rules.calendar.start(rules.window.following(day, joined(head, rules), day))
+    for day, bucket in reversed(head.days.items()):
+        most -= bucket.orders
+        if most < 0:
+            return rules.calendar.start(day + rules.window.days)
+    return NEVER
 
 
 def lost_at(head: Head, at: int, rules: Rules) -> int:
@@ -407,11 +415,8 @@ def give(head: Head, moment: Overridden, rules: Rules) -> Change | None:
     return change
 
 
-def bring(head: Head, moment: Imported, rules: Rules) -> None:
-    """Take over what another system says of the past: the day of joining, days, and a tier for some time or from now.
-
-    What they come to entitles to nothing: the customer had it there.
-    """
+def remember(head: Head, moment: Imported, rules: Rules) -> None:
+    """Take over the day of joining and the days of another system's past."""
     if moment.joined is not None:
         head.enrolled = moment.joined
     for day, spend, orders, visits in moment.days:
@@ -419,6 +424,13 @@ def bring(head: Head, moment: Imported, rules: Rules) -> None:
         head_day = days.get(day, Day())
         days[day] = Day(head_day.spend + spend, head_day.orders + orders, head_day.visits + visits, head_day.points)
     turn_window(head, moment.at, rules)
+
+
+def bring(head: Head, moment: Imported, rules: Rules) -> None:
+    """Take over a tier of another system, for some time or from now, and look at what the days brought along come to.
+
+    It entitles to nothing: the customer had it there.
+    """
     today = rules.calendar.day(moment.at)
     if moment.tier:
         given = None if moment.until is None else Given(moment.tier, moment.until, pinned=False)

@@ -50,16 +50,22 @@ def fold(head: Head, moments: Iterable[AnyMoment], answers: dict[str, int], rule
 
 
 def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
-    """Apply every deadline up to and including the instant *until*; at equal times points come before the tier."""
-    while (at := min(head.points_due, head.tier_due)) <= until:
+    """Apply every deadline up to and including the instant *until*; at equal times points, the CX level, the tier."""
+    while (at := head.due) <= until:
         head.reached = at
         if head.points_due == at:
             points.settle(head, at, rules)
-        if head.tier_due == at:
+        looks = head.tier_due == at
+        if head.level_due == at or (looks and rules.fading):
+            level = head.level
+            tiers.look_back(head, at, rules)
+            tiers.move_window(head, rules.calendar.day(at), rules)
+            levels.settle(head, at, rules)
+            looks = looks or (level != head.level and not rules.counts_only)
+        if looks:
             change = tiers.settle(head, at, "window", "", rules)
             if change and rules.rung_of(change.after) > rules.rung_of(change.before):
                 rewards.reached(head, change, BEFORE_ALL, rules)
-            levels.settle(head, at, rules)
 
 
 def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules) -> None:
@@ -119,6 +125,7 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
         case Imported():
             head.brought[name_of(moment)] = (moment.at, moment.content)
             points.bring(head, moment, rules)
+            tiers.remember(head, moment, rules)
         case _:
             _journey(head, moment, rules)
     return "", None

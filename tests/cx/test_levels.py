@@ -4,16 +4,19 @@ from typing import Any
 
 import pytest
 
-from cx import levels
+from cx import levels, scores
 from cx.calendar import DAY, HOUR
-from cx.moments import AnyMoment, Referred
+from cx.moments import AnyMoment, Imported, Referred
 from cx.rules import Rules
+from cx.state import NEVER
 from tests.spec import (
+    LADDER,
     VIETNAM,
     Spec,
     answered,
     at,
     bought,
+    day,
     feedback,
     given,
     opened,
@@ -200,6 +203,95 @@ def test_a_level_follows_the_window_when_a_deadline_moves_it() -> None:
     later = story.tick(fall)
     assert later.since(story) == ["tier.downgraded silver member", "cx-level.changed 2 1"]
     assert later.customer.head.level_since == fall
+
+
+def by_time(**condition: Any) -> Rules:
+    """Rules in which level 2 asks for one thing that changes with time alone, and the window has 20 days."""
+    levels = [{"level": 2, "all": [condition]}]
+    return rules(tiers={"ladder": LADDER, "window": {"rolling_days": 20}}, levels=levels)
+
+
+def test_a_level_ends_on_the_day_on_which_its_orders_have_left_the_window() -> None:
+    orders = [bought(START, 1, "o1"), bought(START + DAY, 1, "o2"), bought(START + 5 * DAY, 1, "o3")]
+    story = given(*orders, by=by_time(measure="orders", reach=2))
+    ends = at("2026-03-22T00:00")
+    assert story.customer.next_deadline(story.rules.lateness) == ends, "the second to last of them decides"
+    assert story.tick(ends - 1).customer.head.level == 2
+    later = story.tick(ends)
+    assert later.customer.head.level == 1
+    assert later.customer.head.level_since == ends
+    assert later.since(story) == ["cx-level.changed 2 1"]
+
+
+def test_a_level_that_asks_for_few_orders_comes_when_the_others_have_left() -> None:
+    few = by_time(measure="orders", reach=1, at_most=True)
+    story = given(bought(START, 1, "o1"), bought(START + DAY, 1, "o2"), by=few)
+    assert story.tick(at("2026-03-21T00:00") - 1).customer.head.level == 1
+    assert story.tick(at("2026-03-21T00:00")).customer.head.level == 2
+
+
+def test_a_level_ends_with_the_period_of_its_orders() -> None:
+    yearly = rules(
+        tiers={"ladder": LADDER, "window": {"calendar": "year"}},
+        levels=[{"level": 2, "all": [{"measure": "orders", "reach": 1}]}],
+    )
+    story = given(bought(START, 1), by=yearly)
+    assert story.tick(at("2027-01-01T00:00") - 1).customer.head.level == 2
+    assert story.tick(at("2027-01-01T00:00")).customer.head.level == 1
+
+
+@pytest.mark.parametrize(("score", "more"), [(5, {"reach": 60}), (1, {"reach": 40, "at_most": True})])
+def test_a_level_ends_on_the_day_on_which_its_score_has_faded(score: int, more: dict[str, Any]) -> None:
+    story = given(feedback(START, "csat", score), by=by_time(measure="emotion", **more))
+    ends = story.customer.next_deadline(story.rules.lateness)
+    shown = [scores.shown(story.customer.head, when, story.rules)["emotion"] for when in (ends - 1, ends)]
+    assert shown in ([60, 59], [40, 41])
+    assert [story.tick(when).customer.head.level for when in (ends - 1, ends)] == [2, 1]
+
+
+def test_a_level_comes_on_the_day_on_which_a_bad_score_has_faded() -> None:
+    story = given(feedback(START, "csat", 1), by=by_time(measure="emotion", reach=45))
+    comes = story.customer.next_deadline(story.rules.lateness)
+    assert [story.tick(when).customer.head.level for when in (comes - 1, comes)] == [1, 2]
+    assert given(feedback(START, "csat", 1), by=by_time(measure="emotion", reach=51)).customer.head.level_due == NEVER
+
+
+def test_all_that_a_level_lacks_has_to_come() -> None:
+    both = rules(
+        tiers={"ladder": LADDER, "window": {"rolling_days": 20}},
+        levels=[{"level": 2, "all": [{"measure": "emotion", "reach": 45}, {"measure": "channels", "reach": 1}]}],
+    )
+    story = given(feedback(START, "csat", 1), by=both)
+    assert story.customer.head.level_due == NEVER, "no channel comes by itself"
+    assert story.when(touched(START + 1)).customer.head.level_due < NEVER
+
+
+def test_a_tier_that_rests_on_a_level_falls_with_it() -> None:
+    ladder = [{"name": "member"}, {"name": "silver", "enter": {"level": 2}}]
+    policy = rules(
+        tiers={"ladder": ladder, "window": {"rolling_days": 20}},
+        levels=[{"level": 2, "all": [{"measure": "orders", "reach": 1}]}],
+    )
+    story = given(bought(START, 1), by=policy)
+    assert story.tier == "silver"
+    assert story.tick(START + 30 * DAY).since(story) == ["tier.downgraded silver member", "cx-level.changed 2 1"]
+
+
+def test_a_period_is_judged_by_what_it_held_when_a_level_ends_at_the_same_instant() -> None:
+    policy = rules(
+        tiers={"ladder": LADDER, "window": {"rolling_days": 20}, "downgrade": {"when": "period-end"}},
+        levels=[{"level": 2, "all": [{"measure": "orders", "reach": 1}]}],
+    )
+    story = given(bought(START, 1_000), by=policy)
+    ends = story.customer.head.tier_due
+    assert ends == story.customer.head.level_due
+    assert (story.tick(ends).tier, story.tick(ends).customer.head.level) == ("silver", 1)
+
+
+def test_days_brought_along_count_for_the_level() -> None:
+    days = ((day("2026-02-28"), 1, 2, 0),)
+    row = Imported(START, "old", "i", joined=None, tier="", since=0, until=None, lots=(), days=days)
+    assert given(row, by=by_time(measure="orders", reach=2)).customer.head.level == 2
 
 
 def test_a_policy_may_do_without_levels() -> None:

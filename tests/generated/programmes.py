@@ -38,19 +38,25 @@ REWARDS = [
     {"id": "hello", "when": {"tier_reached": "silver"}, "gift": GIFT},
     {"id": "big", "when": {"tier_reached": "gold"}, "every": "ever", "quantity": 2, "gift": GIFT},
 ]
-# Without orders and scores, which change by time: the level has no deadline of its own yet.
 LEVELS = [
     {"level": 2, "all": [{"measure": "channels", "reach": 1}, {"measure": "open_cases", "reach": 0, "at_most": True}]},
     {
         "level": 3,
         "all": [
+            {"measure": "orders", "reach": 1},
+            {"measure": "emotion", "reach": 50, "keep": 48},
             {"measure": "last_csat", "reach": 4, "keep": 3, "unknown": "holds"},
             {"measure": "last_ces", "reach": 4, "unknown": "holds"},
             {"measure": "resolved_for_good_pct", "reach": 70, "keep": 50, "unknown": "holds"},
         ],
     },
-    {"level": 4, "all": [{"measure": "advocacy", "reach": 1}, {"measure": "promoter_streak", "reach": 1}]},
-    {"level": 5, "all": [{"measure": "care_accepted", "reach": 1}, {"measure": "answered_in_time_pct", "reach": 60}]},
+    {"level": 4, "all": [{"measure": "advocacy", "reach": 1}, {"measure": "service", "reach": 49, "at_most": True}]},
+    {"level": 5, "all": [{"measure": "care_accepted", "reach": 1}, {"measure": "promoter_streak", "reach": 1}]},
+]
+BY_TIME = [  # nothing but what changes with time alone
+    {"level": 2, "all": [{"measure": "emotion", "reach": 52, "keep": 51}, {"measure": "orders", "reach": 1}]},
+    {"level": 3, "all": [{"measure": "orders", "reach": 2, "keep": 1}]},
+    {"level": 4, "all": [{"measure": "service", "reach": 50}, {"measure": "orders", "reach": 3, "at_most": True}]},
 ]
 USD = {"USD": {"units": 100, "worth": 254}}
 BY_TIER = [{"points": 3, "per": 10, "categories": ["coffee"], "tiers": ["silver", "gold"]}, {"per": 10}]
@@ -92,5 +98,7 @@ SMALL = {
     "calendar year": by(KEEPS, {"calendar": "year"}, SILENCE, no_promotion_while=["open-case"]),
     "mixed": by(MIXED, SHORT, REDEEM, exchange_rates=USD, visits={"channels": ["store", "app"]}),
     "feelings": by(FEELINGS, SHORT, MONTH, spend=ALL_COUNTS),
+    "levels by time": by(KEEPS, SHORT, MONTH, levels=BY_TIME, downgrade={"when": "period-end"}),
+    "a ladder by levels": by(MIXED, SHORT, SILENCE, levels=BY_TIME),
 }
 ALL = PRESETS | SMALL

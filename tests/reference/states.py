@@ -56,16 +56,16 @@ def _readable(one: dict[str, Any], at: int, policy: Policy) -> bool:
 
 
 def _take(mine: list[Event], event: Event, policy: Policy) -> None:
-    """Add an event unless its id, or its order, is there already; of an order twice the earlier one stays."""
-    if any((other.source, other.id) == (event.source, event.id) for other in mine):
-        return
-    for other in [other for other in mine if other.kind == event.kind == "purchase.completed"]:
-        if name_of(event) == name_of(other) and abs(event.at - other.at) < policy["horizon"]:
-            said = [{name: value for name, value in one.data.items() if value} for one in (event, other)]
-            if event < other and said[0] == said[1]:
-                mine[mine.index(other)] = event
-            return
-    mine.append(event)
+    """Add an event unless its id, or its order, is there already; of an order or an import the earlier one stays."""
+    named = [other for other in mine if (other.source, other.id) == (event.source, event.id)]
+    once = "customer.imported" if named else "purchase.completed"
+    near = [other for other in mine if abs(event.at - other.at) < policy["horizon"] and event.kind == once]
+    twins = named or [other for other in near if other.kind == once and name_of(other) == name_of(event)]
+    for other in twins[:1]:
+        said = [{name: value for name, value in one.data.items() if value} for one in (event, other)]
+        if event < other and said[0] == said[1] and event.kind == other.kind == once:
+            mine[mine.index(other)] = event
+    mine += [] if twins else [event]
 
 
 def _give_up(mine: list[Event], tick: int, policy: Policy) -> None:
