@@ -34,7 +34,8 @@ and has to be 0:
 - **REDIS**: customers whom Redis shows otherwise than the changelog, at the end or ahead of it at a kill;
 - **STORE**: entries of local stores that the changelog does not have, or that are missing;
 - **LAG**: offsets that are not committed, to the last control record;
-- **AUDIT**: what `ops/audit` finds against the generator's list of what it sent.
+- **AUDIT**: what `ops/audit` finds against the generator's list of what it sent; where Kafka was stopped or killed, a
+  record that it had written but not answered may be there twice, as a duplicate.
 """
 JUDGED: Final = """## The judge judged
 
