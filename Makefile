@@ -58,7 +58,7 @@ verify: setup ## what needs Node, Chromium, promtool, helm or Java build tools
 ifeq ($(wildcard tests/verify/test_*.py),)
 	@echo 'Nothing here yet that needs tools from outside: the first comes with the console.'
 else
-	@$(BIN)/python -m pytest -m verify tests/verify
+	@VERIFY_PAGE=docs/verify.md $(BIN)/python -m pytest -m verify --session-timeout=14400 tests/verify
 endif
 
 lock: ## renew requirements/*.lock from pyproject.toml; needs uv

@@ -122,7 +122,7 @@ class Teller:
         about = {"case_id": name} if self.pick(1, 1, 0) else {}
         opening = {"channel": self.pick(*CASE_CHANNELS), "topic": "delivery", "priority": priority}
         life: list[tuple[str, str, dict[str, Any]]] = [
-            ("case.opened", "desk", {"case_id": name} | opening),
+            ("case.opened", "desk", {"case_id": name} | opening | ({"order_id": "o1"} if self.number % 2 else {})),
             ("feedback.submitted", self.pick("survey", "desk"), {"instrument": "csat", "score": 1} | about),
             ("case.responded", "desk", {"case_id": name}),
             ("case.resolved", "desk", {"case_id": name}),

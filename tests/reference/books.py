@@ -38,6 +38,7 @@ class Order:
         lines = [line for line in self.data["lines"] if line["category"] not in spend["excluded_categories"]]
         self.counted = {("line", line["line_id"]): line["category"] for line in lines}  # the parts that qualify
         self.counted |= {(name, ""): "" for name in EXTRAS if spend[name]}
+        self.spend = self.money([*self.counted])
 
     def take(self, event: Event) -> bool:
         """Take back what an event says, or all where it names nothing; return False, unchanged, where less is left."""
@@ -49,6 +50,7 @@ class Order:
         if self.undone or min(left.values()) < 0:
             return False
         self.left, self.undone = left, not any(left.values())
+        self.spend = self.money([*self.counted])
         return True
 
     def money(self, parts: list[Part]) -> int:
@@ -78,7 +80,7 @@ class Order:
 
 def name_of(event: Event) -> Part:
     """Return the order or the case that an event is about."""
-    return event.source, event.data.get("order_id") or event.data.get("case_id") or ""
+    return event.source, event.data.get("case_id" if event.kind.startswith("case.") else "order_id", "")
 
 
 def worth(amount: int, currency: str, policy: Policy) -> int:

@@ -172,10 +172,10 @@ class Walk(Books):
         first = first_of(last, self.policy["window"], mood.joined) if first is None else first
         orders = [o for o in self.orders if o.number <= mood.number and first <= o.day <= last and not o.undone]
         days = [one for number, day, one in self.brought if number <= mood.number and first <= day <= last]
-        visits = [(one.day, int(one.data["channel"] in self.policy["visits"]["channels"])) for one in orders]
-        visits += [(ordinal(one["day"]), one.get("visits") or 0) for one in days]
-        of_day = {day: sum(count for other, count in visits if other == day) for day, _ in visits}
-        spend = [one.money([*one.counted]) for one in orders]
+        seen = [(one.day, int(one.data["channel"] in self.policy["visits"]["channels"])) for one in orders]
+        seen += [(ordinal(one["day"]), one.get("visits") or 0) for one in days]
+        of_day = {day: sum(n for d, n in seen if d == day) for day, _ in seen if "visits" in self.policy["measures"]}
+        spend = [one.spend for one in orders]
         spend += [worth(one.get("spend") or 0, one["currency"], self.policy) for one in days]
         return {
             "spend": sum(spend), "orders": len(orders) + sum(one.get("orders") or 0 for one in days),
@@ -309,8 +309,7 @@ class Walk(Books):
         since = (EPOCH + timedelta(microseconds=self.standing.since)).isoformat().replace("+00:00", "Z")
         missing = min((lacking(values, bounds) for bounds in above), key=lambda gaps: gaps[0])[1]
         owed = [(*key, names[one["rung"]], "lost" if one["lost"] else "owed") for key, one in self.rewards.items()]
-        seen = ("rule", "occasion", "item", "tier", "status")
-        rewards = [dict(zip(seen, one, strict=True)) for one in sorted(owed)]
+        rewards = [dict(zip(("rule", "occasion", "item", "tier", "status"), one, strict=True)) for one in sorted(owed)]
         return {
             "customer_id": customer, "tier": names[rung], "tier_since": since, "cx_level": mood.values["level"],
             "dimensions": self.shown(self.scores, at), "measures": values, "rewards": rewards,
@@ -328,9 +327,8 @@ def proven(condition: Policy, evidence: dict[str, int | None], *, held: bool) ->
     """Tell whether a condition of a level holds; to keep a level takes less than to reach it."""
     value, keep = evidence[condition["measure"]], condition.get("keep")
     needed = keep if held and keep is not None else condition["reach"]
-    if value is None:
-        return condition.get("unknown") == "holds"
-    return bool(value <= needed if condition.get("at_most") else value >= needed)
+    known = value is not None and (value <= needed if condition.get("at_most") else value >= needed)
+    return bool(known or (value is None and condition.get("unknown") == "holds"))
 
 
 def holds(values: Values, terms: list[Bounds]) -> bool:
