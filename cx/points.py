@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -209,7 +210,7 @@ def settle(head: Head, at: int, rules: Rules) -> None:
     for last, left in sorted(gone.items()):
         head.ledger.expired += left
         if 0 < last < today:
-            _note(head, f"x\n{last}", Move(at, "expired", left, 0, f"{last}", "date"))
+            _note(head, f"x\n{last}", Move(at, "expired", left, 0, date.fromordinal(last).isoformat(), "date"))
         else:
             _note(head, f"x\n{today}\ninactive", Move(at, "expired", left, 0, "", "inactivity"))
     head.points_due = due_at(head, rules)

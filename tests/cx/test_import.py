@@ -99,6 +99,30 @@ def test_what_had_been_bought_here_before_counts_as_well() -> None:
     assert (story.tier, story.spend) == ("silver", 1_000)
 
 
+def test_a_day_brought_along_adds_to_what_the_day_had_here() -> None:
+    policy = rules(
+        points={"rates": [{"per": 10}]},
+        tiers={"ladder": [{"name": "member"}, {"name": "silver", "enter": {"spend": 900, "points": 40}}]},
+    )
+    story = given(bought(MARCH - DAY, 400), imported(days=((day("2026-03-14"), 600, 1, 0),)), by=policy)
+    assert story.tier == "silver", "the points of the day are still counted"
+    assert (story.spend, story.orders) == (1_000, 2)
+
+
+def test_a_tier_that_is_held_already_gets_a_term_and_no_new_beginning() -> None:
+    story = given(bought(MARCH - DAY, 1_000), imported(tier="silver", until=at("2028-01-01T00:00")), by=by())
+    assert (story.tier, story.customer.head.tier_since) == ("silver", MARCH - DAY)
+    assert story.tick(at("2027-12-31T23:59")).tier == "silver"
+    assert story.tick(at("2028-01-01T00:00")).tier == "member"
+
+
+def test_points_brought_along_say_whence_they_are() -> None:
+    story = given(imported(lots=LOTS), by=by())
+    event = story.outputs[-1].event
+    assert event["data"] == {"points": 100, "balance": 100, "reason": "import"}
+    assert event["causationid"] == f"in-{MARCH}"
+
+
 def test_a_refund_after_moving_in_takes_what_it_had_brought() -> None:
     story = given(imported(days=((day("2026-03-01"), 600, 1, 0),)), bought(MARCH + HOUR, 400), by=by())
     assert story.tier == "silver"

@@ -260,6 +260,35 @@ def test_less_may_be_better() -> None:
     assert story.when(resolved(MARCH + 2 * HOUR)).tier == "silver"
 
 
+def test_cases_of_detractors_alone_may_be_asked_for() -> None:
+    asked = {"spend": 100, "open_detractor_cases": {"at_most": 0}}
+    ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": asked}]
+    story = given(opened(MARCH), bought(MARCH + HOUR, 100), by=by(ladder=ladder))
+    assert story.tier == "silver", "the case is not one of a detractor"
+    angry = given(opened(MARCH), feedback(MARCH + 1, "csat", 1), bought(MARCH + HOUR, 100), by=by(ladder=ladder))
+    assert angry.tier == "member"
+
+
+def test_points_earned_may_be_asked_for_beside_a_score() -> None:
+    ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": {"points": 10, "emotion": 50}}]
+    policy = rules(tiers={"ladder": ladder}, points={"rates": [{"per": 10}]})
+    assert given(bought(MARCH, 99), by=policy).tier == "member"
+    assert given(bought(MARCH, 100), by=policy).tier == "silver"
+
+
+@pytest.mark.parametrize(("score", "tiers", "steps"), [(5, ["member", "silver"], -1), (1, ["silver", "member"], 1)])
+def test_a_fading_score_crosses_a_bound_from_above_and_from_below(score: int, tiers: list[str], steps: int) -> None:
+    first = given(feedback(MARCH, "csat", score), by=by()).profile["dimensions"]["emotion"]
+    most = {"at_most": min(first, first + steps)}
+    ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": {"emotion": most}}]
+    story = given(feedback(MARCH, "csat", score), by=by(ladder=ladder))
+    looks = [story.tick(MARCH + n * DAY) for n in range(120)]
+    turned = next(n for n, look in enumerate(looks) if look.tier != tiers[0])
+    assert looks[turned].tier == tiers[1]
+    shown = [look.profile["dimensions"]["emotion"] for look in looks[turned - 1 : turned + 1]]
+    assert shown == [first, first + steps]
+
+
 # A person's word
 
 
@@ -269,6 +298,16 @@ def test_a_person_may_set_the_tier_until_a_day() -> None:
     assert story.customer.head.history[-1].reason == "override"
     assert story.tick(MARCH + 90 * DAY - 1).tier == "gold"
     assert story.tick(MARCH + 90 * DAY).since(story) == ["tier.downgraded gold member"]
+
+
+def test_a_person_who_gives_what_is_held_begins_nothing_anew() -> None:
+    story = given(bought(MARCH, 1_000), overridden(MARCH + DAY, "silver"), by=by())
+    assert story.customer.head.tier_since == MARCH
+    assert given(bought(MARCH, 1_000), overridden(MARCH + DAY, "gold"), by=by()).customer.head.tier_since == MARCH + DAY
+
+
+def test_who_is_first_heard_of_by_a_persons_word_has_the_tier_from_then() -> None:
+    assert given(overridden(MARCH, "member"), by=by()).customer.head.tier_since == MARCH
 
 
 def test_a_given_tier_is_a_floor_for_who_earns_more() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from cx import levels, scores
 from cx.calendar import DAY, HOUR
-from cx.moments import AnyMoment, Imported, Referred
+from cx.moments import AnyMoment, Enrolled, Imported, Overridden, Referred
 from cx.rules import Rules
 from cx.state import NEVER
 from tests.spec import (
@@ -286,6 +286,27 @@ def test_a_period_is_judged_by_what_it_held_when_a_level_ends_at_the_same_instan
     ends = story.customer.head.tier_due
     assert ends == story.customer.head.level_due
     assert (story.tick(ends).tier, story.tick(ends).customer.head.level) == ("silver", 1)
+
+
+def test_a_term_that_ends_when_a_level_does_ends_first() -> None:
+    policy = rules(
+        tiers={"ladder": LADDER, "window": {"rolling_days": 20}, "downgrade": {"when": "period-end"}},
+        levels=[{"level": 2, "all": [{"measure": "orders", "reach": 1}]}],
+    )
+    ends = at("2026-03-21T00:00")
+    word = Overridden(START + HOUR, "desk", "w", tier="silver", until=ends, reason="sorry", person="p7")
+    story = given(bought(START, 1), word, by=policy)
+    assert story.customer.head.level_due == story.customer.head.tier_due == ends
+    assert (story.tick(ends).tier, story.tick(ends).customer.head.level) == ("member", 1)
+
+
+def test_a_level_ends_with_a_year_of_membership() -> None:
+    yearly = rules(
+        tiers={"ladder": LADDER, "window": {"anniversary": "year"}},
+        levels=[{"level": 2, "all": [{"measure": "orders", "reach": 1}]}],
+    )
+    story = given(Enrolled(START - DAY, "app", "e", joined=day("2020-06-10")), bought(START, 1), by=yearly)
+    assert story.customer.head.level_due == at("2026-06-10T00:00")
 
 
 def test_days_brought_along_count_for_the_level() -> None:

@@ -250,6 +250,59 @@ def test_what_is_activity(sign_of_life: Any, left: int) -> None:
     assert balance(story.tick(MARCH + 60 * DAY)) == 0
 
 
+def test_silence_is_a_deadline_and_not_noticed_before_it_is_over() -> None:
+    story = given(bought(MARCH, 1_000), by=by(expiry={"inactive_days": 31}))
+    ends = at("2026-04-16T00:00")
+    assert story.customer.next_deadline(story.rules.lateness) == ends
+    assert story.when(asked(ends - 1, 1)).since(story) == ["points.spent 1"]
+    assert story.when(asked(ends, 1)).since(story) == ["points.expired 100 inactivity", "points.refused 1 not-enough"]
+
+
+def test_a_lot_can_be_spent_on_its_last_day() -> None:
+    story = given(bought(MARCH, 1_000), by=by(expiry={"after_months": 1}))
+    ends = at("2026-05-01T00:00")
+    assert story.customer.next_deadline(story.rules.lateness) == ends
+    assert story.when(asked(ends - 1, 1)).since(story) == ["points.spent 1"]
+    assert story.when(asked(ends, 1)).since(story) == ["points.expired 100 date", "points.refused 1 not-enough"]
+
+
+def test_one_point_left_has_a_deadline_of_silence_too() -> None:
+    story = given(bought(MARCH, 10), by=by(expiry={"inactive_days": 31}))
+    assert balance(story.tick(at("2026-04-16T00:00"))) == 0
+
+
+def test_a_movement_says_what_it_is_about_and_what_caused_it() -> None:
+    policy = by(expiry={"after_months": 1})
+    story = given(
+        bought(MARCH, 990),
+        asked(MARCH + 1, 30, reward="coffee"),
+        asked(MARCH + 2, 300, reward="car"),
+        adjusted(MARCH + 3, 1),
+        adjusted(MARCH + 4, -2),
+        by=policy,
+    ).tick(at("2026-05-01T00:00"))
+    told = [
+        (o.event["type"], o.event["data"]["points"], o.event["data"].get("lot"), o.event["data"].get("reason"))
+        for o in story.outputs
+    ]
+    assert told == [
+        ("points.earned", 99, "o1", None),
+        ("points.spent", 30, "coffee", None),
+        ("points.refused", 300, "car", "not-enough"),
+        ("points.earned", 1, None, "adjustment"),
+        ("points.reversed", 2, None, "adjustment"),
+        ("points.expired", 68, "2026-04-30", "date"),
+    ]
+    causes = ["buy-o1", *(f"ask-{MARCH + n}" for n in (1, 2)), *(f"adjust-{MARCH + n}" for n in (3, 4)), None]
+    assert [o.event.get("causationid") for o in story.outputs] == causes
+
+
+def test_silence_is_about_no_lot() -> None:
+    story = given(bought(MARCH, 990), by=by(expiry={"inactive_days": 31})).tick(at("2026-04-16T00:00"))
+    data = story.outputs[-1].event["data"]
+    assert data == {"points": 99, "balance": 0, "reason": "inactivity"}
+
+
 def test_an_order_undone_was_no_activity() -> None:
     policy = by(expiry={"inactive_days": 31}, clock={"refund_days": 60})
     story = given(bought(MARCH, 1_000), bought(MARCH + 20 * DAY, 500, "o2"), by=policy).tick(MARCH + 45 * DAY)
