@@ -25,7 +25,7 @@ SETTLE_MIN = 16
 SETTLE_SHARE = 4
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A moment as it came, with the record's timestamp in microseconds and the record itself."""
 
     moment: AnyMoment
@@ -33,7 +33,7 @@ class Arrival(msgspec.Struct, frozen=True):
     record: Kept = Kept()
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A record for the dead letters."""
 
     record: Kept
@@ -41,7 +41,7 @@ class Refusal(msgspec.Struct, frozen=True):
     loc: str
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What becomes of a customer; `changed` is False when nothing has to be written."""
 
     customer: Customer
@@ -108,7 +108,7 @@ def shrink(customer: Customer, rules: Rules) -> Customer:
     return twin
 
 
-class _Verdict(msgspec.Struct):
+class _Verdict(msgspec.Struct, gc=False):
     """What the arrivals are, before anything is folded."""
 
     taken: list[Arrival] = []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cx.state import Head
 
 
-class Undone(msgspec.Struct, frozen=True):
+class Undone(msgspec.Struct, frozen=True, gc=False):
     """What was undone of an order: its place in the total order, its day, and what counts less of that day."""
 
     key: Key

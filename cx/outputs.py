@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAMESPACE = uuid5(NAMESPACE_URL, "cxstream")
 
 
-class Output(msgspec.Struct, frozen=True):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """An event to publish: its topic, and the CloudEvent as plain data."""
 
     topic: str

@@ -171,7 +171,7 @@ class Move(msgspec.Struct, frozen=True, array_like=True, gc=False):
     request: tuple[str, str] | None = None  # source and id
 
 
-class Ledger(msgspec.Struct, array_like=True):
+class Ledger(msgspec.Struct, array_like=True, gc=False):
     """What became of a customer's points, beside the lots of orders that can still be refunded.
 
     Attributes:
@@ -199,7 +199,7 @@ class Ledger(msgspec.Struct, array_like=True):
         return msgspec.structs.replace(self, closed=self.closed.copy())
 
 
-class Entitlement(msgspec.Struct, frozen=True, array_like=True):
+class Entitlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A reward that the rules owe: by which rule, for which occasion, and why its ground was lost since, if it was.
 
     Its ground is what the ladder measured at `at`, when the tier was reached, less what was refunded of that since.
@@ -222,7 +222,7 @@ class Entitlement(msgspec.Struct, frozen=True, array_like=True):
         return (self.at, self.rank, self.source, self.cause)
 
 
-class Head(msgspec.Struct, array_like=True):
+class Head(msgspec.Struct, array_like=True, gc=False):
     """What follows from the folded moments: the derived part. Only a fold that owns its copy may change it."""
 
     reached: int = 0  # instant of the last thing folded
@@ -303,7 +303,7 @@ class ToldMove(msgspec.Struct, frozen=True, array_like=True, gc=False):
     times: int
 
 
-class Told(msgspec.Struct, array_like=True):
+class Told(msgspec.Struct, array_like=True, gc=False):
     """What the outside was told: facts that no later fold changes."""
 
     tier: str = ""
@@ -336,7 +336,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return len(self.value) + sum(len(name) + len(value) for name, value in self.headers)
 
 
-class Customer(msgspec.Struct, array_like=True):
+class Customer(msgspec.Struct, array_like=True, gc=False):
     """One customer: a base as of the lateness horizon, the moments since, what follows from both, and what was told.
 
     `base` is an encoded `Head`, decoded only when a late moment makes the fold start again from there.
