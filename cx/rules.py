@@ -109,6 +109,7 @@ class Rules:
     rewards_by_tier: dict[str, tuple[RewardPolicy, ...]]
     rewards: dict[str, RewardPolicy]
 
+    places: dict[str, int]  # of the tiers in the ladder, by name
     earns: bool  # orders earn points
     counts_only: bool  # the ladder asks for nothing but sums over the window
     by_joining: bool  # the window depends on the day of joining
@@ -118,10 +119,7 @@ class Rules:
 
     def rung_of(self, name: str) -> int:
         """Return the place of a tier in the ladder; a name that the policy has lost counts as the lowest."""
-        for index, rung in enumerate(self.rungs):
-            if rung.name == name:
-                return index
-        return 0
+        return self.places.get(name, 0)
 
 
 @lru_cache
@@ -205,6 +203,7 @@ def compile_policy(policy: Policy) -> Rules:
         },
         rewards_by_tier={tier: tuple(rules) for tier, rules in by_tier.items()},
         rewards={rule.id: rule for rule in policy.rewards},
+        places={rung.name: place for place, rung in enumerate(rungs)},
         earns=bool(policy.points.rates or policy.points.campaigns),
         counts_only=all(name in COUNTED for name in measured),
         by_joining=isinstance(window, Anniversary),

@@ -35,9 +35,10 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
     if rules.by_period and place and not ended:
         standing = _checked(head, standing, at, rules)
     move_window(head, day, rules)
-    target = _risen(head, standing, at, rules)
+    values = measures(head, at, rules)
+    target = _risen(head, standing, values, rules)
     if target <= place:
-        standing, target = _kept(head, standing, at, rules, ended=ended)
+        standing, target = _kept(head, standing, at, values, rules, ended=ended)
     climbed = climb_again(head, at, rules) if reason == "refund" and rules.replays and target else None
     if climbed:
         target = min(target, max(rules.rung_of(climbed.tier), _floor(standing, rules)))
@@ -74,7 +75,7 @@ def _moved(head: Head, standing: Standing, change: Change, rules: Rules) -> Stan
         hold = rules.calendar.start(rules.window.following(day, joined(head, rules), day))
     standing = Standing(change.after, at, day, 0, hold, standing.given)
     if hold and not rules.by_period:
-        standing, _ = _kept(head, standing, at, rules, ended=False)
+        standing, _ = _kept(head, standing, at, measures(head, at, rules), rules, ended=False)
     return standing
 
 
@@ -89,24 +90,26 @@ def _checked(head: Head, standing: Standing, at: int, rules: Rules) -> Standing:
     return msgspec.structs.replace(standing, checked=last + 1, failing=0 if keeps else ends)
 
 
-def _risen(head: Head, standing: Standing, at: int, rules: Rules) -> int:
-    """Return the rung that the customer has qualified for, guards and a person's word considered."""
+def _risen(head: Head, standing: Standing, values: dict[str, int], rules: Rules) -> int:
+    """Return the rung that the customer has qualified for by *values*, guards and a person's word considered."""
     place = rules.rung_of(standing.tier)
     if standing.given is not None and standing.given.pinned:
         return place
-    qualified = qualified_rung(measures(head, at, rules), rules)
+    qualified = qualified_rung(values, rules)
     return place if qualified > place and held_back(head, rules) else qualified
 
 
-def _kept(head: Head, standing: Standing, at: int, rules: Rules, *, ended: bool) -> tuple[Standing, int]:
-    """Return the standing with its respite begun, running or over, and the rung that is held then."""
+def _kept(
+    head: Head, standing: Standing, at: int, values: dict[str, int], rules: Rules, *, ended: bool
+) -> tuple[Standing, int]:
+    """Return the standing with its respite begun, running or over, and the rung that is held then by *values*."""
     place = rules.rung_of(standing.tier)
     floor = _floor(standing, rules)
     if place <= floor or (rules.downgrade == "none" and not ended):
         return standing, place
     if rules.by_period and not standing.failing and not ended:
         return standing, place
-    values = respite_measures(head, standing, at, rules)
+    values = _with_period_before(head, standing, values, rules)
     if holds(values, rules.rungs[place].keep, rules):
         return (msgspec.structs.replace(standing, failing=0) if standing.failing else standing), place
     standing = msgspec.structs.replace(standing, failing=standing.failing or at)
@@ -134,8 +137,12 @@ def _respite_end(standing: Standing, rules: Rules) -> int:
 
 def respite_measures(head: Head, standing: Standing, at: int, rules: Rules) -> dict[str, int]:
     """Return what counts for keeping a tier: in a respite, the period that ended counts as well."""
-    values = measures(head, at, rules)
+    return _with_period_before(head, standing, measures(head, at, rules), rules)
+
+
+def _with_period_before(head: Head, standing: Standing, values: dict[str, int], rules: Rules) -> dict[str, int]:
     if standing.failing and rules.by_period and not isinstance(rules.window, Rolling):
+        values = values.copy()
         before = rules.window.first(standing.checked - 1, joined(head, rules))
         for day, bucket in head.past.items():
             if day >= before:
