@@ -196,11 +196,11 @@ def settle(head: Head, at: int, rules: Rules) -> None:
     gone: dict[int, int] = {}
     silent = rules.inactive_days > 0 and _active_day(head) + rules.inactive_days < today
     for key, order in head.open_orders.items():
-        lot = order.lot
-        if lot is None or not lot.left:
-            continue
         last = _last_day(order.day, rules)
-        if silent or 0 < last < today:
+        if not silent and not 0 < last < today:
+            break  # later orders run out later
+        lot = order.lot
+        if lot is not None and lot.left:
             gone[last] = gone.get(last, 0) + lot.left
             _put(head, key, order, msgspec.structs.replace(lot, left=0, gone=lot.gone + lot.left))
     for last, left in list(head.ledger.closed.items()):
