@@ -11,7 +11,7 @@ import msgspec
 from cx import orders, timeline
 from cx.moments import REFERRING, AnyMoment, Cancelled, Imported, Key, Purchased, Refunded, Requested, name_of
 from cx.outputs import Output, tell, tell_points
-from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, Customer, Kept, decode_head, encode_head
+from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, Customer, Kept, Mark, decode_head, encode_head
 from schemas.errors import Reason
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Moments go to the base in groups: decoding and encoding it for each would cost more than keeping them.
 SETTLE_MIN = 16
 SETTLE_SHARE = 4
+MARK_SHARE = 8  # twice that of a group: so one begins or ends not far from a mark
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -205,14 +206,21 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
     recent, told = customer.recent, customer.told.copy()
     if verdict.dropped:
         recent = tuple(moment for moment in recent if moment.identity not in verdict.dropped)
+    marks = customer.marks
     if not late:
         recent += tuple(moments)
         head = customer.head.copy()
         timeline.fold(head, moments, told.answers, rules)
+        if moments:  # else time may have led the head past the last of them, where no base may be
+            marks = _marked(marks, recent, head)
     else:
+        # What is dropped comes after its twin: no mark that stays has seen it.
+        marks = tuple(mark for mark in marks if customer.recent[mark.count - 1].key < moments[0].key)
         recent = tuple(sorted((*recent, *moments), key=_order))
-        head = decode_head(customer.base)
-        timeline.fold(head, recent, told.answers, rules)
+        # Movements of points have to be all since the base; where none was told, there was none before a mark.
+        start = marks[-1] if marks and not told.moves else Mark(0, customer.base)
+        head = decode_head(start.head)
+        timeline.fold(head, recent[start.count :], told.answers, rules)
         head = _within_means(customer, head, recent, told.answers, rules)
     kept = customer.kept.copy()
     for arrival in verdict.taken:
@@ -229,7 +237,19 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         head=head,
         told=told,
         kept=kept,
+        marks=marks,
     )
+
+
+def _marked(marks: tuple[Mark, ...], recent: tuple[AnyMoment, ...], head: Head) -> tuple[Mark, ...]:
+    """Return *marks*, and where it is time one more, of *head*, which has just seen the last of *recent*.
+
+    Without marks every moment would be folded twice: into the head when it comes, into the base when it is settled.
+    """
+    fresh = len(recent) - (marks[-1].count if marks else 0)
+    if fresh < max(SETTLE_MIN, len(recent) // MARK_SHARE):
+        return marks
+    return (*marks, Mark(len(recent), encode_head(msgspec.structs.replace(head, moves={}))))
 
 
 def _within_means(
@@ -279,7 +299,7 @@ def _give_up(customer: Customer, tick: int, now: int, rules: Rules) -> list[Refu
         _strike(base, hopeless)
         customer.base = encode_head(base)
         customer.settled -= in_base
-    customer.recent, customer.head = recent, base
+    customer.recent, customer.head, customer.marks = recent, base, ()
     timeline.fold(base, recent, customer.told.answers, rules)
     timeline.meet_deadlines(base, now, rules)
     return [Refusal(customer.kept.pop(name), reason, _LOCS[reason]) for name, reason in hopeless.items()]
@@ -329,19 +349,25 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
         return
     count = bisect_right(customer.recent, customer.recent[count - 1].at, key=_at)
     moved, customer.recent = customer.recent[:count], customer.recent[count:]
-    base, told = decode_head(customer.base), customer.told
-    timeline.fold(base, moved, told.answers, rules)
-    base.moves.clear()
-    customer.base = encode_head(base)
+    done = next((mark for mark in reversed(customer.marks) if mark.count <= count), Mark(0, customer.base))
+    customer.marks = tuple(Mark(mark.count - count, mark.head) for mark in customer.marks if mark.count > count)
+    customer.base, told = done.head, customer.told
+    if done.count < count:
+        base = decode_head(done.head)
+        timeline.fold(base, moved[done.count :], told.answers, rules)
+        base.moves.clear()
+        customer.base = encode_head(base)
     customer.settled += count
     customer.floor = max(customer.floor, moved[-1].at + 1)
-    for moment in moved:
-        told.answers.pop(name_of(moment), None)
+    if told.answers:
+        for moment in moved:
+            told.answers.pop(name_of(moment), None)
     told.moves = {name: move for name, move in told.moves.items() if move.at >= customer.floor}
-    needed = {name_of(moment) for moment in customer.recent}
-    for head in (base, customer.head):
-        needed |= {name_of(moment) for _, moment in _waiting(head)} | head.refused.keys()
-    customer.kept = {name: kept for name, kept in customer.kept.items() if name in needed}
+    if customer.kept:  # which is rare, and names and base are dear
+        needed = {name_of(moment) for moment in customer.recent}
+        for head in (decode_head(customer.base), customer.head):
+            needed |= {name_of(moment) for _, moment in _waiting(head)} | head.refused.keys()
+        customer.kept = {name: kept for name, kept in customer.kept.items() if name in needed}
 
 
 def _refusal(arrival: Arrival, reason: Reason, loc: str) -> Refusal:

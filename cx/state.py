@@ -336,10 +336,18 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return len(self.value) + sum(len(name) + len(value) for name, value in self.headers)
 
 
+class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What followed from the base and the oldest `count` recent moments: an encoded `Head`, the next base to be."""
+
+    count: int
+    head: bytes
+
+
 class Customer(msgspec.Struct, array_like=True, gc=False):
     """One customer: a base as of the lateness horizon, the moments since, what follows from both, and what was told.
 
-    `base` is an encoded `Head`, decoded only when a late moment makes the fold start again from there.
+    `base` is an encoded `Head`, decoded only when a late moment makes the fold start again from there. `marks` save
+    work and say nothing new: they are never written down, and a customer that was read back has none.
     """
 
     id: str
@@ -352,6 +360,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     head: Head = msgspec.field(default_factory=Head)
     told: Told = msgspec.field(default_factory=Told)
     kept: dict[str, Kept] = {}
+    marks: tuple[Mark, ...] = ()  # oldest first; the last field, which `encode` leaves out
 
     @property
     def kept_bytes(self) -> int:
@@ -384,7 +393,8 @@ _heads = msgspec.msgpack.Decoder(Head)
 
 def encode(customer: Customer, lateness: int) -> bytes:
     """Write a customer down; *lateness* in microseconds, as the rules have it."""
-    return customer.next_deadline(lateness).to_bytes(8) + FORMAT.to_bytes(2) + _encoder.encode(customer)
+    written = msgspec.structs.astuple(customer)[:-1]  # all but the marks
+    return customer.next_deadline(lateness).to_bytes(8) + FORMAT.to_bytes(2) + _encoder.encode(written)
 
 
 def decode(data: bytes) -> Customer:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from cx.calendar import micros
 from cx.decide import Arrival, Decision, decide
 from cx.moments import (
@@ -149,7 +151,10 @@ def adjusted(when: int, points: int, **more: Any) -> Adjusted:
 
 @dataclass(frozen=True)
 class Spec:
-    """A story so far: the customer, the last tick, the last decision, and all outputs and refusals since the start."""
+    """A story so far: the customer, the last tick, the last decision, and all outputs and refusals since the start.
+
+    `customer` is read back after each step; `warm` stays in memory with all its marks, and has to become the same.
+    """
 
     rules: Rules
     customer: Customer
@@ -158,6 +163,7 @@ class Spec:
     outputs: tuple[Output, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()
     kept: tuple[Kept, ...] = field(default=(), repr=False)
+    warm: Customer | None = field(default=None, repr=False)
 
     def when(self, *moments: AnyMoment, recorded: int | None = None) -> Spec:
         """Let *moments* arrive together, each recorded when it happened or all at *recorded*."""
@@ -192,10 +198,17 @@ class Spec:
             read(output.topic, json.dumps(output.event).encode())  # what breaks the contract raises
         stored = encode(decision.customer, self.rules.lateness)
         customer = decode(stored)
-        assert customer == decision.customer, "what is written down is read back"
+        assert customer == msgspec.structs.replace(decision.customer, marks=()), "what is written down is read back"
+        warm = decision.customer
+        if self.warm is not None and self.warm.marks:
+            other = decide(self.warm, arrivals, self.clock, self.rules)
+            assert encode(other.customer, self.rules.lateness) == stored, "marks change nothing of what is kept"
+            assert other.outputs == decision.outputs, "marks change nothing of what is told"
+            warm = other.customer
         return replace(
             self,
             customer=customer,
+            warm=warm,
             last=decision,
             outputs=self.outputs + decision.outputs,
             refusals=self.refusals + tuple((refusal.reason.value, refusal.loc) for refusal in decision.refusals),
