@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_left, bisect_right
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -71,7 +72,7 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     taken = [arrival.moment for arrival in verdict.taken]
     if not taken and customer.next_deadline(rules.lateness) > tick:
         return Decision(customer, changed=False, refusals=tuple(verdict.refusals), duplicates=verdict.duplicates)
-    moments = sorted(taken, key=_order)
+    moments = sorted(taken, key=_order) if len(taken) > 1 else taken
     late = bool(verdict.dropped) or not _continues(customer, moments)
     twin = _folded(customer, verdict, moments, rules, late=late)
     now = max(tick, customer.head.reached, twin.head.reached)
@@ -122,7 +123,9 @@ class _Verdict(msgspec.Struct, gc=False):
 def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Rules) -> _Verdict:
     verdict = _Verdict()
     named = {arrival.moment.id for arrival in arrivals}
-    known = {moment.id: moment for moment in customer.recent if moment.id in named} if named else {}
+    known: dict[str, AnyMoment] = {}
+    if not named.isdisjoint(map(_id, customer.recent)):  # which is rare, and asked of every event
+        known = {moment.id: moment for moment in customer.recent if moment.id in named}
     for arrival in arrivals:
         moment = arrival.moment
         same = known.get(moment.id)
@@ -275,7 +278,7 @@ def _continues(customer: Customer, moments: list[AnyMoment]) -> bool:
     first = moments[0]
     if first.at < customer.head.reached:
         return False
-    return not customer.recent or customer.recent[-1].key < first.key
+    return not customer.recent or customer.recent[-1].at < first.at or customer.recent[-1].key < first.key
 
 
 def _give_up(customer: Customer, tick: int, now: int, rules: Rules) -> list[Refusal]:
@@ -380,3 +383,6 @@ def _order(moment: AnyMoment) -> Key:
 
 def _at(moment: AnyMoment) -> int:
     return moment.at
+
+
+_id = attrgetter("id")

@@ -14,7 +14,7 @@ from schemas.outputs import TOPIC_OF
 
 if TYPE_CHECKING:
     from cx.rules import Rules
-    from cx.state import Customer, Entitlement, Told
+    from cx.state import Customer, Entitlement, Head, Told
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "cxstream")
 
@@ -37,7 +37,11 @@ def tell(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool
     *cause* is the id of the event that brought us here, or empty when time did. A *late* one triggers whatever it
     changes, although in the order of time another event may have tipped the scales.
     """
-    if not customer.head.tier:
+    head = customer.head
+    if not head.tier:
+        return []
+    if head.tier == told.tier and head.level == told.level and rewards.are_told(head, told):  # most events are no news
+        told.tier_since = _tier_since(head)
         return []
     teller = _Teller(customer, told, cause, rules, late=late)
     return [*teller.tier(), *teller.level(), *teller.rewards()]
@@ -111,6 +115,10 @@ def _event(customer: str, kind: str, about: str, *, at: int, cause: str, data: d
     return Output(TOPIC_OF[kind], event)
 
 
+def _tier_since(head: Head) -> int:
+    return head.tier_since if head.history else 0
+
+
 class _Teller:
     """Puts one decision into events."""
 
@@ -124,7 +132,7 @@ class _Teller:
     def tier(self) -> list[Output]:
         head, told, rules, cause = self._head, self._told, self._rules, self._cause
         before, since = told.tier or rules.rungs[0].name, told.tier_since
-        told.tier, told.tier_since = head.tier, head.tier_since if head.history else 0
+        told.tier, told.tier_since = head.tier, _tier_since(head)
         if head.tier == before:
             return []
         known = not since or any(c.at == since and c.after == before for c in head.history)

@@ -61,6 +61,15 @@ def undone(head: Head, undone: Undone, at: int, rules: Rules) -> None:
         head.entitlements[key] = now
 
 
+def are_told(head: Head, told: Told) -> bool:
+    """Tell whether each reward that is owed was told as issued, and no other."""
+    for key, owed in head.entitlements.items():
+        status, _ = told.rewards.get(key, ("", 0))
+        if (status == "issued") == bool(owed.lost):
+            return False
+    return all(key in head.entitlements for key, (status, _) in told.rewards.items() if status == "issued")
+
+
 def standing(head: Head, told: Told) -> dict[str, str]:
     """Return, by entitlement, the issued reward that stands for it where a correction moved its occasion.
 

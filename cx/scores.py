@@ -62,7 +62,8 @@ def shown(head: Head, at: int, rules: Rules) -> dict[str, int]:
 def score(head: Head, place: int, day: int, rules: Rules) -> int:
     """Return one dimension's score as of a local *day*, rounded half up."""
     total, weights, last = head.scores[place]
-    total, weights = _decayed(total, weights, max(day - last, 0), rules)
+    if day > last:
+        total, weights = _decayed(total, weights, day - last, rules)
     weights += rules.prior_weight
     return (2 * (total + rules.prior_value * rules.prior_weight) + weights) // (2 * weights)
 
