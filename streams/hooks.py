@@ -137,7 +137,9 @@ class LaneConsumer(driver.Consumer):
             yield tp, _message(tp, batch, generation)
         if wanted and not self._is_stale(generation):
             # Between two fetches, so that all before the position has been handed over.
-            lane.note_positions(await self._thread.positions(wanted))
+            positions = await self._thread.positions(wanted)
+            if not self._is_stale(generation):  # else they are of before a rebalance, and ahead of what is folded
+                lane.note_positions(positions)
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         """Hand every batch to its agent's queue.
@@ -159,6 +161,9 @@ class LaneConsumer(driver.Consumer):
             # While we stop, the thread with the client may be gone before this loop is.
             if not self.app.should_stop:
                 raise
+        except Exception as error:  # noqa: BLE001  # whatever makes reading fail, such as a right that was taken away
+            if not self.app.should_stop:
+                self.lane.failed(error)
 
     def _is_stale(self, generation: int) -> bool:
         return not self.flow_active or self.app.consumer_generation_id != generation

@@ -404,7 +404,10 @@ class Lane:
 
     def _committed(self, written: Written) -> None:
         slot = self._slots.get(written.number) or self._leaving.get(written.number)
-        if slot is None or written.offset < 0:
+        if slot is None:
+            return
+        slot.ticked = False
+        if written.offset < 0:
             return
         slot.partition.committed(written.changed, written.own_record, written.offset)
         reach(BEFORE_REDIS)

@@ -33,6 +33,8 @@ class Repair:
         if not await self._readmodel.mending(slot.number):
             return
         logged, soiled, views = slot.logged, self._readmodel.soiled(slot.number), 0
+        if not is_live(slot):  # its store may have been closed meanwhile
+            return
         # Only what was missing when the partition was opened can be known by key: not what got lost since.
         known = slot.unseen if soiled <= 1 else None
         keys: Iterable[bytes] = known or slot.partition.keys()

@@ -25,6 +25,7 @@ class Slot:
         self.folded: dict[str, int] = {}  # by topic, the offset behind what was folded
         self.ticks: deque[ConsumerRecord[bytes, bytes]] = deque()
         self.ticking = False
+        self.ticked = False  # whether a tick of ours waits to be written
         self.waiting_since = 0.0  # for what the first tick wants to have been folded before it
 
     def reached(self, topic: str) -> int:

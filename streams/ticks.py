@@ -133,7 +133,10 @@ class Ticks:
         return self._host.is_live(slot) and any(offset > ends[topic][slot.number] for topic, offset in upto.items())
 
     async def write(self, slots: Sequence[Slot]) -> None:
-        """Write a tick for each of *slots*, in its partition's transaction."""
+        """Write a tick for each of *slots* whose last one is written, in its partition's transaction.
+
+        Time goes on where Kafka takes nothing, and what cannot be written must not pile up.
+        """
         at = time.time_ns() // 1_000  # before the ends are read: what is recorded until now lies before them
         try:
             ends = await self._opening.ends(self._inputs, [slot.number for slot in slots])
@@ -141,7 +144,8 @@ class Ticks:
             log.warning("no tick: end offsets unknown", extra={"error": type(error).__name__})
             return
         for slot in slots:
-            if self._host.is_live(slot):
+            if self._host.is_live(slot) and not slot.ticked:
+                slot.ticked = True
                 upto = {topic: ends[topic][slot.number] for topic in self._inputs if ends[topic][slot.number]}
                 tick = self._fold.make_tick(at, upto, slot.number)
                 self._host.put(slot, Folded(Effects(outputs=[tick]), {}))

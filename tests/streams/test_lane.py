@@ -20,6 +20,7 @@ from streams.recovery import BrokenOffError
 from streams.settings import EXIT_CONFIG, Settings
 from streams.store import StoreError
 from streams.transactions import Member, ReplacedError
+from streams.writer import Written
 
 PATIENCE_S = 10.0
 MEMBER = Member("m1", 7)
@@ -53,6 +54,7 @@ class Slot:
         self.coming: dict[str, deque[int]] = {}
         self.folded: dict[str, int] = {}
         self.ticks: list[object] = []
+        self.ticked = True
 
 
 class Writer:
@@ -242,3 +244,11 @@ async def test_what_was_handed_over_for_partitions_that_are_gone_holds_nothing_u
 
 class Tick:
     offset = 0
+
+
+def test_what_is_written_makes_way_for_the_next_tick(lane: Lane) -> None:
+    slot: Any = lane._slots[0]  # noqa: SLF001
+    lane._committed(Written(7, {}, None, [], -1))  # noqa: SLF001
+    assert slot.ticked, "that was another partition"
+    lane._committed(Written(0, {}, None, [], -1))  # noqa: SLF001
+    assert not slot.ticked

@@ -150,6 +150,17 @@ async def test_a_partition_that_is_taken_from_us_is_left_alone_and_its_store_can
     assert (len(model.portions), model.mends) == (1, [])
 
 
+async def test_a_partition_that_is_taken_while_redis_is_asked_is_not_read_any_more(partition: Partition) -> None:
+    class Slow(Shown):
+        async def mending(self, partition_: int) -> bool:
+            partition.close()
+            return await super().mending(partition_)
+
+    model = Slow()
+    await repair(model).mend(Slot(partition, 41, None), lambda _: False)
+    assert (model.portions, model.mends) == ([], [])
+
+
 async def test_the_read_model_is_told_what_was_known_to_be_lost_when_mending_began(partition: Partition) -> None:
     model = Shown()
     model.losses = 3
