@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cx import cases, scores, tiers
-from cx.rules import DIMENSIONS
+from cx.rules import DIMENSIONS, FADING
 from cx.state import NEVER
 
 if TYPE_CHECKING:
@@ -20,36 +20,54 @@ PROMOTER_MIN = 9
 
 def settle(head: Head, at: int, rules: Rules) -> None:
     """Bring the level in line with the evidence as of *at*: up as far as `reach` allows, down only below `keep`."""
-    level = reached(head, head.level, at, rules)
+    level, lacking = _reached(head, head.level, at, rules)
     if level != head.level:
         head.level, head.level_since = level, at
     if rules.fading:
-        head.level_due = due_at(head, at, rules)
+        head.level_due = min(_kept_until(head, at, rules), _comes_at(head, lacking, at, rules))
 
 
 def reached(head: Head, before: int, at: int, rules: Rules) -> int:
     """Return the level that the evidence as of *at* makes of level *before*."""
+    return _reached(head, before, at, rules)[0]
+
+
+def _reached(head: Head, before: int, at: int, rules: Rules) -> tuple[int, Condition | None]:
+    """Return the level, and a condition that is lacking for the next; None at the top."""
     highest = 1
     for level, conditions in rules.levels.items():
         kept = level <= before
         for condition in conditions:
             if not holds(condition, measure(head, condition.measure, at, rules), kept=kept):
-                return highest
+                return highest, condition
         highest = level
-    return highest
+    return highest, None
 
 
-def due_at(head: Head, at: int, rules: Rules) -> int:
-    """Return an instant not after the first one after *at* at which time alone changes the level, or `NEVER`."""
-    due = NEVER
-    for level, conditions in rules.levels.items():
-        if level > head.level:
-            lacking = [one for one in conditions if not holds(one, measure(head, one.measure, at, rules), kept=False)]
-            # All that is lacking has to come; nothing but scores comes by itself.
-            return min(due, max((_turns_at(head, one, one.reach, at, rules) for one in lacking), default=due))
-        for condition in rules.fading.get(level, ()):
-            due = min(due, _turns_at(head, condition, condition.keep, at, rules))
-    return due
+def _kept_until(head: Head, at: int, rules: Rules) -> int:
+    """Return an instant not after the first one after *at* at which time alone takes the level, or `NEVER`."""
+    return min(
+        (
+            _turns_at(head, condition, condition.keep, at, rules)
+            for level, conditions in rules.fading.items()
+            if level <= head.level
+            for condition in conditions
+        ),
+        default=NEVER,
+    )
+
+
+def _comes_at(head: Head, lacking: Condition | None, at: int, rules: Rules) -> int:
+    """Return an instant not after the first one after *at* at which time alone brings the next level, or `NEVER`.
+
+    All that is lacking for it has to come, and nothing but scores comes by itself: most often *lacking*, which is a
+    part of that, does not.
+    """
+    if lacking is None or lacking.measure not in FADING:
+        return NEVER
+    conditions = rules.levels[head.level + 1]
+    short = [one for one in conditions if not holds(one, measure(head, one.measure, at, rules), kept=False)]
+    return max(_turns_at(head, one, one.reach, at, rules) for one in short)
 
 
 def _turns_at(head: Head, condition: Condition, needed: int, at: int, rules: Rules) -> int:
