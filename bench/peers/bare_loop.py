@@ -6,7 +6,7 @@ idempotent producer for all, and the offset is committed when everything before 
 uvloop.
 State is decoded in memory; with a store, encoded in RocksDB after each commit and the hot part decoded in memory.
 
-It neither shares partitions with others nor recovers: it is the ceiling, not an alternative.
+It neither shares partitions with others nor recovers: it is a baseline, not an alternative.
 """
 
 from __future__ import annotations
