@@ -70,6 +70,11 @@ class Calendar:
         return date.fromordinal(self.day(at)).year
 
 
+def iso_day(day: int) -> str:
+    """Return a local day, an ordinal, as text; one of before the calendar began is its first."""
+    return date.fromordinal(max(day, 1)).isoformat()
+
+
 @lru_cache(maxsize=1 << 16)
 def month_end(day: int, months: int) -> int:
     """Return the last day of the month that is *months* after that of *day*; days are ordinals."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cx.amounts import EXTRAS, qualifying
-from cx.calendar import month_end
+from cx.calendar import iso_day, month_end
 from cx.moments import name_of
 from cx.state import NEVER, Earning, Lot, Move, Order
 
@@ -210,7 +209,7 @@ def settle(head: Head, at: int, rules: Rules) -> None:
     for last, left in sorted(gone.items()):
         head.ledger.expired += left
         if 0 < last < today:
-            _note(head, f"x\n{last}", Move(at, "expired", left, 0, date.fromordinal(last).isoformat(), "date"))
+            _note(head, f"x\n{last}", Move(at, "expired", left, 0, iso_day(last), "date"))
         else:
             _note(head, f"x\n{today}\ninactive", Move(at, "expired", left, 0, "", "inactivity"))
     head.points_due = due_at(head, rules)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from cx import orders, tiers
-from cx.calendar import rfc3339
+from cx.calendar import iso_day, rfc3339
 from cx.moments import Purchased
 from cx.state import NEVER
 
@@ -33,7 +32,7 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
     return {
         "policy": rules.hash,
         "rule": f"tier:{head.tier}",
-        "window": {"first": _iso(first), "last": _iso(last)},
+        "window": {"first": iso_day(first), "last": iso_day(last)},
         "measures": tiers.measures(head, at, rules),
         "ladder": [
             {"name": rung.name, "enter": rung.enter, "keep": rung.keep, "at_most": sorted(rules.at_most)}
@@ -113,9 +112,5 @@ def _counted(
         buckets[order.day][0] -= order.qualifying
         buckets[order.day][1] -= 1
     left = [day for day, bucket in buckets.items() if bucket[0] or bucket[1]]
-    rest = {"first": _iso(left[0]), "last": _iso(left[-1]), "count": count, "amount": spend} if left else None
+    rest = {"first": iso_day(left[0]), "last": iso_day(left[-1]), "count": count, "amount": spend} if left else None
     return held[::-1], rest
-
-
-def _iso(day: int) -> str:
-    return date.fromordinal(max(day, 1)).isoformat()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from cx import cases, levels, points, rewards, scores, tiers
-from cx.calendar import rfc3339
+from cx.calendar import iso_day, rfc3339
 from cx.outputs import reward_id
 from cx.progress import keeping
 from cx.state import NEVER, Standing, canonical
@@ -81,7 +80,7 @@ def _derived(name: str, head: Head, at: int, rules: Rules) -> dict[str, Any]:
         "dimensions": scores.shown(head, at, rules),
         "open_cases": cases.open_count(head),
         "points": _points(head, rules),
-        "enrolled": date.fromordinal(head.enrolled).isoformat() if head.enrolled else None,
+        "enrolled": iso_day(head.enrolled) if head.enrolled else None,
         "first_seen": rfc3339(head.first_seen) if head.first_seen else None,
         "locale": head.locale or rules.policy.locale,
         "notify": head.notify,
@@ -99,7 +98,7 @@ def _points(head: Head, rules: Rules) -> dict[str, Any]:
         "spent": ledger.spent,
         "expired": ledger.expired,
         "reversed": ledger.reversed,
-        "next_expiry": {"last_day": date.fromordinal(expiry[0]).isoformat(), "points": expiry[1]} if expiry else None,
+        "next_expiry": {"last_day": iso_day(expiry[0]), "points": expiry[1]} if expiry else None,
     }
 
 

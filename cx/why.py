@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from cx import tiers, timeline
-from cx.calendar import rfc3339
+from cx.calendar import iso_day, rfc3339
 from cx.periods import Rolling
 from cx.state import NEVER, decode_head
 from cx.view import as_of, state_of
@@ -31,7 +30,7 @@ def grounds(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
         **state_of(customer, at, rules),
         "window": _window(head, rules.calendar.day(at), rules),
         "orders": [
-            {"order": name, "day": _iso(order.day), "amount": order.qualifying, "id": order.id}
+            {"order": name, "day": iso_day(order.day), "amount": order.qualifying, "id": order.id}
             for name, order in counted
         ],
         "rest": _rest(head, [order for _, order in counted]),
@@ -65,8 +64,8 @@ def looked_back(customer: Customer, at: int, rules: Rules) -> Customer | None:
 
 def _window(head: Head, day: int, rules: Rules) -> dict[str, Any]:
     rolls = isinstance(rules.window, Rolling)
-    ends = None if rolls else _iso(rules.window.following(day, tiers.joined(head, rules), day) - 1)
-    return {"first": _iso(head.window), "last": _iso(day), "ends": ends}
+    ends = None if rolls else iso_day(rules.window.following(day, tiers.joined(head, rules), day) - 1)
+    return {"first": iso_day(head.window), "last": iso_day(day), "ends": ends}
 
 
 def _counts(order: Order, head: Head) -> bool:
@@ -84,8 +83,8 @@ def _rest(head: Head, orders: list[Order]) -> dict[str, Any] | None:
     if not left:
         return None
     return {
-        "first": _iso(min(left)),
-        "last": _iso(max(left)),
+        "first": iso_day(min(left)),
+        "last": iso_day(max(left)),
         "orders": sum(bucket[1] for bucket in left.values()),
         "amount": sum(bucket[0] for bucket in left.values()),
     }
@@ -106,7 +105,3 @@ def _given(given: Given | None) -> dict[str, Any] | None:
 def _order_of(event: str, head: Head) -> str | None:
     found = (key.partition("\n")[0] for key, order in head.open_orders.items() if order.id == event)
     return next(found, None)
-
-
-def _iso(day: int) -> str:
-    return date.fromordinal(max(day, 1)).isoformat()
