@@ -171,7 +171,7 @@ def compile_policy(policy: Policy) -> Rules:
         recent_max=policy.clock.recent_max,
         window=window,
         rungs=rungs,
-        at_most=frozenset(name for rung in tiers.ladder for name in _at_most(rung)),
+        at_most=at_most(policy),
         measured=measured,
         score_bounds=tuple(sorted((name, bound) for name, bound in bounds if name in DIMENSIONS)),
         guards=frozenset(tiers.no_promotion_while),
@@ -239,15 +239,16 @@ def _alternatives(terms: Terms) -> Alternatives:
     )
 
 
-def _at_most(rung: RungPolicy) -> set[str]:
-    every = (rung.enter, rung.keep or rung.enter)
-    return {
+def at_most(policy: Policy) -> frozenset[str]:
+    """Return the measures of the ladder of which less is better."""
+    every = [terms for rung in policy.tiers.ladder for terms in (rung.enter, rung.keep or rung.enter)]
+    return frozenset(
         name
         for terms in every
         for one in terms.alternatives()
         for name, bound in one.items()
         if isinstance(bound, AtMost)
-    }
+    )
 
 
 def _condition(condition: policies.Condition) -> Condition:

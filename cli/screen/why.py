@@ -17,7 +17,7 @@ from cli.screen.parts import plain
 from cli.screen.policy import drawn
 from cli.screen.policy_tiers import amount, terms
 from cli.screen.tongue import DIMENSIONS, GUARDS, LEVELS, MEASURES, Row, Section, Tongue
-from schemas.policy import AtMost
+from cx.rules import at_most
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -289,7 +289,7 @@ def _gaps(missing: Mapping[str, int], case: Case) -> str:
 
 def _gap(measure: str, gap: int, case: Case) -> str:
     say = case.say
-    if measure in _MOST or measure in _at_most(case.policy):
+    if measure in _MOST or (case.policy and measure in at_most(case.policy)):
         said = amount(measure, gap, say)
         return say(f"{said} less", f"bớt {said}")
     if measure == "level":
@@ -298,12 +298,6 @@ def _gap(measure: str, gap: int, case: Case) -> str:
         score = say.name(measure, DIMENSIONS)
         return say(f"{gap} more in the {score} score", f"thêm {gap} ở điểm {score}")
     return amount(measure, gap, say)
-
-
-def _at_most(policy: Policy | None) -> set[str]:
-    every = [part for rung in policy.tiers.ladder for part in (rung.enter, rung.keep or rung.enter)] if policy else []
-    alternatives = [one for part in every for one in part.alternatives()]
-    return {name for one in alternatives for name, bound in one.items() if isinstance(bound, AtMost)}
 
 
 def _points(case: Case) -> Section | None:
