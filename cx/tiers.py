@@ -32,8 +32,7 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
         standing = msgspec.structs.replace(standing, given=None, failing=0, hold=0, checked=day)
         reason = "override-ended"
     place = rules.rung_of(standing.tier)
-    if rules.by_period and place and not ended:
-        standing = _checked(head, standing, at, rules)
+    standing = _checked(head, standing, at, rules)
     move_window(head, day, rules)
     values = measures(head, at, rules)
     target = _risen(head, standing, values, rules)
@@ -60,10 +59,7 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
 
 def look_back(head: Head, at: int, rules: Rules) -> None:
     """Look whether the period that ended by *at* was enough, if one did: before the window moves on."""
-    standing = head.standing
-    ended = standing.given is not None and standing.given.until <= at
-    if rules.by_period and rules.rung_of(standing.tier) and not ended:
-        head.standing = _checked(head, standing, at, rules)
+    head.standing = _checked(head, head.standing, at, rules)
 
 
 def _moved(head: Head, standing: Standing, change: Change, rules: Rules) -> Standing:
@@ -81,6 +77,9 @@ def _moved(head: Head, standing: Standing, change: Change, rules: Rules) -> Stan
 
 def _checked(head: Head, standing: Standing, at: int, rules: Rules) -> Standing:
     """Look whether the period that ended by *at*, if one did, was enough to keep the tier."""
+    ended = standing.given is not None and standing.given.until <= at
+    if ended or not rules.by_period or not rules.rung_of(standing.tier):
+        return standing
     ends = period_end(head, standing, rules)
     if at < ends:
         return standing
