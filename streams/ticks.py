@@ -137,6 +137,9 @@ class Ticks:
 
         Time goes on where Kafka takes nothing, and what cannot be written must not pile up.
         """
+        slots = [slot for slot in slots if not slot.ticked]
+        if not slots:
+            return
         at = time.time_ns() // 1_000  # before the ends are read: what is recorded until now lies before them
         try:
             ends = await self._opening.ends(self._inputs, [slot.number for slot in slots])
@@ -144,7 +147,7 @@ class Ticks:
             log.warning("no tick: end offsets unknown", extra={"error": type(error).__name__})
             return
         for slot in slots:
-            if self._host.is_live(slot) and not slot.ticked:
+            if self._host.is_live(slot):
                 slot.ticked = True
                 upto = {topic: ends[topic][slot.number] for topic in self._inputs if ends[topic][slot.number]}
                 tick = self._fold.make_tick(at, upto, slot.number)
