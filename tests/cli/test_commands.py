@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.main import main
 from cli.tail import NAMES
+from tests.commands import Said, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
 NOWHERE = {"CX_KAFKA__BOOTSTRAP": "127.0.0.1:1", "CX_REDIS__URL": "redis://user:pass-w0rd@127.0.0.1:1/0"}
 
 
-@dataclass(frozen=True)
-class Said:
-    returncode: object
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def cx(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cx:
     """What runs `cx` with arguments, in this process: starting one takes longer than the command."""
@@ -35,10 +27,7 @@ def cx(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> C
         monkeypatch.setenv(name, value)
 
     def run(*arguments: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["cx", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Said(ended.value.code, *capsys.readouterr())
+        return typed(monkeypatch, capsys, *arguments)
 
     return run
 

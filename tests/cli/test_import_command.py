@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.main import main
 from schemas.inputs import parse_line
+from tests.commands import Said, typed
 from tests.events import read
 from tests.house.tree import ROOT
 
@@ -26,13 +25,6 @@ FULL = f"lan,2021-05-17,gold,2025-11-02,2026-12-31,VND,{LOTS},{DAYS}\n"
 AT = ("--at", "2026-03-01T00:00:00+07:00")
 
 
-@dataclass(frozen=True)
-class Said:
-    returncode: object
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def cx(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Cx:
     """What writes a file `c.csv` and imports it in an empty folder."""
@@ -42,13 +34,7 @@ def cx(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_p
 
     def run(text: str | bytes, *arguments: str, file: str = "c.csv") -> Said:
         Path("c.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-        monkeypatch.setattr("sys.argv", ["cx", "import", file, *arguments])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        return Said(code, *capfd.readouterr())
+        return typed(monkeypatch, capfd, "import", file, *arguments)
 
     return run
 

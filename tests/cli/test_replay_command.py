@@ -6,17 +6,16 @@ import hashlib
 import json
 import os
 from base64 import b64decode
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.main import main
 from cx.state import canonical
 from schemas.outputs import TOPIC_OF
 from schemas.outputs import read as output
+from tests.commands import Said, typed
 from tests.cx.test_replay import LIFE
 from tests.events import buys, event, file_of, read, redeems, ticks, written
 from tests.spec import at
@@ -41,13 +40,6 @@ tiers:
 SEEN = {"customer_id", "tier", "tier_since", "cx_level", "dimensions", "points", "progress", "rewards"}
 
 
-@dataclass(frozen=True)
-class Said:
-    returncode: object
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def cx(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Cx:
     """What runs `cx` in an empty folder that holds a policy, `p.yaml`."""
@@ -56,10 +48,7 @@ def cx(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_p
     Path("p.yaml").write_text(POLICY, "utf-8")
 
     def run(*arguments: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["cx", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Said(ended.value.code, *capfd.readouterr())
+        return typed(monkeypatch, capfd, *arguments)
 
     return run
 

@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli import why
-from cli.main import group, main
+from cli.main import group
 from cx.state import canonical, encode
 from cx.view import profile_of
 from streams.settings import presets
+from tests.commands import typed
 from tests.events import buys, event, file_of, redeems, refunds, ticks
 from tests.spec import Spec, at, bought, given, rules
 
@@ -247,12 +248,9 @@ def test_of_another_policy_only_the_profile_is_told(monkeypatch: pytest.MonkeyPa
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str]:
-    monkeypatch.setattr("sys.argv", ["cx", "why", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    out, error = capsys.readouterr()
-    assert out == ""
-    return ended.value.code, error
+    said = typed(monkeypatch, capsys, "why", *arguments)
+    assert said.stdout == ""
+    return said.returncode, said.stderr
 
 
 @pytest.mark.parametrize(

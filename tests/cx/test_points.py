@@ -250,20 +250,18 @@ def test_what_is_activity(sign_of_life: Any, left: int) -> None:
     assert balance(story.tick(MARCH + 60 * DAY)) == 0
 
 
-def test_silence_is_a_deadline_and_not_noticed_before_it_is_over() -> None:
-    story = given(bought(MARCH, 1_000), by=by(expiry={"inactive_days": 31}))
-    ends = at("2026-04-16T00:00")
+@pytest.mark.parametrize(
+    ("expiry", "first", "reason"),
+    [({"inactive_days": 31}, "2026-04-16T00:00", "inactivity"), ({"after_months": 1}, "2026-05-01T00:00", "date")],
+)
+def test_points_can_be_spent_up_to_the_deadline_at_which_they_run_out(
+    expiry: dict[str, int], first: str, reason: str
+) -> None:
+    story = given(bought(MARCH, 1_000), by=by(expiry=expiry))
+    ends = at(first)
     assert story.customer.next_deadline(story.rules.lateness) == ends
     assert story.when(asked(ends - 1, 1)).since(story) == ["points.spent 1"]
-    assert story.when(asked(ends, 1)).since(story) == ["points.expired 100 inactivity", "points.refused 1 not-enough"]
-
-
-def test_a_lot_can_be_spent_on_its_last_day() -> None:
-    story = given(bought(MARCH, 1_000), by=by(expiry={"after_months": 1}))
-    ends = at("2026-05-01T00:00")
-    assert story.customer.next_deadline(story.rules.lateness) == ends
-    assert story.when(asked(ends - 1, 1)).since(story) == ["points.spent 1"]
-    assert story.when(asked(ends, 1)).since(story) == ["points.expired 100 date", "points.refused 1 not-enough"]
+    assert story.when(asked(ends, 1)).since(story) == [f"points.expired 100 {reason}", "points.refused 1 not-enough"]
 
 
 def test_one_point_left_has_a_deadline_of_silence_too() -> None:
