@@ -158,6 +158,14 @@ class Anchor(msgspec.Struct, frozen=True, array_like=True, gc=False):
     standing: Standing
 
 
+class Turn(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """On the local day `day` it was said that a customer joined on the day `after`; until then `before` was taken."""
+
+    day: int
+    before: int
+    after: int
+
+
 class Move(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A movement of points as folded, of `points` in sum; `about` is the lot, order or day, `cause` an event's id."""
 
@@ -258,6 +266,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     moves: dict[str, Move] = {}  # of the running fold; empty in what is written down
     brought: dict[str, tuple[int, int]] = {}  # event -> (its time, its checksum): what has moved in, for ever
     level_due: int = NEVER  # never after the first instant at which time alone can change the level
+    turned: tuple[Turn, ...] = ()  # since the oldest anchor
 
     @property
     def tier(self) -> str:

@@ -9,10 +9,10 @@ import msgspec
 from cx import cases, scores
 from cx.periods import Rolling
 from cx.rules import COUNTED, DIMENSIONS, sums_of
-from cx.state import LOOK_AGAIN, NEVER, Anchor, Change, Day, Given, Head, Standing
+from cx.state import LOOK_AGAIN, NEVER, Anchor, Change, Day, Given, Head, Standing, Turn
 
 if TYPE_CHECKING:
-    from cx.moments import Imported, Overridden
+    from cx.moments import Enrolled, Imported, Overridden
     from cx.rules import Alternatives, Rules
 
 HISTORY_MAX: Final = 8
@@ -276,6 +276,15 @@ def turn_window(head: Head, at: int, rules: Rules) -> None:
     head.tier_due = LOOK_AGAIN
 
 
+def enrol(head: Head, moment: Enrolled, rules: Rules) -> None:
+    """Count years of membership from another day of joining, from this instant on."""
+    before = joined(head, rules)
+    if rules.replays and moment.joined != before:
+        head.turned = (*head.turned, Turn(rules.calendar.day(moment.at), before, moment.joined))
+    head.enrolled = moment.joined
+    turn_window(head, moment.at, rules)
+
+
 def _sum(total: Day, bucket: Day, sign: int, rules: Rules) -> Day:
     return Day(
         total.spend + sign * bucket.spend,
@@ -483,11 +492,13 @@ def note(head: Head, day: int, rules: Rules) -> None:
     """Before the first event of the local *day*: remember how things stand, from time to time."""
     if rules.replays and (not head.anchors or day >= head.anchors[-1].day + rules.anchor_days):
         head.anchors = (*head.anchors[-1:], Anchor(day, head.standing))
+        head.turned = tuple(turn for turn in head.turned if turn.day >= head.anchors[0].day)
 
 
 def _note_anew(head: Head, day: int, rules: Rules) -> None:
     # What a person gave, or a customer brought along, no refund of an earlier order takes away.
     head.anchors = (Anchor(day, head.standing),) if rules.replays else ()
+    head.turned = ()
 
 
 def climb_again(head: Head, at: int, rules: Rules) -> Standing:
@@ -497,11 +508,13 @@ def climb_again(head: Head, at: int, rules: Rules) -> Standing:
     whoever had what a tier asks for beside sums is taken to have had it all along, for it is not kept by day.
     """
     anchor = head.anchors[0] if head.anchors else Anchor(rules.calendar.day(at), head.standing)
-    scratch = Head(standing=anchor.standing, enrolled=head.enrolled, first_seen=head.first_seen)
+    enrolled = head.turned[0].before if head.turned else head.enrolled
+    scratch = Head(standing=anchor.standing, enrolled=enrolled, first_seen=head.first_seen)
     rules = sums_of(rules)
+    buckets, turned = {**head.past, **head.days}, {turn.day: turn.after for turn in head.turned}
     begun = False
-    for day, bucket in {**head.past, **head.days}.items():
-        start = rules.calendar.start(day)
+    for day in sorted(buckets.keys() | turned.keys()):
+        bucket, start = buckets.get(day, Day()), rules.calendar.start(day)
         if day >= anchor.day:
             if not begun:
                 _begin(scratch, anchor.day, rules)
@@ -511,7 +524,12 @@ def climb_again(head: Head, at: int, rules: Rules) -> Standing:
         scratch.days[day] = bucket
         scratch.counted = _sum(scratch.counted, bucket, 1, rules)
         if day >= anchor.day:  # in the evening: a stay that counts from here ends rather too late than too early
-            settle(scratch, min(rules.calendar.start(day + 1) - 1, at), "", "", rules)
+            evening = min(rules.calendar.start(day + 1) - 1, at)
+            settle(scratch, evening, "", "", rules)
+            if day in turned:  # after all that the day brought, which so counts for the higher of two tiers
+                scratch.enrolled = turned[day]
+                turn_window(scratch, evening, rules)
+                settle(scratch, evening, "", "", rules)
     if not begun:
         _begin(scratch, anchor.day, rules)
     _pass_time(scratch, at, rules)

@@ -116,10 +116,10 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
                 points.settle(head, moment.at, rules)
             return "refund", undone
         case Enrolled():
-            head.enrolled = moment.joined
             if rules.by_joining:
-                tiers.turn_window(head, moment.at, rules)
+                tiers.enrol(head, moment, rules)
                 return "joining", None
+            head.enrolled = moment.joined
         case Adjusted():
             points.adjust(head, moment, rules)
         case Imported():

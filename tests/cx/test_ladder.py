@@ -456,6 +456,39 @@ def test_a_turned_window_ends_when_it_now_ends() -> None:
     assert story.tick(at("2029-12-20T00:00")).tier == "member"
 
 
+@pytest.mark.parametrize(("back", "tier"), [("o3", "gold"), ("o2", "silver")])
+def test_a_refund_leaves_what_was_reached_under_an_earlier_day_of_joining(back: str, tier: str) -> None:
+    story = given(
+        bought(MARCH, 4_200),
+        bought(MARCH + 20 * DAY, 900, "o2"),
+        enrolled(MARCH + 22 * DAY, "2025-03-20"),
+        bought(MARCH + 23 * DAY, 1, "o3"),
+        by=by(window={"anniversary": "year"}),
+    )
+    assert story.tier == "gold"
+    assert story.when(refunded(MARCH + 30 * DAY, back)).tier == tier
+
+
+@pytest.mark.parametrize("word", [(), (overridden(at("2027-03-16T10:00"), "silver", at("2027-03-17T10:00")),)])
+def test_a_refund_leaves_what_a_later_day_of_joining_brought(word: tuple[Overridden, ...]) -> None:
+    days = ["2026-03-01T10:00", "2027-02-20T10:00", "2027-03-10T10:00", "2027-03-18T10:00"]
+    orders = [bought(at(when), n, f"o{n}") for when, n in zip(days, (0, 600, 400, 1), strict=True)]
+    story = given(*orders[:3], by=by(window={"anniversary": "year"}))
+    assert story.tier == "member"
+    story = story.each(enrolled(at("2027-03-15T10:00"), "2026-06-01"), *word, orders[3])
+    assert story.tier == "silver"
+    assert story.when(refunded(at("2027-03-20T10:00"), "o1")).tier == "silver"
+
+
+def test_an_earlier_day_of_joining_is_known_for_as_long_as_a_refund_may_ask_for_it() -> None:
+    again = Enrolled(MARCH + DAY, "app", "again", joined=day("2020-01-01"))
+    story = given(enrolled(MARCH, "2020-01-01"), again, by=by(window={"anniversary": "year"}))
+    assert [turn.after for turn in story.customer.head.turned] == [day("2020-01-01")]
+    story = story.each(touched(MARCH + 100 * DAY))
+    assert story.customer.head.turned, "the standing of before is known still"
+    assert story.each(touched(MARCH + 200 * DAY)).customer.head.turned == ()
+
+
 def test_a_refund_of_nothing_ends_no_stay_before_its_time() -> None:
     policy = by(window={"rolling_days": 20}, downgrade={"stay_days": 25})
     free = bought(MARCH + 24 * DAY, 0, "free")

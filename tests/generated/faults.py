@@ -230,10 +230,10 @@ FAULTS: dict[Fault, str] = {
     pending_points_wait_a_day_less: "mixed",
     debt_is_forgiven: "grace and stay",
     expired_points_are_charged_again: "calendar year",
-    request_is_no_activity: "calendar year",
+    request_is_no_activity: "plain",
     line_earns_by_every_rate: "one step",
     campaign_lasts_a_day_longer: "kept by less",
-    visits_of_a_day_all_count: "mixed",
+    visits_of_a_day_all_count: "cafe-visits",
     reward_survives_its_refund: "calendar year",
     feelings_do_not_fade: "feelings",
 }

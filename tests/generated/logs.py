@@ -176,6 +176,8 @@ class Teller:
         today = (at + 7 * HOUR).date()
         joined = (today - self.pick(0, 20, 300, 366) * timedelta(days=1)).isoformat()
         if self.once_in(2):
+            # Else in an evening, also in New York: whether a day's orders came before its enrolment is not kept.
+            at = self.pick(at, START + self.chance.randrange(self.span) * DAY + 10 * HOUR + HOUR / 2)
             self.say(customer, "customer.enrolled", at, "app", {"joined": joined})
             return
         data: dict[str, Any] = {"currency": self.pick(*self.currencies), "days": [], "lots": []}
