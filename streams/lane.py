@@ -50,6 +50,7 @@ HANDED_RECORDS_MAX = 20_000  # of them, likewise: a batch is what fits into a fe
 READY_S = 1.0
 HOUSEKEEPING_S = 0.5
 IDLE_COMMIT_S = 1.0
+RENEW_S = 900.0  # a store is trusted for hours from its mark on: a quiet partition's has to be moved now and then
 REJOIN_S = 60.0  # to be given partitions again, once the group has replaced us
 
 
@@ -380,10 +381,19 @@ class Lane:
         return any(slot.ticks for slot in self._slots.values())
 
     def _commit_idle(self) -> None:
-        """Commit reading positions that stand behind control records, so that lag is 0 when all is done."""
+        """Commit reading positions that stand behind control records, so that lag is 0 when all is done.
+
+        Of a partition that has been quiet for long, its own record is written anew.
+        """
         for number, slot in self._slots.items():
             self._wanted |= {TP(topic, number) for topic in self.fold.topics}
-            if self._writer is not None and self._writer.is_idle(number) and not slot.ticks:
+            if self._writer is None or not self._writer.is_idle(number):
+                continue
+            if slot.partition.is_older_than(RENEW_S):
+                # Written anew, and not just stamped: only Kafka knows that nobody else has the partition by now.
+                own = slot.partition.own_record(self.fold.policy, self.fold.state_format)
+                self.put(slot, Folded(Effects(), {}, own_record=own))
+            elif not slot.ticks:
                 committed = self._writer.committed
                 ahead = {
                     topic: offset

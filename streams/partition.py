@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -221,6 +222,11 @@ class Partition:
         """Offset and value of the own record up to which the store covers the changelog, if it holds anything."""
         mark = self._store.mark
         return None if mark is None else (mark.offset, mark.own)
+
+    def is_older_than(self, seconds: float) -> bool:
+        """Whether what the store knows itself by was written more than *seconds* ago."""
+        mark = self._store.mark
+        return mark is not None and time.time() - mark.at > seconds
 
     def keys(self) -> Iterator[bytes]:
         """Yield the keys that are held when this begins; commits may go on meanwhile."""

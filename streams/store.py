@@ -59,7 +59,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
         format: Of the store.
         offset: Of the partition's own record that was applied last; all before it is applied.
         own: That record's value, to know the changelog again by.
-        at: When this was written, in seconds since 1970: a store that was away for too long is not trusted.
+        at: When this was written, in seconds since 1970: a store that was left for too long is not trusted.
     """
 
     format: int

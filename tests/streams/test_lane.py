@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
 
 from streams import lane as module
 from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane
-from streams.partition import PartitionFormatError
+from streams.partition import Partition, PartitionFormatError
 from streams.readmodel import NoReadModel
 from streams.recovery import BrokenOffError
 from streams.settings import EXIT_CONFIG, Settings
-from streams.store import StoreError
+from streams.store import StoreError, Stores
 from streams.transactions import Member, ReplacedError
-from streams.writer import Written
+from streams.writer import Folded, Written
 
 PATIENCE_S = 10.0
 MEMBER = Member("m1", 7)
@@ -29,6 +30,7 @@ MEMBER = Member("m1", 7)
 class Fold:
     topics = ("in", "clock")
     clock = "clock"
+    policy, state_format = "policy", 1
 
 
 class Part:
@@ -244,6 +246,47 @@ async def test_what_was_handed_over_for_partitions_that_are_gone_holds_nothing_u
 
 class Tick:
     offset = 0
+
+
+class Idle:
+    """A writer that keeps what it gets, and has committed it all."""
+
+    def __init__(self) -> None:
+        self.committed: dict[object, int] = {}
+        self.taken: list[Folded] = []
+
+    def is_idle(self, _: int) -> bool:
+        return True
+
+    def put(self, _: int, folded: Folded) -> None:
+        self.taken.append(folded)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_store_is_kept_however_long_its_partition_was_quiet_and_not_if_it_was_left(
+    lane: Lane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, left: bool
+) -> None:
+    begin, stores, writer = time.time(), Stores(tmp_path / "stores"), Idle()
+    now = begin
+    monkeypatch.setattr(time, "time", lambda: now)
+    partition = Partition(0, 1, stores.open(0, 1))
+    partition.committed({b"k": bytes(9)}, partition.own_record("policy", 1), 5)
+    slot: Any = Slot([])
+    slot.partition, slot.logged = partition, 5
+    lane._slots, lane._writer = {0: slot}, cast("Any", writer)  # noqa: SLF001
+    for minute in range(24 * 60):
+        now = begin + 60 * minute
+        if not left:
+            lane._commit_idle()  # noqa: SLF001
+        for folded in writer.taken[slot.logged - 5 :]:
+            assert folded.own_record is not None
+            lane._committed(Written(0, {}, folded.own_record, [], slot.logged + 1))  # noqa: SLF001
+    partition.close()
+    partition = Partition(0, 1, stores.open(0, 1))
+    assert partition.stored(b"k") == (None if left else bytes(9))
+    assert len(writer.taken) <= 24 * 4, "now and then is enough"
+    partition.close()
+    stores.close()
 
 
 def test_what_is_written_makes_way_for_the_next_tick(lane: Lane) -> None:
