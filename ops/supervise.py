@@ -40,7 +40,9 @@ _WORDS: Final = (
     ("an earlier transaction is still being ended", "", "waits for Kafka to end a transaction, see its log"),
     ("a coordinator is not ready", "", "waits for a coordinator of Kafka's, see its log"),
     ("a topic does not exist", "", "waits for a topic that is not there, see its log"),
+    ("a partition has no leader", "", "waits for a partition without a leader, see its log"),
     ("Kafka is away", "", "waits for Kafka, see its log"),
+    ("Kafka is not ready", "", "waits for Kafka, see its log"),
     ("read model is away", "", "Redis does not answer; profiles wait, events go on"),
     ("read model is back", "", "Redis is back"),
 )

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from bisect import bisect_left
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     CorruptRecordException,
     KafkaError,
-    LeaderNotAvailableError,
     OffsetOutOfRangeError,
     TopicAuthorizationFailedError,
     for_code,
 )
 from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
+
+from streams.leaders import EARLIEST, Leaders
+from streams.patience import RETRY_PAUSE_S, Patience, UnreadyError, is_passing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -40,12 +39,7 @@ ANSWER_BYTES: Final = 8 << 20  # of a broker, whatever the number of partitions
 FETCH_WAIT_MS: Final = 20  # for a broker that has nothing yet
 READ_WAIT_S: Final = 0.2
 REQUEST_TIMEOUT_MS: Final = 10_000
-RETRY_PAUSE_S: Final = 0.1
-SAY_AGAIN_S: Final = 10.0
-_READ_UNCOMMITTED: Final = 0
 _READ_COMMITTED: Final = 1
-_EARLIEST: Final = -2
-_LEADERLESS: Final = -1
 
 
 class Portion(NamedTuple):
@@ -72,7 +66,8 @@ class ChangelogReader:
         self._positions: dict[int, int] = {}  # where the next fetch of a partition begins
         self._fetches: dict[int, asyncio.Task[list[_Part]]] = {}  # by broker
         self._fetched: set[int] = set()  # partitions that a fetch is under way for
-        self._said = 0.0
+        self._leaders = Leaders(self._client)
+        self.patience = Patience(self._client.force_metadata_update, log)
 
     async def start(self) -> None:
         """Connect; may be called again after it failed.
@@ -95,21 +90,10 @@ class ChangelogReader:
         """Return where the log of each partition begins.
 
         Raises:
-            KafkaError: a broker does not say, for a passing reason if the error is retriable.
+            KafkaError: a broker does not say.
         """
-        found: dict[int, int] = {}
-        for node, own in self._by_leader(numbers).items():
-            topics = [(self._topic, [(number, _EARLIEST) for number in own])]
-            answer = await self._client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, topics))
-            for _, partitions in answer.topics:
-                for number, code, _, offset, *_ in partitions:
-                    if code:
-                        self._client.force_metadata_update()
-                        raise _meant_by(code)
-                    found[number] = offset
-        if len(found) < len(numbers):
-            raise LeaderNotAvailableError(self._topic)
-        return found
+        found = await self._leaders.offsets([TopicPartition(self._topic, number) for number in numbers], EARLIEST)
+        return {tp.partition: offset for tp, offset in found.items()}
 
     def seek(self, number: int, offset: int) -> None:
         """Read partition *number* from *offset* on; what was fetched of it from elsewhere is dropped."""
@@ -142,21 +126,12 @@ class ChangelogReader:
         await asyncio.sleep(0)  # the requests go out before these parts are decoded
         return [Portion(part.number, part.records(), part.next_offset) for part in parts]
 
-    async def wait_for_kafka(self, error: KafkaError, pause_s: float | None = None) -> None:
-        """Let a moment go by after *error*, and say every ten seconds that Kafka is waited for."""
-        self._client.force_metadata_update()
-        now = time.monotonic()
-        if now - self._said >= SAY_AGAIN_S:
-            self._said = now
-            log.warning("Kafka is away, waiting", extra={"error": type(error).__name__, "detail": str(error)})
-        await asyncio.sleep(RETRY_PAUSE_S if pause_s is None else pause_s)
-
     def _fetch_all(self) -> None:
         """Ask every broker that has nothing to do for what it leads."""
         wanted = [number for number in self._positions if number not in self._fetched]
-        for node, numbers in self._by_leader(wanted).items():
+        for node, tps in self._leaders.known(TopicPartition(self._topic, number) for number in wanted).items():
             if node not in self._fetches:
-                asked = {number: self._positions[number] for number in numbers}
+                asked = {tp.partition: self._positions[tp.partition] for tp in tps}
                 self._fetched |= asked.keys()
                 self._fetches[node] = asyncio.create_task(self._fetch(node, asked))
 
@@ -164,9 +139,9 @@ class ChangelogReader:
         try:
             return await self._fetch_once(node, asked)
         except KafkaError as error:
-            if not error.retriable:
+            if not is_passing(error):
                 raise
-            await self.wait_for_kafka(error)
+            await self.patience.pause(error)
             return []
         finally:
             self._fetched -= asked.keys()
@@ -186,26 +161,15 @@ class ChangelogReader:
                 else:
                     error = _meant_by(code)
         if error is not None:
-            if not error.retriable:
+            if not is_passing(error):
                 raise error
             # What it gave of others is not held up.
-            await self.wait_for_kafka(error, 0 if parts else None)
+            await self.patience.pause(error, 0 if parts else None)
         if lost:
             # The log begins later by now, or ends earlier: what there is of it, is read.
             starts = await self.earliest(lost)
             parts += [_Part(number, asked[number], starts[number], (), ()) for number in lost]
         return parts
-
-    def _by_leader(self, numbers: Iterable[int]) -> dict[int, list[int]]:
-        """Group *numbers* by the broker that leads them; those without a leader are left out, and asked for."""
-        found: defaultdict[int, list[int]] = defaultdict(list)
-        for number in numbers:
-            leader = self._client.cluster.leader_for_partition(TopicPartition(self._topic, number))
-            if leader is None or leader == _LEADERLESS:
-                self._client.force_metadata_update()
-            else:
-                found[leader].append(number)
-        return found
 
 
 class _Part(NamedTuple):
@@ -251,12 +215,13 @@ class _Part(NamedTuple):
 
 
 def _meant_by(code: int) -> KafkaError:
-    """Return what *code* of an answer means: something that passes, unless we may not read the topic.
-
-    A leader that has just changed answers with codes that aiokafka does not list as passing.
-    """
-    kind = for_code(code)
-    return kind() if kind is TopicAuthorizationFailedError else LeaderNotAvailableError(kind.__name__)
+    """Return what *code* of an answer means: something that passes, unless we may not read the topic."""
+    error = for_code(code)()
+    return (
+        error
+        if isinstance(error, TopicAuthorizationFailedError) or is_passing(error)
+        else UnreadyError(type(error).__name__)
+    )
 
 
 def _first_offset(aborted: tuple[int, int]) -> int:

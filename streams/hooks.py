@@ -1,6 +1,7 @@
 """Every private name of Faust, and of aiokafka's consumer, that we lean on; a contract test holds it to what was read.
 
-What is sent to Kafka, or read of it, without them is in protocol.py, transactions.py, changelog.py and access.py.
+What is sent to Kafka, or read of it, without them is in protocol.py, transactions.py, leaders.py, changelog.py and
+access.py.
 
 What is changed, and why (measured in docs/decisions.md):
 - the consumer hands over one message per fetched batch of a partition, not one per record;
@@ -27,7 +28,8 @@ from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.types.services import ServiceT
 
-from streams.transactions import Member, is_passing
+from streams.patience import is_passing
+from streams.transactions import Member
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

@@ -11,8 +11,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from aiokafka.errors import KafkaError
-
 from schemas.errors import CxError
 from streams.changelog import ChangelogReader
 from streams.meter import SILENT
@@ -91,14 +89,12 @@ async def recover(
 
 async def _patiently(reader: ChangelogReader, work: Callable[[], Awaitable[T]], still_wanted: Callable[[], bool]) -> T:
     """Do what may be done again for as long as Kafka is away: a restart of a broker is what brings rebalances about."""
-    while True:
-        try:
-            return await work()
-        except KafkaError as error:
-            if not error.retriable:
-                raise
-            await reader.wait_for_kafka(error)
+
+    def wanted() -> Awaitable[T]:
         _ask(still_wanted)
+        return work()
+
+    return await reader.patience.until_done(wanted)
 
 
 async def _read(

@@ -19,10 +19,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 from aiokafka.partitioner import murmur2
 from aiokafka.protocol.group import HeartbeatRequest
-from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import (
     AddOffsetsToTxnRequest,
@@ -35,6 +34,8 @@ from aiokafka.structs import TopicPartition
 
 from schemas.errors import CxError
 from streams.failpoints import IN_TRANSACTION, OFFSETS_SENT, reach
+from streams.leaders import LATEST, Leaders
+from streams.patience import PASSING, RETRY_PAUSE_S, Patience, UnreadyError, is_passing
 from streams.protocol import StableOffsetFetchRequest, TxnOffsetCommitRequest
 
 if TYPE_CHECKING:
@@ -52,24 +53,18 @@ REQUEST_TIMEOUT_MS: Final = 5_000
 BATCH_BYTES_MAX: Final = 512 * 1024  # before compression; one record may be larger
 BUSY_PAUSE_S: Final = 0.001  # Kafka is still ending our last transaction
 EAGER_POLLS: Final = 100  # with that pause; what takes longer is asked for less and less often
-RETRY_PAUSE_S: Final = 0.1
 UNREADY_TRIES: Final = 100
 SAY_AFTER_S: Final = 3.0
-SAY_AGAIN_S: Final = 10.0
 _MAGIC: Final = 2
 _LZ4: Final = 3
 _ALL: Final = -1
 _INT32_MAX: Final = 0x7FFFFFFF
-_READ_UNCOMMITTED: Final = 0
-_LATEST: Final = -1
 _NONE: Final = 0
 
 _BUSY: Final = frozenset({14, 51})  # the coordinator is loading; the transaction before is still being ended
 _MOVED: Final = frozenset({15, 16})  # the coordinator is elsewhere
 _REPLACED: Final = frozenset({22, 25, 27, 82})  # illegal generation, unknown member, rebalance in progress, fenced
 _FENCED: Final = frozenset({47, 48, 49, 90})  # epoch, state or id of the transaction are not what they were
-# Broken sequences, open transactions, and whatever a broker that starts, stops or moves a partition answers with.
-_PASSING: Final = frozenset({3, 5, 6, 7, 8, 13, 14, 15, 16, 19, 20, 41, 45, 46, 51, 52, 56, 59, 72, 74, 75, 88, 120})
 _UNKNOWN: Final = 3  # topic or partition
 _UNSTABLE: Final = 88
 _CONCURRENT: Final = 51
@@ -77,7 +72,6 @@ _REBALANCING: Final = 27
 _UNREADY: Final = 19
 _NOT_ATTEMPTED: Final = 55
 _LOADING: Final = 14
-_LEADERLESS: Final = -1
 # Kafka answers with these for as long as it takes; mostly that is milliseconds.
 _WAITED_FOR: Final = {
     _UNSTABLE: "offsets are part of an open transaction",
@@ -113,10 +107,6 @@ class RefusedError(CxError):
     """Kafka refuses the transaction for good; nothing of it is visible."""
 
 
-class _RetryError(Exception):
-    """The attempt failed for a passing reason."""
-
-
 class _InDoubtError(Exception):
     """The commit may or may not have taken place."""
 
@@ -128,12 +118,12 @@ class Transactions:
         """Prepare; *prefix* and a partition number make a transactional id."""
         self._group, self._prefix = group, prefix
         self._client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **kafka.client_options())
+        self._leaders, self._patience = Leaders(self._client), Patience(self._client.force_metadata_update, log)
         self._id = ""
         self._producer = (-1, -1)
         self._sequences: dict[TopicPartition, int] = {}
         self._coordinators: dict[tuple[int, str], int] = {}
         self._partitions: dict[str, int] = {}
-        self._said = 0.0
 
     async def start(self, topics: Iterable[str]) -> None:
         """Connect, and learn where *topics* are."""
@@ -142,6 +132,7 @@ class Transactions:
 
     async def stop(self) -> None:
         """Close the connections; an open transaction is the successor's to end."""
+        await self._leaders.close()
         await self._client.close()
 
     async def fence(self, numbers: Collection[int]) -> None:
@@ -165,7 +156,7 @@ class Transactions:
     async def _count(self, topic: str) -> int:
         found = self._client.cluster.partitions_for_topic(topic)
         if not found:
-            await self._look_up(topic)
+            await self._leaders.look_up(topic)
             found = self._client.cluster.partitions_for_topic(topic)
         if not found:
             raise UnknownTopicOrPartitionError(topic)
@@ -193,22 +184,9 @@ class Transactions:
 
     async def ends(self, topic: str, numbers: Collection[int]) -> dict[int, int]:
         """Return the offset behind the last record of each partition, open transactions included."""
-        found: dict[int, int] = {}
-        while len(found) < len(numbers):
-            tps = [TopicPartition(topic, number) for number in numbers if number not in found]
-            found |= await self._patiently(lambda: self._ends(tps))  # noqa: B023  # called before tps changes
-        return found
-
-    async def _ends(self, tps: list[TopicPartition]) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for node, own in (await self._leaders(tps)).items():
-            topics = _by_topic((tp.topic, (tp.partition, _LATEST)) for tp in own)
-            answer = await self._client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, topics))
-            for _, partitions in answer.topics:
-                for number, code, _, offset, *_ in partitions:
-                    _check({code} - {_NONE})
-                    found[number] = offset
-        return found
+        tps = [TopicPartition(topic, number) for number in numbers]
+        found = await self._patiently(lambda: self._leaders.offsets(tps, LATEST))
+        return {tp.partition: offset for tp, offset in found.items()}
 
     async def commit(
         self, records: Sequence[Record], offsets: Mapping[TopicPartition, int], member: Member
@@ -232,10 +210,10 @@ class Transactions:
             last: dict[TopicPartition, int] = {}
             try:
                 await self._attempt(records, offsets, member, tag, last)
-            except (_RetryError, _InDoubtError, KafkaError) as error:
+            except (_InDoubtError, KafkaError) as error:
                 if isinstance(error, KafkaError) and not is_passing(error):
                     raise RefusedError(type(error).__name__) from None
-                self._say_failed("transaction is made again", error)
+                self._patience.say_failed(error, "transaction is made again")
                 self._client.force_metadata_update()
                 await asyncio.sleep(RETRY_PAUSE_S)
                 await self._renew(member)
@@ -318,7 +296,7 @@ class Transactions:
     async def _send_batches(self, batches: Mapping[TopicPartition, bytes]) -> list[tuple[TopicPartition, int, int]]:
         """Send each batch to its leader; return partition, error code and first offset of each."""
         requests = []
-        for node, tps in (await self._leaders(batches)).items():
+        for node, tps in (await self._leaders.of(batches)).items():
             topics = _by_topic((tp.topic, (tp.partition, batches[tp])) for tp in tps)
             requests.append(self._client.send(node, ProduceRequest(self._id, _ALL, REQUEST_TIMEOUT_MS, topics)))
         return [
@@ -376,13 +354,13 @@ class Transactions:
                     lambda: EndTxnRequest(self._id, *self._producer, True),  # noqa: FBT003  # a field of the message
                 )
             except KafkaError as error:
-                self._say_failed("the answer to a commit was lost, asking again", error)
+                self._patience.say_failed(error, "the answer to a commit was lost, asking again")
                 await asyncio.sleep(RETRY_PAUSE_S)
                 continue
             code = answer.error_code
             if code == _NONE:
                 return
-            if code in _FENCED | _PASSING - _BUSY - _MOVED:
+            if code in _FENCED | PASSING - _BUSY - _MOVED:
                 raise _InDoubtError
             await self._pause_for({code}, _BUSY, wait, CoordinationType.TRANSACTION)
 
@@ -427,15 +405,10 @@ class Transactions:
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do what may be done again for as long as Kafka is away."""
-        while True:
-            try:
-                return await work()
-            except (KafkaError, _RetryError) as error:
-                if isinstance(error, KafkaError) and not is_passing(error):
-                    raise RefusedError(type(error).__name__) from None
-                self._say_failed("Kafka is away, waiting", error)
-                await asyncio.sleep(RETRY_PAUSE_S)
-                self._client.force_metadata_update()
+        try:
+            return await self._patience.until_done(work)
+        except KafkaError as error:
+            raise RefusedError(type(error).__name__) from None
 
     # Where to send, and what the answers mean
 
@@ -463,44 +436,8 @@ class Transactions:
             _check(codes)
         if (seconds := wait.seconds) >= SAY_AFTER_S:
             message = next((_WAITED_FOR[code] for code in codes if code in _WAITED_FOR), "a coordinator is not ready")
-            self._say(f"{message}, waiting", of=wait.of, seconds=round(seconds))
+            self._patience.say(f"{message}, waiting", of=wait.of, seconds=round(seconds))
         await asyncio.sleep(wait.pause() if codes <= _WAITED_FOR.keys() else RETRY_PAUSE_S)
-
-    async def _leaders(self, tps: Iterable[TopicPartition]) -> dict[int, list[TopicPartition]]:
-        """Group *tps* by the broker that leads them."""
-        found: defaultdict[int, list[TopicPartition]] = defaultdict(list)
-        for tp in tps:
-            leader = self._client.cluster.leader_for_partition(tp)
-            if leader is None or leader == _LEADERLESS:
-                await self._look_up(tp.topic)
-                leader = self._client.cluster.leader_for_partition(tp)
-            if leader is None:
-                message = f"{tp.topic}, partition {tp.partition}"
-                raise UnknownTopicOrPartitionError(message)
-            if leader == _LEADERLESS:
-                message = f"{tp.topic} has no leader for partition {tp.partition}"
-                raise KafkaConnectionError(message)
-            found[leader].append(tp)
-        return found
-
-    async def _look_up(self, topic: str) -> None:
-        """Ask Kafka where *topic* is."""
-        await self._client.add_topic(topic)
-        if not await self._client.force_metadata_update():
-            message = "no broker answers"
-            raise KafkaConnectionError(message)
-
-    def _say_failed(self, message: str, error: BaseException) -> None:
-        if isinstance(error, UnknownTopicOrPartitionError):
-            message = "a topic does not exist, or may not be seen, waiting"
-        self._say(message, error=type(error).__name__, detail=str(error))
-
-    def _say(self, message: str, **facts: object) -> None:
-        """Log, but not every tenth of a second."""
-        now = time.monotonic()
-        if now - self._said >= SAY_AGAIN_S:
-            self._said = now
-            log.warning(message, extra=facts)
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -541,15 +478,10 @@ def _check(codes: set[int]) -> None:
     """Raise what *codes* of an answer mean, the gravest first."""
     if codes & _REPLACED:
         raise ReplacedError(for_code(min(codes & _REPLACED)).__name__)
-    if refused := codes - _FENCED - _PASSING:
+    if refused := codes - _FENCED - PASSING:
         raise RefusedError(for_code(min(refused)).__name__)
     if codes:
-        raise _RetryError(for_code(min(codes)).__name__)
-
-
-def is_passing(error: KafkaError) -> bool:
-    """Whether what failed may be done again, for as long as Kafka is away."""
-    return bool(error.retriable) or getattr(error, "errno", None) in _PASSING
+        raise UnreadyError(for_code(min(codes)).__name__)
 
 
 def _by_topic(pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, list[Any]]]:

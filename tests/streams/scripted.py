@@ -27,6 +27,7 @@ class ScriptedKafka:
         committed: Offsets and metadata of the transactions that were committed.
         batches: As they were taken.
         missing: Topics that there are not.
+        leaderless: Partitions that no broker leads.
         answers: Whether anybody tells where topics are.
     """
 
@@ -39,6 +40,7 @@ class ScriptedKafka:
         self.committed: dict[TopicPartition, tuple[int, str | None]] = {}
         self.batches: list[tuple[TopicPartition, bytes]] = []
         self.missing: set[str] = set()
+        self.leaderless: set[TopicPartition] = set()
         self.answers = True
         self.cluster = self
         self._pending: dict[TopicPartition, tuple[int, str | None]] = {}
@@ -72,6 +74,8 @@ class ScriptedKafka:
         return 1
 
     def leader_for_partition(self, tp: TopicPartition) -> int | None:
+        if tp in self.leaderless:
+            return -1
         return None if tp.topic in self.missing else 1
 
     async def send(self, _: int, request: Any, *, group: object = None) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import CorruptRecordException, KafkaConnectionError, TopicAuthorizationFailedError
 
-from streams import changelog
+from streams import changelog, patience
 from streams.changelog import ChangelogReader, Portion
 from streams.settings import KafkaSettings
 from tests.streams.broker import Broker, batch
@@ -20,6 +20,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
     monkeypatch.setattr(changelog, "AIOKafkaClient", lambda **_: made)
     monkeypatch.setattr(changelog, "RETRY_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "RETRY_PAUSE_S", 0.0)
     return made
 
 

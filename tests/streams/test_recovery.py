@@ -12,7 +12,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from cx.state import NEVER
-from streams import changelog, recovery
+from streams import changelog, patience, recovery
 from streams.meter import SILENT
 from streams.partition import FORMAT, OWN_KEY, Partition, PartitionRecord
 from streams.recovery import BrokenOffError, Recovered, recover
@@ -32,7 +32,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made.starts[0] = 0
     made.logs[0] = [(2, batch(0, b"lan", OWN_KEY, values=[STATE, OWN])), (3, batch(2, marker=True))]
     monkeypatch.setattr(changelog, "AIOKafkaClient", lambda **_: made)
-    monkeypatch.setattr(changelog, "RETRY_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "RETRY_PAUSE_S", 0.0)
     return made
 
 
@@ -76,7 +76,7 @@ async def test_a_recovery_that_is_not_wanted_any_more_is_broken_off_while_kafka_
 ) -> None:
     broker.connecting += [KafkaConnectionError()] * 3
     with pytest.raises(BrokenOffError):
-        await recovered(partition, still_wanted=wanted(1))
+        await recovered(partition, still_wanted=wanted(2))
     assert (len(broker.connecting), broker.is_open) == (1, False)
 
 

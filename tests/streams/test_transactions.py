@@ -13,7 +13,8 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.structs import TopicPartition
 
-from streams import transactions
+from streams import patience, transactions
+from streams.patience import UnreadyError
 from streams.settings import KafkaSettings
 from streams.transactions import (
     BATCH_BYTES_MAX,
@@ -41,6 +42,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> ScriptedKafka:
     made = ScriptedKafka()
     monkeypatch.setattr(transactions, "AIOKafkaClient", lambda **_: made)
     monkeypatch.setattr(transactions, "RETRY_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "RETRY_PAUSE_S", 0.0)
     return made
 
 
@@ -378,7 +380,7 @@ async def test_committed_offsets_are_those_after_the_last_open_transaction(
 
 
 def test_an_open_transaction_on_one_offset_and_a_broker_that_is_away_for_another_are_both_waited_for() -> None:
-    with pytest.raises(transactions._RetryError):  # noqa: SLF001
+    with pytest.raises(UnreadyError):
         transactions._check({88, 7})  # noqa: SLF001
 
 
@@ -482,6 +484,23 @@ async def test_where_nobody_answers_no_topic_is_said_to_be_missing(
     kafka.missing, kafka.answers = {"typo"}, False
     message, _ = await first_said(caplog, ask(writing))
     assert message == "Kafka is away, waiting"
+
+
+async def test_where_one_partition_has_no_leader_kafka_is_not_said_to_be_away(
+    writing: Transactions, kafka: ScriptedKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.leaderless = {SOURCE}
+    message, detail = await first_said(caplog, writing.ends("in", [0, 1]))
+    assert message == "a partition has no leader, waiting"
+    assert "in has no leader for partition 0" in detail
+
+
+async def test_a_broker_that_answers_is_not_said_to_be_away(
+    writing: Transactions, kafka: ScriptedKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.script["StableOffsetFetch"].extend([13] * 100)
+    message, _ = await first_said(caplog, writing.committed([SOURCE]))
+    assert message == "Kafka is not ready, waiting"
 
 
 # Where keys go

@@ -1,0 +1,144 @@
+"""The leaders of partitions: which broker to ask, and what it says of where their logs begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    LeaderNotAvailableError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.structs import TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from aiokafka.client import AIOKafkaClient
+
+EARLIEST: Final = -2
+LATEST: Final = -1
+_READ_UNCOMMITTED: Final = 0
+_LEADERLESS: Final = -1
+
+
+class Leaders:
+    """Asks the brokers that lead partitions."""
+
+    def __init__(self, client: AIOKafkaClient) -> None:
+        """Ask by *client*, which others may use meanwhile."""
+        self._client = client
+        self._asking: dict[int, asyncio.Task[dict[TopicPartition, int]]] = {}  # by broker, what `offsets_now` asked
+
+    def known(self, tps: Iterable[TopicPartition]) -> dict[int, list[TopicPartition]]:
+        """Group *tps* by the broker that leads them; those without a leader are left out, and asked for."""
+        found: defaultdict[int, list[TopicPartition]] = defaultdict(list)
+        for tp in tps:
+            leader = self._client.cluster.leader_for_partition(tp)
+            if leader is None or leader == _LEADERLESS:
+                self._client.force_metadata_update()
+            else:
+                found[leader].append(tp)
+        return found
+
+    async def of(self, tps: Iterable[TopicPartition]) -> dict[int, list[TopicPartition]]:
+        """Group *tps* by the broker that leads them.
+
+        Raises:
+            KafkaError: one has no leader, or is not there, or no broker answers.
+        """
+        found: defaultdict[int, list[TopicPartition]] = defaultdict(list)
+        for tp in tps:
+            leader = self._client.cluster.leader_for_partition(tp)
+            if leader is None or leader == _LEADERLESS:
+                await self.look_up(tp.topic)
+                leader = self._client.cluster.leader_for_partition(tp)
+            if leader is None:
+                message = f"{tp.topic}, partition {tp.partition}"
+                raise UnknownTopicOrPartitionError(message)
+            if leader == _LEADERLESS:
+                message = f"{tp.topic} has no leader for partition {tp.partition}"
+                raise LeaderNotAvailableError(message)
+            found[leader].append(tp)
+        return found
+
+    async def look_up(self, topic: str) -> None:
+        """Ask Kafka where *topic* is.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        await self._client.add_topic(topic)
+        if not await self._client.force_metadata_update():
+            message = "no broker answers"
+            raise KafkaConnectionError(message)
+
+    async def offsets(self, tps: Collection[TopicPartition], which: int) -> dict[TopicPartition, int]:
+        """Return the offset that each of *tps* begins with, or that behind its last record, as *which* says.
+
+        Open transactions are included.
+
+        Raises:
+            KafkaError: one has no leader, or its leader does not say.
+        """
+        found: dict[TopicPartition, int] = {}
+        for node, own in (await self.of(tps)).items():
+            for tp, (code, offset) in (await self._ask(node, own, which)).items():
+                if code:
+                    self._client.force_metadata_update()
+                    raise for_code(code)
+                found[tp] = offset
+        return found
+
+    async def offsets_now(
+        self, tps: Iterable[TopicPartition], which: int, deadline_s: float
+    ) -> dict[TopicPartition, int]:
+        """Return, as `offsets` does, what there is an answer for within *deadline_s*; what has none is left out.
+
+        A broker that still owes an answer is not asked again before it gives it, or its connection is given up.
+        """
+        asked = {
+            node: asyncio.create_task(self._try(node, own, which))
+            for node, own in self.known(tps).items()
+            if node not in self._asking
+        }
+        self._asking |= asked
+        if not asked:
+            return {}
+        done, _ = await asyncio.wait(asked.values(), timeout=deadline_s)
+        return {tp: offset for task in done for tp, offset in task.result().items()}
+
+    async def close(self) -> None:
+        """Wait for no answer any more."""
+        asking = list(self._asking.values())
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _try(self, node: int, tps: Sequence[TopicPartition], which: int) -> dict[TopicPartition, int]:
+        try:
+            answers = await self._ask(node, tps, which)
+        except KafkaError:
+            answers = {}
+        finally:
+            del self._asking[node]
+        if any(code for code, _ in answers.values()):
+            self._client.force_metadata_update()
+        return {tp: offset for tp, (code, offset) in answers.items() if not code}
+
+    async def _ask(self, node: int, tps: Sequence[TopicPartition], which: int) -> dict[TopicPartition, tuple[int, int]]:
+        """Return error code and offset by partition, as *node* has them."""
+        topics: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        for topic, number in tps:
+            topics[topic].append((number, which))
+        answer = await self._client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, list(topics.items())))
+        return {
+            TopicPartition(topic, number): (code, offset)
+            for topic, partitions in answer.topics
+            for number, code, _, offset, *_ in partitions
+        }
