@@ -359,12 +359,14 @@ class Lane:
             self.failed(error)
 
     async def _keep_house(self) -> None:
-        """Retry waiting ticks, and commit positions behind control records."""
+        """Retry waiting ticks, refuse those that are wrong, and commit positions behind control records."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S if not self._waiting() else HOUSEKEEPING_S / 10)
             now = time.monotonic()
-            for slot in list(self._slots.values()):
+            slots = list(self._slots.values())
+            for slot in slots:
                 await self._ticks.apply(slot)
+            await self._ticks.check(slots)
             if now - self._idle_since >= IDLE_COMMIT_S:
                 self._idle_since = now
                 self._commit_idle()

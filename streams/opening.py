@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOOK_S: Final = 0.2
+ANSWER_S: Final = 1.0
 
 
 class Opening:
@@ -118,10 +119,9 @@ class Opening:
             self._transactions = made
         return self._transactions
 
-    async def ends(self, topics: Iterable[str], numbers: Sequence[int]) -> dict[str, dict[int, int]]:
-        """Return, by topic and number, the offset behind the last record, open transactions included."""
-        transactions = await self.transactions()
-        return {topic: await transactions.ends(topic, numbers) for topic in topics}
+    async def ends_now(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset behind the last record of those of *tps* whose leaders answer soon."""
+        return {} if self._transactions is None else await self._transactions.ends_now(tps, ANSWER_S)
 
     async def stop(self) -> None:
         """Disconnect, and let another process have the folder."""

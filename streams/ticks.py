@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from schemas.errors import CxError, Reason
@@ -60,6 +60,7 @@ class Ticks:
         self._host, self._fold, self._opening = host, fold, opening
         self._inputs = tuple(topic for topic in fold.topics if topic != fold.clock)
         self._wanted: set[TP] = set()
+        self._timeless: set[int] = set()  # partitions that got no tick the last time
 
     def take(self, slot: Slot, records: Iterable[ConsumerRecord[bytes, bytes]]) -> None:
         """Let *records* wait for their turn."""
@@ -93,13 +94,10 @@ class Ticks:
         except CxError as error:
             self._refuse(slot, str(getattr(error, "reason", Reason.INVALID)), str(getattr(error, "loc", "")))
             return True
-        short = {topic: upto.get(topic, 0) for topic in self._inputs if slot.reached(topic) < upto.get(topic, 0)}
-        if short:
+        if short := self._short(slot, upto):
             self._wanted |= {TP(topic, slot.number) for topic in short}
-            if not await self._is_beyond_end(slot, short):
-                return False
-            self._refuse(slot, Reason.INVALID, "data.upto")
-            return True
+            slot.waiting_since = slot.waiting_since or time.monotonic()
+            return False
         slot.partition.tick = max(slot.partition.tick, at)
         while True:
             await self._host.room()
@@ -122,33 +120,51 @@ class Ticks:
         slot.waiting_since = 0.0
         self._host.done(slot, effects, self._fold.clock, record.offset, record.offset)
 
-    async def _is_beyond_end(self, slot: Slot, upto: Mapping[str, int]) -> bool:
-        """Whether the first tick, having waited for a while, names an offset that its topic does not reach."""
+    def _short(self, slot: Slot, upto: Mapping[str, int]) -> dict[str, int]:
+        """Return what of *upto*, an offset by topic, is not folded yet."""
+        return {topic: upto.get(topic, 0) for topic in self._inputs if slot.reached(topic) < upto.get(topic, 0)}
+
+    async def check(self, slots: Iterable[Slot]) -> None:
+        """Refuse the ticks of *slots* that have waited for a while and name offsets that their topics do not reach.
+
+        Asks Kafka, and is therefore nothing for whoever folds.
+        """
         now = time.monotonic()
-        slot.waiting_since = slot.waiting_since or now
-        if now - slot.waiting_since < CHECK_S:
-            return False
-        slot.waiting_since = now
-        ends = await self._opening.ends(upto, [slot.number])
-        return self._host.is_live(slot) and any(offset > ends[topic][slot.number] for topic, offset in upto.items())
+        late = {slot: slot.ticks[0] for slot in slots if slot.ticks and now - (slot.waiting_since or now) >= CHECK_S}
+        named: dict[Slot, dict[TopicPartition, int]] = {}
+        for slot, record in late.items():
+            slot.waiting_since = now
+            short = self._short(slot, self._fold.read_tick(record)[1])
+            named[slot] = {TopicPartition(topic, slot.number): offset for topic, offset in short.items()}
+        ends = await self._opening.ends_now({tp for own in named.values() for tp in own}) if named else {}
+        for slot, record in late.items():
+            if slot.ticking or not self._host.is_live(slot) or not slot.ticks or slot.ticks[0] is not record:
+                continue
+            if any(offset > ends.get(tp, offset) for tp, offset in named[slot].items()):
+                self._refuse(slot, Reason.INVALID, "data.upto")
 
     async def write(self, slots: Sequence[Slot]) -> None:
         """Write a tick for each of *slots* whose last one is written, in its partition's transaction.
 
-        Time goes on where Kafka takes nothing, and what cannot be written must not pile up.
+        Time goes on where Kafka takes nothing, and what cannot be written must not pile up. A partition of which it is
+        not known how far its topics are gets no tick now: another that has no leader must not stop its time.
         """
         slots = [slot for slot in slots if not slot.ticked]
         if not slots:
             return
         at = time.time_ns() // 1_000  # before the ends are read: what is recorded until now lies before them
-        try:
-            ends = await self._opening.ends(self._inputs, [slot.number for slot in slots])
-        except (KafkaError, CxError) as error:
-            log.warning("no tick: end offsets unknown", extra={"error": type(error).__name__})
-            return
+        ends = await self._opening.ends_now([TopicPartition(t, slot.number) for t in self._inputs for slot in slots])
+        timeless = set()
         for slot in slots:
-            if self._host.is_live(slot):
+            known = {topic: ends.get(TopicPartition(topic, slot.number)) for topic in self._inputs}
+            if not self._host.is_live(slot):
+                continue
+            if None in known.values():
+                timeless.add(slot.number)
+            else:
                 slot.ticked = True
-                upto = {topic: ends[topic][slot.number] for topic in self._inputs if ends[topic][slot.number]}
-                tick = self._fold.make_tick(at, upto, slot.number)
+                tick = self._fold.make_tick(at, {topic: end for topic, end in known.items() if end}, slot.number)
                 self._host.put(slot, Folded(Effects(outputs=[tick]), {}))
+        if timeless - self._timeless:
+            log.warning("no tick: end offsets unknown", extra={"partitions": sorted(timeless)})
+        self._timeless = timeless

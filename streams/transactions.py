@@ -188,6 +188,10 @@ class Transactions:
         found = await self._patiently(lambda: self._leaders.offsets(tps, LATEST))
         return {tp.partition: offset for tp, offset in found.items()}
 
+    async def ends_now(self, tps: Iterable[TopicPartition], deadline_s: float) -> dict[TopicPartition, int]:
+        """Return what `ends` does of those of *tps* whose leaders answer within *deadline_s*."""
+        return await self._leaders.offsets_now(tps, LATEST, deadline_s)
+
     async def commit(
         self, records: Sequence[Record], offsets: Mapping[TopicPartition, int], member: Member
     ) -> dict[TopicPartition, int]:

@@ -383,4 +383,6 @@ async def test_ends_are_those_behind_open_transactions(rig: Rig) -> None:
     async with Held(rig, transactions, "open") as held:
         ends = await reader.ends(rig.changelog, [0, 1])
         assert (ends[0], ends[1] >= 1) == (0, True), "more where it had to be made again"
+        told = {TopicPartition(rig.changelog, number): end for number, end in ends.items()}
+        assert await reader.ends_now([*told, TopicPartition("nowhere", 0)], PATIENCE_S) == told
         await held.let_go()
