@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -45,6 +47,7 @@ POLL_S = 1.0
 SEEK_S = 20.0  # less than Faust's own patience of 30 s
 SEEK_AGAIN_S = 1.0
 READ_ONLY = "a lane's table changes by the effects of its fold only"
+LEAVE_S = 5.0
 POLL_WAITING_S = 0.05  # while the lane waits for positions, or a buffer was full
 
 
@@ -79,6 +82,11 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
                 await consumer.seek_to_beginning(*fresh)
         return cast("dict[TP, int]", committed)
 
+    async def on_thread_stop(self) -> None:
+        """Stop the client; where Kafka is away, aiokafka stumbles over a fetch that it has cancelled itself."""
+        with suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
+
     def member(self) -> Member:
         """Return who we are in the group."""
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
@@ -99,6 +107,7 @@ class LaneConsumer(driver.Consumer):
     """Hands whole batches to the lane's agents, and ties the lane to the group."""
 
     _thread: LaneConsumerThread
+    _leaving: threading.Timer
 
     @property
     def lane(self) -> Lane:
@@ -180,9 +189,20 @@ class LaneConsumer(driver.Consumer):
         return True
 
     async def on_stop(self) -> None:
-        """Finish what is in flight while we are still in the group, then leave it."""
+        """Finish what is in flight while we are still in the group, then leave it, if need be without a goodbye.
+
+        Where Kafka is away, Faust waits for its consumer for a minute, and blocks the event loop meanwhile.
+        """
         await self.lane.close()
+        self._leaving = threading.Timer(LEAVE_S, self.lane.leave, kwargs={"crashed": self.app.crashed})
+        self._leaving.daemon = True
+        self._leaving.start()
         await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Note that we have left."""
+        self._leaving.cancel()
+        await super().on_shutdown()
 
 
 class LaneTransport(driver.Transport):

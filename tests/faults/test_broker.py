@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 BEYOND_TRANSACTION_S = 14
 BROKEN = 70
 NOTICED_S = 75  # longer than a worker without partitions waits for new ones
+STOPPED_S = 20  # Kubernetes gives a process 30, and kills it
 AUTHORIZED = Extras(
     properties={
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -63,6 +64,27 @@ async def test_a_broker_that_comes_back_finds_everything_going_on(how: str, seco
             assert worker.running.returncode == BROKEN, worker.text()[-3000:]
             ring.worker()
         verdict = await ring.verdict(f"broker {how}", done)
+    assert verdict.ok, verdict
+
+
+@pytest.mark.parametrize("how", ["killed", "paused"])
+async def test_a_worker_that_is_asked_to_stop_while_kafka_is_away_stops_soon(how: str, tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=47) as ring:
+        worker = await ring.ready(ring.worker())
+        # A record that was written, but not answered before Kafka went, is sent again by the generator.
+        ring.repeats = how != "paused"
+        (broker,) = ring.stack.brokers
+        ring.allow(PER_SECOND * 3)
+        await asyncio.sleep(1.5)
+        await asyncio.to_thread(broker.pause if how == "paused" else broker.kill)
+        began = time.monotonic()
+        code = await ring.stop(worker)
+        seconds = time.monotonic() - began
+        assert (code, seconds < STOPPED_S) == (0, True), worker.text()[-3000:]
+        assert "Traceback" not in worker.text()
+        await asyncio.to_thread(broker.resume if how == "paused" else broker.start)
+        ring.worker()
+        verdict = await ring.verdict(f"SIGTERM, broker {how}", f"exit code 0 after {seconds:.0f} s")
     assert verdict.ok, verdict
 
 

@@ -85,6 +85,7 @@ def _is_others(node: ast.Attribute) -> bool:
     [
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
         (driver.AIOKafkaConsumerThread, "_ensure_consumer", ["self"]),
+        (driver.AIOKafkaConsumerThread, "on_thread_stop", ["self"]),
         (driver.AIOKafkaConsumerThread, "call_thread", ["self", "fun", "args", "kwargs"]),
         (driver.AIOKafkaConsumerThread, "seek_to_committed", ["self"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
@@ -97,6 +98,7 @@ def _is_others(node: ast.Attribute) -> bool:
         (Consumer, "on_buffer_full", ["self", "tp"]),
         (Consumer, "on_buffer_drop", ["self", "tp"]),
         (Consumer, "on_stop", ["self"]),
+        (Consumer, "on_shutdown", ["self"]),
         (Service, "wait_for_stopped", ["self", "coros", "timeout"]),
         (Stream, "noack", ["self"]),
         (Stream, "events", ["self"]),

@@ -1,19 +1,39 @@
-"""The lane's consumer: what makes reading fail, and what it tells the lane of where it stands."""
+"""The lane's consumer: what makes reading fail, what it tells the lane of where it stands, and how it ends."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 from faust.types import TP
 
+from streams import hooks
 from streams.hooks import LaneConsumer
 
 SUPPORT = TP("support", 0)
 GENERATION = 7
+PATIENCE_S, SOON_S = 10.0, 0.05
+
+
+class Closing:
+    """A lane with nothing in flight, and the app that it is in."""
+
+    def __init__(self) -> None:
+        self.lane, self.crashed = self, False
+        self.conf = SimpleNamespace(stream_wait_empty=False)
+        self.left = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        """Nothing is in flight."""
+
+    def leave(self, *, crashed: bool) -> None:
+        assert not crashed
+        self._loop.call_soon_threadsafe(self.left.set)
 
 
 class Reading(LaneConsumer):
@@ -75,3 +95,24 @@ async def test_a_position_of_before_a_rebalance_is_not_noted(*, rebalances: bool
     reading = Reading(rebalances=rebalances)
     assert await reading.read() == []
     assert reading.noted == noted
+
+
+async def stopping(monkeypatch: pytest.MonkeyPatch) -> tuple[Reading, Closing]:
+    """Return a consumer that has finished its work and is about to leave the group, and its lane."""
+    monkeypatch.setattr(hooks, "LEAVE_S", SOON_S)
+    reading, lane, transport = Reading(), Closing(), SimpleNamespace(_topic_waiters={})
+    reading.app, reading.transport = cast("Any", lane), cast("Any", transport)
+    await reading.on_stop()
+    return reading, lane
+
+
+async def test_a_group_that_does_not_let_us_go_is_left_without_a_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, lane = await stopping(monkeypatch)
+    await asyncio.wait_for(lane.left.wait(), PATIENCE_S)
+
+
+async def test_whoever_has_left_the_group_in_time_ends_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, lane = await stopping(monkeypatch)
+    await reading.on_shutdown()
+    await asyncio.sleep(2 * SOON_S)
+    assert not lane.left.is_set()
