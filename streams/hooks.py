@@ -16,7 +16,7 @@ import asyncio
 import logging
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.app import App
@@ -47,6 +47,7 @@ POLL_S = 1.0
 SEEK_S = 20.0  # less than Faust's own patience of 30 s
 SEEK_AGAIN_S = 1.0
 READ_ONLY = "a lane's table changes by the effects of its fold only"
+BY_KEY = "a lane's table tells a state by its key only: its states are in other workers too, and too many to go through"
 LEAVE_S = 5.0
 POLL_WAITING_S = 0.05  # while the lane waits for positions, or a buffer was full
 
@@ -312,13 +313,20 @@ class LaneTable(Table[bytes, bytes]):
             raise KeyError(key)
         return value
 
-    def __setitem__(self, key: bytes, value: bytes) -> None:
+    def __contains__(self, key: object) -> bool:
+        """Whether this worker has a state of *key*."""
+        return isinstance(key, bytes) and cast("LaneApp", self.app).lane.encoded(key) is not None
+
+    def _refuse_whole(self, *_: object) -> NoReturn:
+        """Refuse to show all: Faust would show what is in its own store, which is nothing."""
+        raise TypeError(BY_KEY)
+
+    def _refuse_change(self, *_: object, **__: object) -> NoReturn:
         """Refuse: written from here, a state would be in no transaction."""
         raise TypeError(READ_ONLY)
 
-    def __delitem__(self, key: bytes) -> None:
-        """Refuse, as `__setitem__` does."""
-        raise TypeError(READ_ONLY)
+    __iter__ = __len__ = keys = values = items = copy = _refuse_whole
+    __setitem__ = __delitem__ = update = raw_update = clear = _refuse_change
 
 
 class LaneApp(App):

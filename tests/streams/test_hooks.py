@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,7 +45,17 @@ from mode import Service
 from pydantic import SecretStr
 
 from streams import hooks
-from streams.hooks import LaneApp, LaneAssignor, LaneConsumer, LaneRecovery, LaneTable, LaneTables, LaneTransport
+from streams.hooks import (
+    BY_KEY,
+    READ_ONLY,
+    LaneApp,
+    LaneAssignor,
+    LaneConsumer,
+    LaneRecovery,
+    LaneTable,
+    LaneTables,
+    LaneTransport,
+)
 from streams.settings import KafkaSettings
 from tests.house.tree import ROOT, files
 
@@ -377,7 +388,10 @@ def test_a_batch_tells_what_recovery_has_to_know_of_it() -> None:
     assert [(one.offset, one.key, one.value) for one in batch] == [(0, b"key", b"value"), (1, b"key", None)]
 
 
-def test_a_table_is_read_from_its_lane_and_changed_by_nobody() -> None:
+@pytest.fixture
+def table() -> Any:
+    """A table whose lane has a state of `lan`."""
+
     class Lane:
         encoded = {b"lan": b"state"}.get
 
@@ -385,14 +399,42 @@ def test_a_table_is_read_from_its_lane_and_changed_by_nobody() -> None:
         def __init__(self) -> None:
             self.app: Any = SimpleNamespace(lane=Lane())
 
-    table = Seen()
-    assert table[b"lan"] == b"state"
+    return Seen()
+
+
+def test_a_table_tells_by_key_what_its_lane_has(table: Any) -> None:
+    assert (table[b"lan"], table.get(b"lan"), b"lan" in table) == (b"state", b"state", True)
+    assert (table.get(b"mai", b"none"), b"mai" in table, "lan" in table) == (b"none", False, False)
     with pytest.raises(KeyError):
         table[b"mai"]
-    with pytest.raises(TypeError):
-        table[b"lan"] = b"other"
-    with pytest.raises(TypeError):
-        del table[b"lan"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        (list, BY_KEY),
+        (len, BY_KEY),
+        (bool, BY_KEY),
+        (lambda table: table.keys(), BY_KEY),
+        (lambda table: table.values(), BY_KEY),
+        (lambda table: table.items(), BY_KEY),
+        (lambda table: table.copy(), BY_KEY),
+        (lambda table: table.popitem(), BY_KEY),
+        (lambda table: table.__setitem__(b"lan", b"other"), READ_ONLY),
+        (lambda table: table.__delitem__(b"lan"), READ_ONLY),
+        (lambda table: table.pop(b"lan"), READ_ONLY),
+        (lambda table: table.setdefault(b"mai", b"new"), READ_ONLY),
+        (lambda table: table.update({b"lan": b"other"}), READ_ONLY),
+        (lambda table: table.update(lan=b"other"), READ_ONLY),
+        (lambda table: table.raw_update({b"lan": b"other"}), READ_ONLY),
+        (lambda table: table.clear(), READ_ONLY),
+    ],
+)
+def test_a_table_is_changed_by_nobody_and_never_shown_as_if_it_were_empty(
+    table: Any, refused: Callable[[Any], object], reason: str
+) -> None:
+    with pytest.raises(TypeError, match=reason):
+        refused(table)
 
 
 def test_topics_of_a_lane_stay_together_whoever_subscribes_to_them() -> None:
