@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from streams.effects import Fold
     from streams.meter import Meter
-    from streams.readmodel import ReadModel
     from streams.settings import KafkaSettings, Settings
+    from streams.showing import Showing
 
 POLL_RECORDS_MAX = 4_000
 FETCH_BYTES_MAX = 1 << 20  # of a partition
@@ -34,7 +34,7 @@ REBALANCE_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 30.0
 
 
-def lane_app(settings: Settings, name: str, fold: Fold, readmodel: ReadModel, *, meter: Meter = SILENT) -> LaneApp:
+def lane_app(settings: Settings, name: str, fold: Fold, readmodel: Showing, *, meter: Meter = SILENT) -> LaneApp:
     """Return an app whose lane *name* runs *fold*; nothing connects before it is started.
 
     Its table is *name*, its changelog `{settings.app}-{name}-changelog`, its consumer group `settings.app`; *meter*

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from streams.effects import Fold
     from streams.hooks import LaneApp
     from streams.meter import Meter
-    from streams.readmodel import ReadModel
     from streams.settings import Settings
+    from streams.showing import Showing
     from streams.slot import Slot
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Lane:
     """
 
     def __init__(
-        self, app: LaneApp, name: str, fold: Fold, readmodel: ReadModel, settings: Settings, *, meter: Meter = SILENT
+        self, app: LaneApp, name: str, fold: Fold, readmodel: Showing, settings: Settings, *, meter: Meter = SILENT
     ) -> None:
         """Tie *fold* to *app*; *name* is the lane's part in transactional ids and in the changelog's name."""
         self.name, self.fold = name, fold

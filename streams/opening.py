@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from streams.meter import Meter
-    from streams.readmodel import ReadModel
     from streams.settings import Settings
+    from streams.showing import Showing
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Opening:
         self._stores: Stores | None = None
 
     async def open(
-        self, numbers: Sequence[int], readmodel: ReadModel, still_wanted: Callable[[], bool] = lambda: True
+        self, numbers: Sequence[int], readmodel: Showing, still_wanted: Callable[[], bool] = lambda: True
     ) -> tuple[dict[int, Slot], dict[TopicPartition, int]]:
         """Fence whoever had *numbers* before and recover their state; return slots and committed offsets.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -276,21 +275,17 @@ class ReadModel:
         return refused
 
 
-class NoReadModel(ReadModel):
-    """For a lane that shows nothing: takes views and forgets them."""
-
-    def __init__(self) -> None:
-        """Connect to nothing."""
+class NoReadModel:
+    """For a lane that shows nothing: forgets views, and lacks none."""
 
     def start(self) -> None:
         """Do nothing."""
 
-    async def stop(self, deadline_s: float = 1.0) -> None:
+    async def stop(self) -> None:
         """Do nothing."""
-        del deadline_s
 
     def push(self, partition: int, offset: int, views: Iterable[View], *, whole: bool = True) -> int:
-        """Do nothing."""
+        """Forget *views*."""
         del partition, offset, views, whole
         return 0
 
@@ -301,21 +296,29 @@ class NoReadModel(ReadModel):
     def soil(self, partition: int) -> None:
         """Do nothing."""
 
-    async def mending(self, partition: int) -> bool:
-        """Do nothing."""
+    def soiled(self, partition: int) -> int:
+        """Return that nothing is missing."""
         del partition
-        return True
+        return 0
 
     def dirty(self) -> set[int]:
-        """Return nothing."""
+        """Return none."""
         return set()
 
+    async def mending(self, partition: int) -> bool:
+        """Return that there is nothing to be mended."""
+        del partition
+        return False
+
+    def mended(self, partition: int, offset: int, soiled: int) -> None:
+        """Do nothing."""
+
     async def positions(self, partitions: Collection[int]) -> dict[int, int]:
-        """Say that everything has been written."""
-        return dict.fromkeys(partitions, sys.maxsize)
+        """Return that nothing was written."""
+        return dict.fromkeys(partitions, -1)
 
     async def take_over(self, incarnations: Mapping[int, str]) -> set[int]:
-        """Do nothing."""
+        """Return none."""
         del incarnations
         return set()
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from streams.effects import Fold, View
     from streams.partition import Partition
-    from streams.readmodel import ReadModel
+    from streams.showing import Showing
     from streams.slot import Slot
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ PORTION_BYTES: Final = 32 << 20  # of memory, so that a portion finds room among
 class Repair:
     """Pushes views of partitions that the read model calls dirty."""
 
-    def __init__(self, readmodel: ReadModel, fold: Fold) -> None:
+    def __init__(self, readmodel: Showing, fold: Fold) -> None:
         """Mend *readmodel* with what *fold* shows of a state."""
         self._readmodel, self._fold = readmodel, fold
 

@@ -6,8 +6,7 @@ Redis, because this job has neither.
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from mode.loop import use
 
@@ -18,14 +17,13 @@ from faust import Worker
 
 from bench.harness.fold import State, answer, update
 from bench.harness.job import Job
-from cx.state import NEVER
 from streams.app import lane_app
-from streams.effects import Effects, Outgoing
+from streams.effects import NO_DEADLINE, Effects, Fold, Outgoing
 from streams.readmodel import NoReadModel
 from streams.settings import KafkaSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aiokafka import ConsumerRecord
     from faust.types import StreamT
@@ -34,20 +32,16 @@ if TYPE_CHECKING:
     from streams.hooks import LaneApp
 
 LANE = "simple"
-NO_DEADLINE = NEVER.to_bytes(8)  # what every encoded state of a lane begins with
 
 
-class SimpleFold:
+class SimpleFold(Fold):
     """The simple fold as an agent of the lane."""
 
-    clock = ""
     policy = "simple"
-    state_format = 1
-    older: Mapping[int, str] = MappingProxyType({})
 
     def __init__(self, job: Job) -> None:
         """Fold what *job* names."""
-        self.topics: tuple[str, ...] = (job.source,)
+        self.topics = (job.source,)
         self._output, self._every = job.output, job.every
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
@@ -67,27 +61,6 @@ class SimpleFold:
             effects.changed[key] = value
         effects.folded = len(records)
         return effects
-
-    def tick(self, state: PartitionState, limit: int) -> Effects:
-        """Do nothing: no state has a deadline."""
-        del state, limit
-        return Effects()
-
-    def reject(self, record: ConsumerRecord[bytes, bytes], reason: str, loc: str) -> NoReturn:
-        """Stop: there is nothing to refuse in this benchmark."""
-        raise NotImplementedError
-
-    def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> NoReturn:
-        """Stop: there are no ticks."""
-        raise NotImplementedError
-
-    def make_tick(self, at: int, upto: dict[str, int], partition: int) -> NoReturn:
-        """Stop: there are no ticks."""
-        raise NotImplementedError
-
-    def view(self, value: bytes, tick: int) -> NoReturn:
-        """Stop: there is no read model."""
-        raise NotImplementedError
 
 
 def _load(state: PartitionState, key: bytes) -> State | None:

@@ -11,8 +11,9 @@ from cx.state import NEVER
 from streams import repair as module
 from streams.effects import View
 from streams.partition import Partition
-from streams.readmodel import NoReadModel, ReadModel
+from streams.readmodel import NoReadModel
 from streams.repair import Repair
+from streams.showing import Showing
 from streams.slot import Slot
 from streams.store import Stores
 
@@ -50,6 +51,9 @@ class Shown(NoReadModel):
         del partition
         return self.losses
 
+    async def mending(self, partition: int) -> bool:
+        return partition == 0
+
     def mended(self, partition: int, offset: int, soiled: int) -> None:
         self.mends.append((partition, offset, soiled))
 
@@ -70,7 +74,7 @@ def partition(tmp_path: Path) -> Iterator[Partition]:
     stores.close()
 
 
-def repair(model: ReadModel) -> Repair:
+def repair(model: Showing) -> Repair:
     fold: Any = Fold()
     return Repair(model, fold)
 
