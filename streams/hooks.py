@@ -6,7 +6,7 @@ access.py.
 What is changed, and why (measured in docs/decisions.md):
 - the consumer hands over one message per fetched batch of a partition, not one per record;
 - it reads committed, and waits at most `FETCH_MAX_WAIT_MS` for a fetch (Faust has 1,500 ms written in);
-- the assignor keeps a worker's partition *numbers* the same over all topics of the lane;
+- the assignor gives out partition *numbers*, the same of all topics that a worker reads, whoever reads what;
 - recovery and commits are the lane's: Faust's own neither fence nor see transactions.
 """
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.app import App
+from faust.assignor.client_assignment import ClientAssignment, ClientMetadata
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery
@@ -30,6 +31,7 @@ from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.types.services import ServiceT
 
+from streams.dealing import Reader, deal, lanes
 from streams.patience import is_passing
 from streams.transactions import Member
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from aiokafka import AIOKafkaConsumer
+    from aiokafka.cluster import ClusterMetadata
 
     from streams.lane import Lane
 
@@ -212,13 +215,69 @@ class LaneTransport(driver.Transport):
     Consumer = LaneConsumer
 
 
-class LaneAssignor(PartitionAssignor):
-    """Gives a worker the same partition numbers of every topic: one number is one state and one transactional id."""
+class LaneMetadata(ClientMetadata, serializer="json", include_metadata=False, namespace="@LaneMetadata"):
+    """What members tell one another, with their lane; a version without it reads the rest."""
 
-    @classmethod
-    def _group_co_subscribed(cls, topics: set[str], subscriptions: Mapping[str, Any]) -> Iterable[set[str]]:
-        del subscriptions  # Faust splits by subscribers: a worker with one topic more would share numbers with others
-        return [topics]
+    lane: str = ""
+
+
+class LaneAssignor(PartitionAssignor):
+    """Gives a worker the same partition numbers of every topic that it reads: one number is one state.
+
+    Faust's own counts only members that read every topic, so that while versions with different topics run side by side
+    some of them, or all, would be given nothing. `streams/dealing.py` says who is given what instead.
+    """
+
+    @property
+    def _metadata(self) -> LaneMetadata:
+        return LaneMetadata(
+            assignment=self._assignment,
+            url=str(self._url),
+            changelog_distribution=self.changelog_distribution,
+            external_topic_distribution=self.external_topic_distribution,
+            topic_groups=self._topic_groups,
+            lane=self._lane.changelog,
+        )
+
+    def _perform_assignment(self, cluster: ClusterMetadata, member_metadata: Mapping[str, Any]) -> dict[str, Any]:
+        told = {member: LaneMetadata.loads(metadata.user_data) for member, metadata in member_metadata.items()}
+        readers = {
+            member: Reader(
+                told[member].lane,
+                frozenset(metadata.subscription),
+                frozenset(tp.partition for tp in told[member].assignment.active_tps),
+            )
+            for member, metadata in member_metadata.items()
+        }
+        self._update_member_urls(told)
+        assignments: dict[str, ClientAssignment] = {}
+        groups: dict[str, int] = {}
+        for number, lane in enumerate(lanes(readers)):
+            topics = frozenset[str]().union(*(reader.topics for reader in lane.values())) - groups.keys()
+            groups |= dict.fromkeys(topics, number) | {_group_of(reader.lane): number for reader in lane.values()}
+            sizes = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+            dealt = deal(lane, sizes)
+            _tell_waiting(dealt, sizes)
+            assignments |= {
+                member: ClientAssignment(actives=partitions, standbys={}) for member, partitions in dealt.items()
+            }
+        return cast(
+            "dict[str, Any]",
+            self._protocol_assignments(
+                assignments, {}, self._get_external_topic_distribution(assignments), topic_groups=groups
+            ),
+        )
+
+    def on_assignment(self, assignment: Any) -> None:  # noqa: ANN401  # Faust names another type than it is given
+        """Take what the leader has dealt; end the worker where another lane of the group has topics of ours."""
+        super().on_assignment(assignment)
+        ours = self._topic_groups.get(_group_of(self._lane.changelog))
+        if ours is not None:  # else the leader is of a version that knows of no lanes
+            self._lane.check_own({topic for topic, group in self._topic_groups.items() if group != ours})
+
+    @property
+    def _lane(self) -> Lane:
+        return cast("LaneApp", self.app).lane
 
 
 class LaneRecovery(Recovery):
@@ -366,3 +425,18 @@ def _message(tp: TP, batch: list[Any], generation: int) -> ConsumerMessage:
         tp,
         generation_id=generation,
     )
+
+
+def _group_of(lane: str) -> str:
+    """Return the name under which members are told the group of *lane*; no topic is called so."""
+    return f"lane:{lane}"
+
+
+def _tell_waiting(dealt: Mapping[str, Mapping[str, list[int]]], sizes: Mapping[str, int]) -> None:
+    for topic, size in sizes.items():
+        waiting = size - sum(len(partitions.get(topic, ())) for partitions in dealt.values())
+        if waiting:
+            log.warning(
+                "partitions are not read until workers that do not know their topic are gone",
+                extra={"topic": topic, "partitions": waiting},
+            )

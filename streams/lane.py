@@ -28,7 +28,7 @@ from streams.transactions import Member, ReplacedError, partition_of
 from streams.writer import Folded, Writer, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Container, Coroutine, Iterable, Mapping
 
     from aiokafka import ConsumerRecord
     from faust import Stream
@@ -185,6 +185,15 @@ class Lane:
             "partitions cannot be written, worker stops", extra={"error": type(error).__name__}, exc_info=error
         )
         _exit(EXIT_BROKEN)
+
+    def check_own(self, foreign: Container[str]) -> None:
+        """Refuse to work where some of our topics are *foreign*: the group knows them as those of another lane."""
+        if shared := [topic for topic in self.fold.topics if topic in foreign]:
+            log.critical(
+                "another lane of the same app reads topics of ours: give this one an app of its own",
+                extra={"topics": shared},
+            )
+            _exit(EXIT_CONFIG)
 
     async def revoke(self) -> None:
         """Commit what is in flight, within a deadline, and forget all partitions; what is not done is read again."""

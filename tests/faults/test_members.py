@@ -110,20 +110,38 @@ async def test_a_rolling_upgrade_whose_workers_read_one_topic_more(tmp_path: Pat
         other = await ring.ready(ring.worker())
         sent = await visit_kiosk(ring, 0)
         await busy(ring, 2)
-        await ring.ready(ring.worker("-m", "tests.faults.upgraded"))
+        new = ring.worker("-m", "tests.faults.upgraded")
+        await shared(ring, old, other, new)
         sent += await visit_kiosk(ring, 1)
         await busy(ring, 5)
-        assert old.alive
-        assert other.alive
         assert await ring.stop(old) == 0
+        await shared(ring, other, new)
         sent += await visit_kiosk(ring, 2)
         await busy(ring, 4)
-        await ring.ready(ring.worker("-m", "tests.faults.upgraded"))
+        newer = ring.worker("-m", "tests.faults.upgraded")
+        await shared(ring, other, new, newer)
         assert await ring.stop(other) == 0
+        await shared(ring, new, newer)
         verdict = await ring.verdict(
-            "rolling upgrade", f"two workers replaced by two that read `{KIOSK}` as well, {sent} records in it"
+            "rolling upgrade",
+            f"two workers replaced by two that read `{KIOSK}` as well, {sent} records in it; all at work at all times",
         )
     assert verdict.ok, verdict
+
+
+async def shared(ring: Arena, *workers: Subject) -> None:
+    """Wait until the *workers* have all partitions among them; each has had some whenever any were dealt."""
+    async with asyncio.timeout(GIVEN_UP_S):
+        while not all(has := [opened(worker) for worker in workers]) or sum(last[-1] for last in has) != PARTITIONS:
+            assert all(worker.alive for worker in workers), [worker.text()[-3000:] for worker in workers]
+            ring.allow(PER_SECOND / 8)
+            await asyncio.sleep(0.5)
+    assert all(count for counts in has for count in counts), has
+
+
+def opened(worker: Subject) -> list[int]:
+    """Return how many partitions *worker* has opened, each time that it did."""
+    return [int(count) for count in re.findall(rf"{READY} .*partitions=(\d+)", worker.text())]
 
 
 async def test_a_producer_that_cannot_decide_holds_time_back_and_nothing_else(tmp_path: Path) -> None:

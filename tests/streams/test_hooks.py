@@ -17,6 +17,7 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 from aiokafka.partitioner import murmur2
 from aiokafka.protocol.api import Request
 from aiokafka.protocol.fetch import FetchRequest
@@ -113,7 +114,15 @@ def _is_others(node: ast.Attribute) -> bool:
         (Service, "wait_for_stopped", ["self", "coros", "timeout"]),
         (Stream, "noack", ["self"]),
         (Stream, "events", ["self"]),
-        (PartitionAssignor, "_group_co_subscribed", ["topics", "subscriptions"]),
+        (PartitionAssignor, "_perform_assignment", ["self", "cluster", "member_metadata"]),
+        (PartitionAssignor, "_update_member_urls", ["self", "clients_metadata"]),
+        (
+            PartitionAssignor,
+            "_protocol_assignments",
+            ["self", "assignments", "cl_distribution", "tp_distribution", "topic_groups"],
+        ),
+        (PartitionAssignor, "_get_external_topic_distribution", ["self", "assignments"]),
+        (PartitionAssignor, "on_assignment", ["self", "assignment"]),
         (Recovery, "on_rebalance", ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
         (Recovery, "on_partitions_revoked", ["self", "revoked"]),
         (Recovery, "_resume_streams", ["self", "generation_id"]),
@@ -437,12 +446,83 @@ def test_a_table_is_changed_by_nobody_and_never_shown_as_if_it_were_empty(
         refused(table)
 
 
-def test_topics_of_a_lane_stay_together_whoever_subscribes_to_them() -> None:
-    subscriptions = {"old": ["a", "b"], "new": ["a", "b", "c"]}
-    groups = list(LaneAssignor._group_co_subscribed({"a", "b", "c"}, subscriptions))  # noqa: SLF001
-    assert groups == [{"a", "b", "c"}]
-    # Faust's own would split them, and give one number to two workers.
-    assert len(list(PartitionAssignor._group_co_subscribed({"a", "b", "c"}, subscriptions))) == 2  # noqa: SLF001
+ALL = [0, 1, 2, 3]
+
+
+class Member:
+    """A member of the group: an assignor of its own, in a lane that reads *topics*."""
+
+    def __init__(self, assignor: Any, lane: str, *topics: str) -> None:
+        self.topics, self.foreign = topics, set[str]()
+        app = SimpleNamespace(
+            tables=SimpleNamespace(changelog_topics=set(), data={}),
+            conf=SimpleNamespace(canonical_url=f"http://{id(self)}"),
+            lane=SimpleNamespace(
+                changelog=lane, check_own=lambda foreign: self.foreign.update(foreign.intersection(topics))
+            ),
+        )
+        self.assignor: Any = assignor(app)
+
+    @property
+    def numbers(self) -> dict[str, list[int]]:
+        assignment: dict[str, list[int]] = self.assignor._assignment.actives  # noqa: SLF001
+        return assignment
+
+
+def rebalance(leader: Member, *others: Member) -> None:
+    """Let *leader* deal four partitions of each topic to all, by the messages that Kafka carries."""
+    members = {str(place): member for place, member in enumerate((leader, *others))}
+    asked = {
+        name: ConsumerProtocolMemberMetadata.decode(member.assignor.metadata(set(member.topics)).encode())
+        for name, member in members.items()
+    }
+    cluster = SimpleNamespace(partitions_for_topic=lambda _: set(ALL))
+    for name, given in leader.assignor._perform_assignment(cluster, asked).items():  # noqa: SLF001
+        members[name].assignor.on_assignment(ConsumerProtocolMemberAssignment.decode(given.encode()))
+
+
+@pytest.mark.parametrize("topics", [("a", "b"), ("b", "c"), ("c",)])
+@pytest.mark.parametrize("leads", ["old", "new"])
+def test_a_version_with_other_topics_shares_the_numbers_with_workers_of_before(
+    leads: str, topics: tuple[str, ...]
+) -> None:
+    old, new = Member(LaneAssignor, "visits", "a", "b"), Member(LaneAssignor, "visits", *topics)
+    rebalance(old)
+    rebalance(*((old, new) if leads == "old" else (new, old)))
+    assert (old.numbers, new.numbers) == ({"a": [0, 1], "b": [0, 1]}, {topic: [2, 3] for topic in topics})
+    rebalance(new)
+    assert new.numbers == dict.fromkeys(topics, ALL)
+    assert not old.foreign | new.foreign
+
+
+def test_a_leader_of_a_version_that_knows_no_lanes_understands_ours_and_is_understood() -> None:
+    leader, ours = Member(PartitionAssignor, "", "a"), Member(LaneAssignor, "visits", "a")
+    rebalance(leader, ours)
+    rebalance(ours, leader)
+    assert sorted(leader.numbers["a"] + ours.numbers["a"]) == ALL
+    assert not ours.foreign
+
+
+def test_two_lanes_of_one_group_are_dealt_to_each_for_itself() -> None:
+    visits, gifts = Member(LaneAssignor, "visits", "a", "b"), Member(LaneAssignor, "gifts", "c")
+    rebalance(visits, gifts)
+    assert (visits.numbers, gifts.numbers) == ({"a": ALL, "b": ALL}, {"c": ALL})
+    assert not visits.foreign | gifts.foreign
+
+
+def test_a_topic_of_two_lanes_stays_with_the_one_at_work_and_the_other_is_told() -> None:
+    visits, gifts = Member(LaneAssignor, "visits", "a", "b"), Member(LaneAssignor, "gifts", "b", "c")
+    rebalance(visits)
+    rebalance(gifts, visits)
+    assert visits.numbers == {"a": ALL, "b": ALL}
+    assert gifts.numbers == {"c": ALL}
+    assert (visits.foreign, gifts.foreign) == (set(), {"b"})
+
+
+def test_the_log_tells_which_topic_is_not_read_for_now(caplog: pytest.LogCaptureFixture) -> None:
+    rebalance(Member(LaneAssignor, "visits", "a"), Member(LaneAssignor, "visits", "a", "b"))
+    told = [(vars(record)["topic"], vars(record)["partitions"]) for record in caplog.records]
+    assert told == [("b", 2)]
 
 
 def test_a_batch_is_one_message_with_the_first_offset() -> None:

@@ -150,6 +150,13 @@ async def test_a_worker_whose_consumer_knew_first_that_it_was_replaced_waits_for
     assert (told, lane._rejoining) == (["closed"], None)  # noqa: SLF001
 
 
+def test_a_worker_that_shares_a_topic_with_another_lane_of_its_group_ends(lane: Lane, told: list[str]) -> None:
+    lane.check_own({"another"})
+    assert told == []
+    lane.check_own({"another", *lane.fold.topics[:1]})
+    assert told == [f"exit {EXIT_CONFIG}"]
+
+
 def test_a_partitions_record_of_another_format_ends_the_worker_as_state_of_another_format_does(
     lane: Lane, told: list[str]
 ) -> None:
