@@ -51,11 +51,8 @@ def _numbers(readers: Mapping[str, Reader], count: int) -> dict[str, list[int]]:
     kept: dict[str, list[int]] = {member: [] for member in sorted(readers)}
     free: list[int] = []
     for number in range(count):
-        claims = [member for member in kept if number in readers[member].held]
-        if claims:
-            kept[min(claims, key=lambda member: len(kept[member]))].append(number)
-        else:
-            free.append(number)
+        holder = next((member for member in kept if number in readers[member].held), None)
+        (free if holder is None else kept[holder]).append(number)
     least, more = divmod(count, len(kept))
     # Where members have the same, one more goes to those who read most: while versions are mixed, to a new one.
     order = sorted(kept, key=lambda member: (-len(kept[member]), -len(readers[member].topics)))

@@ -437,6 +437,6 @@ def _tell_waiting(dealt: Mapping[str, Mapping[str, list[int]]], sizes: Mapping[s
         waiting = size - sum(len(partitions.get(topic, ())) for partitions in dealt.values())
         if waiting:
             log.warning(
-                "partitions are not read until workers that do not know their topic are gone",
+                "partitions are not read: whoever has their number does not read their topic",
                 extra={"topic": topic, "partitions": waiting},
             )
