@@ -215,7 +215,7 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         head = customer.head.copy()
         timeline.fold(head, moments, told.answers, rules)
         if moments:  # else time may have led the head past the last of them, where no base may be
-            marks = _marked(marks, recent, head)
+            marks = _marked(customer, recent, head)
     else:
         # What is dropped comes after its twin: no mark that stays has seen it.
         marks = tuple(mark for mark in marks if customer.recent[mark.count - 1].key < moments[0].key)
@@ -244,15 +244,16 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
     )
 
 
-def _marked(marks: tuple[Mark, ...], recent: tuple[AnyMoment, ...], head: Head) -> tuple[Mark, ...]:
-    """Return *marks*, and where it is time one more, of *head*, which has just seen the last of *recent*.
+def _marked(customer: Customer, recent: tuple[AnyMoment, ...], head: Head) -> tuple[Mark, ...]:
+    """Return the marks of *customer*, and one more where it is time, of *head*, which has just seen all of *recent*.
 
     Without marks every moment would be folded twice: into the head when it comes, into the base when it is settled.
     """
+    marks = customer.marks
     fresh = len(recent) - (marks[-1].count if marks else 0)
-    if fresh < max(SETTLE_MIN, len(recent) // MARK_SHARE):
+    if (customer.settled + len(recent)) % SETTLE_MIN or fresh < len(recent) // MARK_SHARE:
         return marks
-    return (*marks, Mark(len(recent), encode_head(msgspec.structs.replace(head, moves={}))))
+    return (*marks, Mark(len(recent), encode_head(msgspec.structs.replace(head, moves={})), _open(head)))
 
 
 def _within_means(
@@ -323,6 +324,10 @@ def _waiting(head: Head) -> list[tuple[Reason, AnyMoment]]:
     ]
 
 
+def _open(head: Head) -> frozenset[str]:
+    return frozenset({*(name_of(moment) for _, moment in _waiting(head)), *head.refused})
+
+
 def _strike(head: Head, names: Collection[str]) -> None:
     for what, moments in list(head.waiting.items()):
         left = tuple(moment for moment in moments if name_of(moment) not in names)
@@ -343,7 +348,8 @@ def _ripe(customer: Customer, horizon: int, rules: Rules) -> int:
     group = max(SETTLE_MIN, len(recent) // SETTLE_SHARE)
     if len(recent) < group or recent[group - 1].at >= horizon:
         return 0
-    return bisect_left(recent, horizon, key=_at)
+    count = bisect_left(recent, horizon, key=_at)
+    return count - (customer.settled + count) % SETTLE_MIN  # to where a mark may be
 
 
 def _settle(customer: Customer, count: int, rules: Rules) -> None:
@@ -353,23 +359,22 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
     count = bisect_right(customer.recent, customer.recent[count - 1].at, key=_at)
     moved, customer.recent = customer.recent[:count], customer.recent[count:]
     done = next((mark for mark in reversed(customer.marks) if mark.count <= count), Mark(0, customer.base))
-    customer.marks = tuple(Mark(mark.count - count, mark.head) for mark in customer.marks if mark.count > count)
-    customer.base, told = done.head, customer.told
+    later = (mark for mark in customer.marks if mark.count > count)
+    customer.marks = tuple(msgspec.structs.replace(mark, count=mark.count - count) for mark in later)
+    customer.base, told, without_effect = done.head, customer.told, done.open
     if done.count < count:
         base = decode_head(done.head)
         timeline.fold(base, moved[done.count :], told.answers, rules)
         base.moves.clear()
-        customer.base = encode_head(base)
+        customer.base, without_effect = encode_head(base), _open(base)
     customer.settled += count
     customer.floor = max(customer.floor, moved[-1].at + 1)
     if told.answers:
         for moment in moved:
             told.answers.pop(name_of(moment), None)
     told.moves = {name: move for name, move in told.moves.items() if move.at >= customer.floor}
-    if customer.kept:  # which is rare, and names and base are dear
-        needed = {name_of(moment) for moment in customer.recent}
-        for head in (decode_head(customer.base), customer.head):
-            needed |= {name_of(moment) for _, moment in _waiting(head)} | head.refused.keys()
+    if customer.kept:
+        needed = {*without_effect, *_open(customer.head), *map(name_of, customer.recent)}
         customer.kept = {name: kept for name, kept in customer.kept.items() if name in needed}
 
 

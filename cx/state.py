@@ -346,10 +346,14 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What followed from the base and the oldest `count` recent moments: an encoded `Head`, the next base to be."""
+    """What followed from the base and the oldest `count` recent moments: an encoded `Head`, the next base to be.
+
+    `open` names the moments in it that have had no effect so far.
+    """
 
     count: int
     head: bytes
+    open: frozenset[str] = frozenset()
 
 
 class Customer(msgspec.Struct, array_like=True, gc=False):

@@ -86,7 +86,7 @@ def test_an_order_told_again_with_another_content_is_a_conflict_when_its_event_i
     later = {"id": "again", "time": "2025-05-20T10:00:00+07:00"}
     story = given(moment(event), *(touched(NOW + n * HOUR) for n in range(20))).tick(NOW + 79 * DAY)
     story = story.when(touched(NOW + 79 * DAY))
-    assert story.customer.settled == 21
+    assert story.customer.settled == 16
 
     assert story.when(moment(changed(event, *UNREAD[0][1:]) | later)).refusals == CONFLICTING_ORDER
     assert story.when(moment(event | later)).decision.duplicates == 1
