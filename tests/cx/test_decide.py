@@ -318,6 +318,14 @@ def test_what_waits_can_be_given_up_from_the_base_too() -> None:
     assert late.when(bought(START + DAY)).spend == 1_000
 
 
+def test_what_waits_in_a_mark_keeps_its_record_until_its_purchase_is_in_the_base() -> None:
+    few = rules(clock={"recent_max": 20})
+    marked = given(refunded(START, "o1"), *(touched(START + n) for n in range(1, SETTLE_MIN)), by=few)
+    story = marked.when(*(touched(START + n) for n in range(SETTLE_MIN, SETTLE_MIN + 17)), bought(START + DAY, 1, "o1"))
+
+    assert (story.customer.settled, story.profile["waiting"], len(story.customer.kept)) == (SETTLE_MIN, 0, 1)
+
+
 def test_what_waits_in_the_base_still_meets_its_purchase() -> None:
     small = rules(clock={"recent_max": 10})
     story = given(refunded(START), *(touched(START + n) for n in range(1, 12)), bought(START + 20), by=small)
