@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import argparse
-import gc
-from dataclasses import dataclass, field
 from statistics import median
 from textwrap import fill
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -20,14 +17,10 @@ from bench.harness.chart import Bar, Group, bars
 from bench.harness.figures import Spread, Target, spread, verdict
 from bench.harness.lives import DAYS, EVENTS_A_MONTH, POLICY, traffic
 from bench.harness.page import table, target_table
-from bench.harness.stand import facts, finish, say
-from cx.decide import Arrival, decide
-from cx.intake import moment_of
+from bench.harness.parts import HISTORY, PARTS, Round, measure
+from bench.harness.stand import conduct, facts, finish, say
 from cx.rules import compile_policy
-from cx.state import Customer, encode
-from cx.view import profile
 from ops.traffic.records import Kind
-from schemas.inputs import parse
 from schemas.policy_file import parse_policy
 from streams.settings import PRESETS
 
@@ -35,33 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cx.rules import Rules
-    from ops.traffic import records
 
 LIVES: Final = 600
 ROUNDS: Final = 5
 PER_SECOND_MIN: Final = 20_000
-TICK_BEFORE: Final = 3_600 * 1_000_000  # the last tick is an hour old when an event comes, in microseconds
 WIDTH: Final = 118
-PARTS: Final = {
-    "parse": "parse and validate the event",
-    "moment": "boil it down to what the rules read",
-    "decide": "decide: fold it, tell what changed",
-    "encode": "encode the customer",
-    "profile": "profile for the read model",
-}
 POINTS: Final = {"rates": [{"per": 10_000}], "pending_days": 14, "expiry": {"after_months": 12}}
 
 
-@dataclass
-class Round:
-    """Microseconds an event, by part, and by how many events its customer holds."""
-
-    parts: dict[str, float] = field(default_factory=dict)
-    by_history: dict[str, float] = field(default_factory=dict)
-
-
-def main() -> None:
-    """Measure, print tables and last the line of JSON; write the docs where the measurement is a full one."""
+def main() -> bool:
+    """Measure, print tables and last the line of JSON, write the docs if it is a full one; return whether it is ok."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=LIVES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -79,7 +55,7 @@ def main() -> None:
     full = options.customers >= LIVES and options.rounds >= ROUNDS
     figures |= facts(full=full, load_before=load_before, customers=options.customers)
     chart = bars("Microseconds an event, full rules, one core", "µs", [Group("", _bars(found["full rules"]))])
-    finish("engine", describe(found, figures, targets), figures, targets, chart, ok=verdict(targets))
+    return finish("engine", describe(found, figures, targets), figures, targets, chart, ok=verdict(targets))
 
 
 def rules(points: dict[str, Any] | None = None, tiers: int = 0) -> Rules:
@@ -92,52 +68,6 @@ def rules(points: dict[str, Any] | None = None, tiers: int = 0) -> Rules:
         top = [one | {"enter": {"spend": one["enter"]["spend"] + 10**8}} for one in data["tiers"]["ladder"][1:]]
         data["tiers"]["ladder"] = [data["tiers"]["ladder"][0], *steps, *top]
     return compile_policy(parse_policy(yaml.safe_dump(data, allow_unicode=True)))
-
-
-def measure(arrivals: Sequence[records.Arrival], policy: Rules) -> Round:
-    """Take *arrivals* through each part, one event at a time, as if each came alone."""
-    found, count = Round(), len(arrivals)
-    gc.collect()
-    start = perf_counter()
-    events = [parse(one.topic, one.key, one.value, ()) for one in arrivals]
-    found.parts["parse"] = (perf_counter() - start) / count * 1e6
-    start = perf_counter()
-    moments = [moment_of(event, policy) for event in events]
-    found.parts["moment"] = (perf_counter() - start) / count * 1e6
-    customers: dict[bytes, Customer] = {}
-    taken = [
-        (one.key or b"", (Arrival(moment, one.at * 1_000),), one.at * 1_000 - TICK_BEFORE)
-        for one, moment in zip(arrivals, moments, strict=True)
-    ]
-    spent: dict[str, list[float]] = {name: [0.0, 0] for name in HISTORY}
-    del events, moments
-    gc.collect()  # what a worker holds at this point is its customers, and no heap of parsed events
-    for key, arrival, tick in taken:
-        before = customers.get(key) or Customer(key.decode())
-        begun = perf_counter()
-        customers[key] = decide(before, arrival, tick, policy).customer
-        group = spent[_history(before)]
-        group[0] += perf_counter() - begun
-        group[1] += 1
-    found.parts["decide"] = sum(total for total, _ in spent.values()) / count * 1e6
-    found.by_history = {name: total / number * 1e6 for name, (total, number) in spent.items() if number}
-    states = list(customers.values())
-    start = perf_counter()
-    for state in states:
-        encode(state, policy.lateness)
-    found.parts["encode"] = (perf_counter() - start) / len(states) * 1e6
-    start = perf_counter()
-    for state in states:
-        profile(state, 0, policy)
-    found.parts["profile"] = (perf_counter() - start) / len(states) * 1e6
-    return found
-
-
-HISTORY: Final = {"to 10": 10, "to 100": 100, "to 1,000": 1_000, "more": 10**9}
-
-
-def _history(customer: Customer) -> str:
-    return next(name for name, most in HISTORY.items() if customer.events_held <= most)
 
 
 def summarise(found: dict[str, list[Round]], events: int) -> tuple[dict[str, Any], list[Target]]:
@@ -201,4 +131,4 @@ def _bars(rounds: Sequence[Round]) -> list[Bar]:
 
 
 if __name__ == "__main__":
-    main()
+    conduct("engine", main)
