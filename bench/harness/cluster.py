@@ -34,7 +34,8 @@ class Cluster:
 
     async def create(self, topics: Iterable[str], *, compacted: bool = False) -> None:
         """Create topics that are not there yet."""
-        configs = {"cleanup.policy": "compact" if compacted else "delete"}
+        # Records may have timestamps of months ago, and would be deleted as soon as the broker looks for old ones.
+        configs = {"cleanup.policy": "compact"} if compacted else {"cleanup.policy": "delete", "retention.ms": "-1"}
         new = [NewTopic(name, self.partitions, 1, topic_configs=configs) for name in topics]
         async with _admin(self.bootstrap) as admin:
             await admin.create_topics(new)
@@ -47,6 +48,11 @@ class Cluster:
             if doomed:
                 await admin.delete_topics(list(doomed))
                 await self._until(lambda names: not names & doomed, admin)
+
+    async def named(self, part: str) -> list[str]:
+        """Return the topics that have *part* in their name."""
+        async with _admin(self.bootstrap) as admin:
+            return sorted(name for name in await admin.list_topics() if part in name)
 
     async def fill(self, topic: str, records: Iterable[Record]) -> None:
         """Write *records* and return when all are there."""
