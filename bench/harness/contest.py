@@ -106,7 +106,7 @@ async def run(contestant: Contestant, cluster: Cluster, source: Source, *, every
     verdict, logged = await _judged(contestant, cluster, source, job, observation.values())
     faults = (("it ended by itself",) if died else ()) + verdict.faults
     if faults:
-        _show_end(child)
+        show_end(child)
     await cluster.delete([job.app])
     shutil.rmtree(folder)
     done = None if faults else pace(observation, every)
@@ -133,7 +133,7 @@ async def _judged(
     return judge(source.expected, outputs, states, positions, exactly_once=job.exactly_once), logged
 
 
-def _show_end(child: Child) -> None:
+def show_end(child: Child) -> None:
     """Show what the contestant said last; its data is made up, so nothing in it is anybody's secret."""
     lines = child.log_path.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES:]
     say("\n  ".join((f"The last words of {child.name}:", *lines)))
