@@ -158,9 +158,12 @@ async def run(host: Host, ground: Stand, trade: Trade, folder: Path, *, within_s
             faults += (f"{refused} records are in the dead letters",)
     if faults:
         show_end(child)
+    found = pace(standings)
+    if not faults and found is None:
+        faults = ("it took too few commits to tell a rate from",)
     await cluster.delete([app, *OUTPUTS])
     shutil.rmtree(folder)
-    return Run(None if faults else pace(standings), time.monotonic() - begun, logged, faults)
+    return Run(None if faults else found, time.monotonic() - begun, logged, faults)
 
 
 async def kept(host: Host, cluster: Cluster, app: str) -> tuple[int, dict[str, Customer]]:

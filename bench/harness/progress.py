@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ops.embedded.process import Child
 
 LOOK_S = 0.05
+STEPS_MIN = 4  # commits seen: a transaction may hold many thousand events; fewer commits tell its size, not the pace
 
 Places = Mapping[TopicPartition, int]
 
@@ -47,12 +48,12 @@ def done_of(committed: Places, ends: Places, clock: str) -> tuple[int, bool]:
 def pace(standings: Sequence[Standing]) -> Pace | None:
     """Return how fast records were done, from the first commit that was seen to the last that brought one.
 
-    What that first commit held was done before the clock began. None where all came at once.
+    What that first commit held was done before the clock began. None where all came in fewer than `STEPS_MIN`.
     """
-    begun = next((one for one in standings if one.done), None)
-    ended = next((one for one in standings if one.done == standings[-1].done), None)
-    if begun is None or ended is None or ended.done <= begun.done or ended.at <= begun.at:
+    if len({one.done for one in standings if one.done}) < STEPS_MIN:
         return None
+    begun = next(one for one in standings if one.done)
+    ended = next(one for one in standings if one.done == standings[-1].done)
     events = ended.done - begun.done
     cpu_us = None if begun.cpu_s is None or ended.cpu_s is None else (ended.cpu_s - begun.cpu_s) * 1e6 / events
     return Pace(events / (ended.at - begun.at), cpu_us)

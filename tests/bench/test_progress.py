@@ -27,11 +27,11 @@ def test_all_is_done_when_the_ticks_are_too_but_they_do_not_count(
 
 
 def test_the_clock_runs_from_the_first_commit_to_the_last_that_brought_something() -> None:
-    standings = [Standing(1.0, 0, 3.0), Standing(2.0, 100, 4.0), Standing(4.0, 1_100, 6.0), Standing(9.0, 1_100, 6.5)]
+    dones = [(1.0, 0), (2.0, 100), (3.0, 500), (3.5, 900), (4.0, 1_100), (9.0, 1_100)]
 
-    assert pace(standings) == Pace(per_second=500.0, cpu_us=2_000.0)
+    assert pace([Standing(at, done, at + 1) for at, done in dones]) == Pace(per_second=500.0, cpu_us=2_000.0)
 
 
-@pytest.mark.parametrize("standings", [[], [Standing(1.0, 0)], [Standing(1.0, 0), Standing(2.0, 7)]])
-def test_what_comes_at_once_has_no_pace(standings: list[Standing]) -> None:
-    assert pace(standings) is None
+@pytest.mark.parametrize("dones", [[], [0], [0, 7], [0, 7, 7, 7, 7], [0, 7, 8, 9]])
+def test_what_comes_in_a_few_commits_has_no_pace(dones: list[int]) -> None:
+    assert pace([Standing(at, done) for at, done in enumerate(dones)]) is None
