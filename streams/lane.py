@@ -16,11 +16,11 @@ from faust.types import TP
 from schemas.errors import CxError
 from streams.effects import Effects, TooLargeError
 from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
+from streams.housekeeping import Housekeeping
 from streams.meter import SILENT
 from streams.opening import Opening, close
 from streams.partition import PartitionFormatError
 from streams.recovery import BrokenOffError
-from streams.repair import Repair
 from streams.settings import EXIT_CONFIG
 from streams.store import StoreError
 from streams.ticks import Ticks
@@ -28,7 +28,7 @@ from streams.transactions import Member, ReplacedError, partition_of
 from streams.writer import Folded, Writer, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Coroutine, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from aiokafka import ConsumerRecord
     from faust import Stream
@@ -48,9 +48,6 @@ CLOSE_S = 2.0
 HANDED_MAX = 256  # batches on their way to the agents; more, and nothing is fetched until some are folded
 HANDED_RECORDS_MAX = 20_000  # of them, likewise: a batch is what fits into a fetch compressed, which may be very many
 READY_S = 1.0
-HOUSEKEEPING_S = 0.5
-IDLE_COMMIT_S = 1.0
-RENEW_S = 900.0  # a store is trusted for hours from its mark on: a quiet partition's has to be moved now and then
 REJOIN_S = 60.0  # to be given partitions again, once the group has replaced us
 
 
@@ -76,13 +73,10 @@ class Lane:
         self._leaving: dict[int, Slot] = {}  # folded no more; what they have in flight is still committed and shown
         self._opening = Opening(name, fold.topics, self.changelog, settings, meter)
         self._ticks = Ticks(self, fold, self._opening)
-        self._repair = Repair(readmodel, fold)
+        self._housekeeping = Housekeeping(self, fold, self._ticks, readmodel)
         self._writer: Writer | None = None
-        self._tasks: list[asyncio.Task[None]] = []
         self.epoch = 0  # counts revocations
         self._generation = -1
-        self._idle_since = 0.0
-        self._wanted: set[TP] = set()
         self._taken = asyncio.Event()
         self._assigning = asyncio.Lock()
         self._dropping = asyncio.Lock()
@@ -161,7 +155,7 @@ class Lane:
             self._slots = slots
             self._generation = member.generation
             self._meter.assigned(len(slots))
-            self._start_tasks()
+            self._housekeeping.start(self._settings)
             seconds = round(time.monotonic() - started, 3)
             log.info("partitions opened", extra={"partitions": len(numbers), "seconds": seconds})
             return True
@@ -215,10 +209,7 @@ class Lane:
 
     async def close(self) -> None:
         """End the lane for good."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await self._housekeeping.stop()
         await self.revoke()
         await self._opening.stop()
         await self._readmodel.stop()
@@ -258,8 +249,7 @@ class Lane:
 
     def wanted_positions(self) -> set[TP]:
         """Return, once, the partitions whose reading position the lane wants to know."""
-        wanted, self._wanted = self._wanted | self._ticks.wanted(), set()
-        return wanted
+        return self._housekeeping.wanted() | self._ticks.wanted()
 
     def note_positions(self, positions: Mapping[TP, int]) -> None:
         """Take reading positions, told between two fetches: behind them stand control records only."""
@@ -352,79 +342,17 @@ class Lane:
         """Fetch *tp* again."""
         self._app.consumer.on_buffer_drop(tp)
 
-    # Housekeeping
+    # What housekeeping asks (streams/housekeeping.py)
 
-    def _start_tasks(self) -> None:
-        if self._tasks:
-            return
-        self._readmodel.start()
-        self._tasks += [self._guarded(self._keep_house()), self._guarded(self._mend())]
-        if self._settings.clock == "owner" and self.fold.clock:
-            self._tasks.append(self._guarded(self._write_ticks()))
+    @property
+    def slots(self) -> Mapping[int, Slot]:
+        """The partitions that we own, by number."""
+        return self._slots
 
-    def _guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run *work* beside the folds; where it fails the worker stops, instead of going on without it."""
-        task = asyncio.create_task(work)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.failed(error)
-
-    async def _keep_house(self) -> None:
-        """Retry waiting ticks, refuse those that are wrong, and commit positions behind control records."""
-        while True:
-            await asyncio.sleep(HOUSEKEEPING_S if not self._waiting() else HOUSEKEEPING_S / 10)
-            now = time.monotonic()
-            slots = list(self._slots.values())
-            for slot in slots:
-                await self._ticks.apply(slot)
-            await self._ticks.check(slots)
-            if now - self._idle_since >= IDLE_COMMIT_S:
-                self._idle_since = now
-                self._commit_idle()
-
-    async def _mend(self) -> None:
-        """Push partitions again of which the read model has lost something."""
-        while True:
-            await asyncio.sleep(IDLE_COMMIT_S)
-            for number in self._readmodel.dirty():
-                if slot := self._slots.get(number):
-                    await self._repair.mend(slot, self.is_live)
-
-    def _waiting(self) -> bool:
-        return any(slot.ticks for slot in self._slots.values())
-
-    def _commit_idle(self) -> None:
-        """Commit reading positions that stand behind control records, so that lag is 0 when all is done.
-
-        Of a partition that has been quiet for long, its own record is written anew.
-        """
-        for number, slot in self._slots.items():
-            self._wanted |= {TP(topic, number) for topic in self.fold.topics}
-            if self._writer is None or not self._writer.is_idle(number):
-                continue
-            if slot.partition.is_older_than(RENEW_S):
-                # Written anew, and not just stamped: only Kafka knows that nobody else has the partition by now.
-                own = slot.partition.own_record(self.fold.policy, self.fold.state_format)
-                self.put(slot, Folded(Effects(), {}, own_record=own))
-            elif not slot.ticks:
-                committed = self._writer.committed
-                ahead = {
-                    topic: offset
-                    for topic, offset in slot.folded.items()
-                    if offset > committed.get(TopicPartition(topic, number), 0)
-                }
-                if ahead:
-                    self.put(slot, Folded(Effects(), ahead))
-
-    async def _write_ticks(self) -> None:
-        """Write one tick per owned partition and interval."""
-        while True:
-            await asyncio.sleep(self._settings.tick_seconds)
-            if self._slots:
-                await self._ticks.write(list(self._slots.values()))
+    @property
+    def writer(self) -> Writer | None:
+        """What writes for them; none where there are none."""
+        return self._writer
 
     # Read model
 

@@ -284,7 +284,7 @@ def test_a_store_is_kept_however_long_its_partition_was_quiet_and_not_if_it_was_
     for minute in range(24 * 60):
         now = begin + 60 * minute
         if not left:
-            lane._commit_idle()  # noqa: SLF001
+            lane._housekeeping.commit_idle()  # noqa: SLF001
         for folded in writer.taken[slot.logged - 5 :]:
             assert folded.own_record is not None
             lane._committed(Written(0, {}, folded.own_record, [], slot.logged + 1))  # noqa: SLF001
