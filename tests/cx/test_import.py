@@ -15,7 +15,7 @@ from cx.rules import Rules
 from cx.state import Given
 from schemas.errors import Reason
 from schemas.touchpoints import CustomerImported
-from tests.spec import LADDER, at, bought, day, given, refunded, reward, rules
+from tests.spec import LADDER, at, bought, day, given, refunded, reward, rules, touched
 
 MARCH = at("2026-03-15T10:00")
 LOTS = ((100, day("2026-03-01"), 0),)
@@ -114,6 +114,28 @@ def test_a_tier_that_is_held_already_gets_a_term_and_no_new_beginning() -> None:
     assert (story.tier, story.customer.head.tier_since) == ("silver", MARCH - DAY)
     assert story.tick(at("2027-12-31T23:59")).tier == "silver"
     assert story.tick(at("2028-01-01T00:00")).tier == "member"
+
+
+def test_what_is_brought_along_with_no_end_begins_when_it_says_also_where_it_is_held_already() -> None:
+    story = given(bought(MARCH - DAY, 1_000), imported(tier="silver", since=at("2025-06-01T00:00")), by=by())
+    assert story.profile["tier_since"] == "2025-05-31T17:00:00Z"
+
+
+def test_the_lowest_tier_too_begins_when_it_says() -> None:
+    story = given(imported(tier="member", since=at("2025-06-01T00:00"), until=at("2028-01-01T00:00")), by=by())
+    assert story.profile["tier_since"] == "2025-05-31T17:00:00Z"
+
+
+def test_who_was_on_a_lower_tier_here_rises_to_the_one_brought_along() -> None:
+    story = given(bought(MARCH - DAY, 1_000), imported(tier="gold", until=at("2028-01-01T00:00")), by=by())
+    assert (story.tier, story.customer.head.tier_since) == ("gold", MARCH)
+
+
+@pytest.mark.parametrize("first", ["2025-03-16", "2025-03-17"])
+def test_the_first_day_of_the_window_gets_what_is_brought_along_for_it(first: str) -> None:
+    here = bought(at(f"{first}T10:00"), 400)
+    story = given(here, touched(MARCH - HOUR), imported(days=((day(first), 600, 1, 0),)), by=by())
+    assert (story.tier, story.spend, story.orders) == ("silver", 1_000, 2)
 
 
 def test_points_brought_along_say_whence_they_are() -> None:

@@ -89,6 +89,23 @@ def test_a_deadline_between_two_events_is_applied_at_its_own_time() -> None:
     assert story.told == []
 
 
+@pytest.mark.parametrize(
+    ("when", "amount", "tier", "since"),
+    [
+        (FALL - 1, 1_000, "silver", START),  # in the last instant of the window: it never fell
+        (FALL - 1, 999, "member", FALL),
+        (FALL, 1_000, "silver", FALL),  # reached anew
+    ],
+)
+def test_a_late_purchase_that_would_have_kept_the_tier_has_kept_it(
+    when: int, amount: int, tier: str, since: int
+) -> None:
+    fallen = given(bought(START)).tick(FALL + HOUR)
+    assert (fallen.tier, fallen.customer.head.tier_since) == ("member", FALL)
+    story = fallen.when(bought(when, amount, "late"), recorded=FALL + HOUR)
+    assert (story.tier, story.customer.head.tier_since) == (tier, since)
+
+
 def test_a_tier_falls_to_the_rung_that_the_rest_still_holds() -> None:
     story = given(bought(START, 4_000), bought(START + DAY, 1_000, "o2"))
 
