@@ -14,7 +14,7 @@ from cx.moments import Overridden
 from cx.rules import Rules
 from cx.view import state_of
 from tests.cx.strategies import CLOCK, SHORT, Log, logs
-from tests.spec import LADDER, Spec, at, bought, given, rules
+from tests.spec import LADDER, Spec, at, bought, feedback, given, rules
 
 MARCH = at("2026-03-01T10:00")
 KEEPS: list[dict[str, Any]] = [
@@ -47,6 +47,26 @@ def test_a_period_says_what_it_lacks_as_yet() -> None:
     assert keep(story) == {"until": "2026-03-31T17:00:00Z", "missing": {}, "then": "silver"}
     later = story.when(bought(at("2026-04-01T10:00"), 100, "o2"))
     assert keep(later) == {"until": "2026-06-30T17:00:00Z", "missing": {"spend": 400}, "then": "member"}
+
+
+def test_what_was_bought_before_a_rolling_period_does_not_keep_the_tier_beyond_it() -> None:
+    policy = by(window={"rolling_days": 20}, downgrade={"when": "period-end"})
+    story = given(bought(MARCH, 700), bought(MARCH + DAY, 400, "o2"), by=policy)
+    assert keep(story) == {"until": "2026-03-21T17:00:00Z", "missing": {"spend": 100}, "then": "member"}
+
+
+@pytest.mark.parametrize(
+    ("tiers", "until"),
+    [({}, "2027-02-28T17:00:00Z"), ({"window": {"calendar": "quarter"}}, "2026-06-30T17:00:00Z")],
+)
+def test_a_score_is_looked_at_as_it_will_be_then(tiers: dict[str, Any], until: str) -> None:
+    warm: list[dict[str, Any]] = [
+        {"name": "member"},
+        {"name": "silver", "enter": {"spend": 1_000, "emotion": 50}, "keep": {"spend": 500, "emotion": 50}},
+    ]
+    hot = feedback(MARCH, "csat", 5, dimension="emotion")
+    story = given(hot, bought(MARCH, 1_200), by=by(warm, **tiers)).tick(at("2026-04-01T00:00"))
+    assert keep(story) == {"until": until, "missing": {"spend": 500}, "then": "member"}
 
 
 def test_days_of_grace_are_part_of_the_time_that_is_left() -> None:

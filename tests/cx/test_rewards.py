@@ -3,6 +3,7 @@
 import pytest
 
 from cx.calendar import DAY, HOUR
+from cx.moments import Enrolled
 from cx.outputs import reward_id
 from cx.rules import Rules
 from tests.spec import (
@@ -11,6 +12,7 @@ from tests.spec import (
     at,
     bought,
     cancelled,
+    day,
     given,
     refunded,
     reward,
@@ -169,6 +171,18 @@ def test_a_reward_does_not_rest_on_what_had_left_the_window(days: int, *, kept: 
 
     later = story.tick(START + 80 * DAY).when(refunded(START + 80 * DAY, "o0"))
     assert (later.tier, owed(later)) == ("member", {"silver-gift/2026/1"} if kept else set())
+
+
+@pytest.mark.parametrize(("first", "amount", "kept"), [("2026-03-15", 400, False), ("2026-03-14", 1_000, True)])
+def test_nor_on_what_belongs_to_the_year_of_membership_before(first: str, amount: int, *, kept: bool) -> None:
+    yearly = gifts(tiers={"ladder": LADDER, "window": {"anniversary": "year"}})
+    joined = Enrolled(START, "app", "join", joined=day("2020-03-15"))
+    orders = bought(at(f"{first}T10:00"), 600, "o0"), bought(at("2026-03-16T10:00"), amount)
+    story = given(joined, *orders, by=yearly)
+    assert owed(story) == {"silver-gift/2026/1"}
+
+    later = story.when(refunded(at("2026-03-17T10:00"), "o0"))
+    assert owed(later) == ({"silver-gift/2026/1"} if kept else set())
 
 
 def test_a_purchase_refunded_in_the_same_batch_gives_nothing() -> None:
