@@ -151,6 +151,15 @@ def test_a_refund_after_moving_in_takes_what_it_had_brought() -> None:
     assert story.when(refunded(MARCH + 2 * HOUR)).tier == "member"
 
 
+def test_a_refund_leaves_the_days_of_grace_of_a_tier_brought_along_as_they_were() -> None:
+    keeps = [{"name": "member"}, {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 500}}]
+    tiers = {"ladder": keeps, "window": {"rolling_days": 20}, "downgrade": {"grace_days": 10}}
+    story = given(imported(tier="silver", days=((day("2026-02-28"), 600, 1, 0),)), by=by(tiers=tiers))
+    story = story.each(bought(MARCH + 12 * DAY, 1), refunded(MARCH + 13 * DAY))
+    assert story.tick(at("2026-03-30T00:00") - 1).tier == "silver"
+    assert story.tick(at("2026-03-30T00:00")).tier == "member", "600 left the window on the 20th"
+
+
 # Once
 
 

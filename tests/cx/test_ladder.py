@@ -519,3 +519,20 @@ def test_a_refund_in_days_of_grace_holds_nothing_for_ever() -> None:
     assert story.tier == "silver"
     story = story.when(refunded(at("2026-03-24T10:00"), "o1"))
     assert story.tick(at("2026-04-01T00:00")).tier == "member"
+
+
+@pytest.mark.parametrize("start", [enrolled(at("2026-03-20T09:00"), "2020-04-01"), touched(at("2025-04-01T09:00"))])
+def test_a_refund_looks_back_over_years_of_membership_that_begin_when_they_do(start: Any) -> None:
+    policy = by(window={"anniversary": "year"}, ladder=[*KEEPS, GOLD])
+    orders = bought(at("2026-03-20T10:00"), 600), bought(at("2026-04-10T10:00"), 600, "o2")
+    story = given(start, *orders, bought(at("2026-04-20T10:00"), 5_000, "o3"), by=policy)
+    assert story.tier == "gold"
+    assert story.when(refunded(at("2026-04-21T10:00"), "o3")).tier == "member", "600 in each of two years"
+
+
+def test_a_refund_leaves_what_was_reached_on_the_last_evening_of_a_window() -> None:
+    policy = by(window={"rolling_days": 20}, ladder=KEEPS)
+    story = given(bought(MARCH, 400), bought(MARCH + 19 * DAY, 600, "o2"), by=policy)
+    story = story.when(bought(MARCH + 21 * DAY, 1, "o3"))
+    assert story.tier == "silver"
+    assert story.when(refunded(MARCH + 22 * DAY, "o3")).tier == "silver"
