@@ -362,6 +362,12 @@ def test_a_refund_takes_a_tier_that_only_its_purchase_had_kept() -> None:
     assert story.when(refunded(at("2028-01-06T00:00"), "o2")).tier == "member"
 
 
+def test_of_a_refund_at_the_periods_end_itself_the_refund_takes_the_tier() -> None:
+    story = given(bought(MARCH, 1_000), bought(at("2027-12-30T10:00"), 600, "o2"), by=calendar(ladder=KEEPS))
+    story = story.when(refunded(at("2028-01-01T00:00"), "o2"))
+    assert (story.tier, story.customer.head.history[-1].reason) == ("member", "refund")
+
+
 def test_a_refund_that_leaves_enough_to_have_entered_changes_nothing() -> None:
     story = given(bought(MARCH, 1_000), bought(MARCH + DAY, 500, "o2"), by=by(ladder=KEEPS))
     assert story.when(refunded(MARCH + 2 * DAY, "o2")).tier == "silver"

@@ -300,6 +300,19 @@ def test_a_term_that_ends_when_a_level_does_ends_first() -> None:
     assert (story.tick(ends).tier, story.tick(ends).customer.head.level) == ("member", 1)
 
 
+def test_a_level_that_ends_leaves_the_days_of_grace_of_the_tier() -> None:
+    policy = rules(
+        tiers={"ladder": LADDER, "window": {"rolling_days": 20}, "downgrade": {"grace_days": 10}},
+        levels=[{"level": 2, "all": [{"measure": "orders", "reach": 1}]}],
+    )
+    orders = [bought(START + n * DAY, amount, f"o{n}") for n, amount in ((0, 1_000), (15, 1_000), (18, 1))]
+    story = given(*orders, by=policy)
+    level_ends, grace_ends = at("2026-04-08T00:00"), at("2026-04-15T00:00")
+    assert story.customer.head.level_due == level_ends
+    assert (story.tick(level_ends).tier, story.tick(level_ends).customer.head.level) == ("silver", 1)
+    assert [story.tick(grace_ends + n).tier for n in (-1, 0)] == ["silver", "member"]
+
+
 def test_a_level_ends_with_a_year_of_membership() -> None:
     yearly = rules(
         tiers={"ladder": LADDER, "window": {"anniversary": "year"}},
