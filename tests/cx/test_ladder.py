@@ -435,6 +435,13 @@ def test_a_refund_after_a_persons_word_looks_back_to_the_word() -> None:
     assert story.when(refunded(at("2026-03-21T09:00"), "o2", ("l1", 2_000))).tier == "silver"
 
 
+def test_a_refund_after_a_persons_word_has_ended_takes_what_only_its_purchase_had_kept() -> None:
+    story = given(bought(MARCH, 1_000), overridden(MARCH + DAY, "silver", MARCH + 9 * DAY), by=calendar())
+    story = story.tick(MARCH + 10 * DAY)
+    assert story.tier == "silver"
+    assert story.when(refunded(MARCH + 11 * DAY)).tier == "member"
+
+
 def test_a_tier_reached_by_time_owes_its_reward() -> None:
     policy = rules(rewards=[reward("gift", "gold")])
     story = given(overridden(MARCH, "member", MARCH + 9 * DAY), by=policy)

@@ -75,6 +75,19 @@ def test_every_campaign_that_fits_adds() -> None:
     assert balance(given(bought(MARCH, lines=lines), by=by(campaigns=campaigns))) == 20 + 20 + 20
 
 
+def test_campaigns_add_to_an_order_whose_lines_have_all_found_their_rate() -> None:
+    lines = (Line("l1", "coffee", 100), Line("l2", "food", 100))
+    policy = by({"per": 10, "categories": ["coffee"]}, RATE, {"per": 1}, campaigns=[{"per": 10}])
+    assert balance(given(bought(MARCH, lines=lines), by=policy)) == 10 + 10 + 20
+
+
+def test_a_campaign_may_be_for_some_tiers() -> None:
+    policy = by(campaigns=[{"per": 10, "tiers": ["silver"]}])
+    story = given(bought(MARCH, 1_000), by=policy)
+    assert balance(story) == 100
+    assert balance(story.when(bought(MARCH + HOUR, 1_000, "o2"))) == 100 + 200
+
+
 @pytest.mark.parametrize(
     ("when", "earned"),
     [("2026-03-14T23:59", 100), ("2026-03-15T00:00", 200), ("2026-03-16T23:59", 200), ("2026-03-17T00:00", 100)],
@@ -136,6 +149,18 @@ def test_pending_points_cannot_be_spent() -> None:
     story = given(bought(MARCH, 1_000), asked(MARCH + HOUR, 50), by=by(pending_days=1))
     assert story.told[-1] == "points.refused 50 not-enough"
     assert story.when(asked(at("2026-03-16T00:00"), 100)).told[-1] == "points.spent 100", "activation comes first"
+
+
+def test_every_lot_waits_for_a_day_of_its_own() -> None:
+    story = given(bought(MARCH, 1_000), bought(MARCH + DAY, 500, "o2"), by=by(pending_days=30))
+    assert balance(story.tick(at("2026-04-14T00:00"))) == 100
+    assert balance(story.tick(at("2026-04-15T00:00"))) == 150
+
+
+def test_lots_that_can_be_spent_from_the_same_day_are_told_oldest_first() -> None:
+    orders = [bought(MARCH + n, 10 + 10 * n, f"o{n}") for n in range(3)]
+    story = given(*orders, by=by(pending_days=30)).tick(at("2026-04-14T00:00"))
+    assert story.told == ["points.earned 1", "points.earned 2", "points.earned 3"]
 
 
 # Spending
@@ -228,9 +253,17 @@ def test_all_lots_of_a_month_are_told_of_as_one() -> None:
     assert story.tick(at("2026-05-01T00:00")).since(story) == ["points.expired 50 date"]
 
 
-@pytest.mark.parametrize(("when", "left"), [("2026-04-15T23:59", 100), ("2026-04-16T00:00", 0)])
-def test_silence_lets_points_run_out(when: str, left: int) -> None:
-    story = given(bought(MARCH, 1_000), by=by(expiry={"inactive_days": 31}))
+@pytest.mark.parametrize(
+    ("days", "when", "left"),
+    [
+        (31, "2026-04-15T23:59", 100),
+        (31, "2026-04-16T00:00", 0),
+        (1, "2026-03-16T23:59", 100),
+        (1, "2026-03-17T00:00", 0),
+    ],
+)
+def test_silence_lets_points_run_out(days: int, when: str, left: int) -> None:
+    story = given(bought(MARCH, 1_000), by=by(expiry={"inactive_days": days}))
     assert balance(story.tick(at(when))) == left
 
 
@@ -262,6 +295,27 @@ def test_points_can_be_spent_up_to_the_deadline_at_which_they_run_out(
     assert story.customer.next_deadline(story.rules.lateness) == ends
     assert story.when(asked(ends - 1, 1)).since(story) == ["points.spent 1"]
     assert story.when(asked(ends, 1)).since(story) == [f"points.expired 100 {reason}", "points.refused 1 not-enough"]
+
+
+@pytest.mark.parametrize("first", [bought(MARCH, 1_000), adjusted(MARCH, 100)])
+def test_points_count_on_their_last_day_also_when_others_come_on_it(first: Any) -> None:
+    policy = by(pending_days=10, expiry={"after_months": 1})
+    story = given(first, bought(at("2026-04-20T10:00"), 10, "o2"), by=policy).tick(at("2026-04-30T00:00"))
+    assert balance(story) == 101
+    assert balance(story.tick(at("2026-05-01T00:00"))) == 1
+
+
+def test_the_last_day_of_silence_is_whole_also_when_a_refund_comes_on_it() -> None:
+    policy = by(expiry={"inactive_days": 31})
+    story = given(bought(MARCH, 1_000), refunded(at("2026-04-15T10:00"), "o1", ("l1", 100)), by=policy)
+    assert balance(story) == 90
+    assert balance(story.tick(at("2026-04-16T00:00"))) == 0
+
+
+def test_an_order_that_earned_nothing_has_nothing_to_run_out() -> None:
+    policy = by({"per": 10, "channels": ["app"]}, expiry={"after_months": 1})
+    story = given(bought(MARCH, 100, channel="app"), bought(MARCH + HOUR, 100, "o2"), by=policy)
+    assert story.tick(at("2026-05-01T00:00")).since(story) == ["points.expired 10 date"]
 
 
 def test_one_point_left_has_a_deadline_of_silence_too() -> None:
@@ -307,6 +361,17 @@ def test_an_order_undone_was_no_activity() -> None:
     assert balance(story) == 150
     assert balance(story.when(refunded(MARCH + 46 * DAY, "o2"))) == 0
     assert balance(story.when(refunded(MARCH + 46 * DAY, "o2", ("l1", 100)))) == 140
+
+
+@pytest.mark.parametrize(("undone", "left"), [((), 150), ((refunded(MARCH + 22 * DAY, "o2"),), 0)])
+def test_an_order_that_nothing_can_undo_any_more_was_activity_if_anything_was_left_of_it(
+    undone: tuple[Any, ...], left: int
+) -> None:
+    policy = by(expiry={"inactive_days": 31}, clock={"refund_days": 5, "lateness_days": 1})
+    story = given(bought(MARCH, 1_000), bought(MARCH + 20 * DAY, 500, "o2"), *undone, by=policy)
+    story = story.each(bought(MARCH + 30 * DAY, 10, "o3"), cancelled(MARCH + 30 * DAY + HOUR, "o3"))
+    assert list(story.customer.head.open_orders) == ["o3\nshop"]
+    assert balance(story.tick(MARCH + 35 * DAY)) == left
 
 
 def test_one_day_can_let_points_run_out_and_the_tier_fall() -> None:
