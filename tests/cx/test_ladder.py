@@ -114,6 +114,22 @@ def test_what_reached_a_tier_in_one_year_keeps_it_through_the_next() -> None:
     assert story.tick(at("2028-01-01T00:00")).since(story) == ["tier.downgraded silver member"]
 
 
+@pytest.mark.parametrize("term", [{"spend": 1_000}, {"orders": 1}])
+def test_looked_at_at_once_a_tier_ends_with_the_calendar_period_whose_sum_it_rests_on(term: dict[str, int]) -> None:
+    ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": term}]
+    story = given(bought(MARCH, 1_000), by=calendar("quarter", ladder=ladder, downgrade={"when": "at-once"}))
+    assert story.profile["tier_until"] == "2026-03-31T17:00:00Z"
+    assert story.tick(at("2026-04-01T00:00") - 1).tier == "silver"
+    assert story.tick(at("2026-04-01T00:00")).tier == "member"
+
+
+def test_looked_at_at_once_a_tier_that_rests_on_no_sum_does_not_end_with_the_calendar_period() -> None:
+    ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": {"open_cases": {"at_most": 0}}}]
+    story = given(bought(MARCH, 1), by=calendar("quarter", ladder=ladder, downgrade={"when": "at-once"}))
+    assert story.tier == "silver"
+    assert story.profile["tier_until"] is None
+
+
 KEEPS: list[dict[str, Any]] = [
     {"name": "member"},
     {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 600}},
@@ -360,6 +376,14 @@ def test_a_refund_takes_a_tier_that_only_its_purchase_had_kept() -> None:
     story = story.tick(at("2028-01-05T00:00"))
     assert story.tier == "silver"
     assert story.when(refunded(at("2028-01-06T00:00"), "o2")).tier == "member"
+
+
+def test_a_refund_takes_a_tier_that_only_its_purchase_had_carried_over_a_midnight() -> None:
+    policy = by(window={"rolling_days": 20}, ladder=KEEPS)
+    story = given(bought(MARCH, 1_000), bought(MARCH + 5 * DAY, 600, "o2"), by=policy)
+    story = story.when(bought(MARCH + 20 * DAY, 600, "o3"))
+    assert story.tier == "silver"
+    assert story.when(refunded(MARCH + 21 * DAY, "o2")).tier == "member", "600 would keep it, and does not reach it"
 
 
 def test_of_a_refund_at_the_periods_end_itself_the_refund_takes_the_tier() -> None:

@@ -312,6 +312,11 @@ def test_the_last_day_of_silence_is_whole_also_when_a_refund_comes_on_it() -> No
     assert balance(story.tick(at("2026-04-16T00:00"))) == 0
 
 
+def test_points_that_silence_takes_on_their_last_day_are_told_as_taken_by_silence() -> None:
+    story = given(bought(MARCH, 1_000), by=by(expiry={"after_months": 1, "inactive_days": 45}))
+    assert story.tick(at("2026-04-30T00:00")).since(story) == ["points.expired 100 inactivity"]
+
+
 def test_an_order_that_earned_nothing_has_nothing_to_run_out() -> None:
     policy = by({"per": 10, "channels": ["app"]}, expiry={"after_months": 1})
     story = given(bought(MARCH, 100, channel="app"), bought(MARCH + HOUR, 100, "o2"), by=policy)
