@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cx.calendar import DAY, HOUR
+from cx.calendar import DAY, HOUR, rfc3339
 from cx.moments import Enrolled, Overridden
 from cx.rules import Rules
 from cx.state import NEVER
@@ -115,15 +115,21 @@ def test_what_reached_a_tier_in_one_year_keeps_it_through_the_next() -> None:
 
 
 @pytest.mark.parametrize("term", [{"spend": 1_000}, {"orders": 1}])
-def test_looked_at_at_once_a_tier_ends_with_the_calendar_period_whose_sum_it_rests_on(term: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("window", "end"),
+    [({"calendar": "quarter"}, "2026-04-01T00:00"), ({"anniversary": "year"}, "2027-03-01T00:00")],
+)
+def test_looked_at_at_once_a_tier_ends_with_the_period_whose_sum_it_rests_on(
+    term: dict[str, int], window: dict[str, str], end: str
+) -> None:
     ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": term}]
-    story = given(bought(MARCH, 1_000), by=calendar("quarter", ladder=ladder, downgrade={"when": "at-once"}))
-    assert story.profile["tier_until"] == "2026-03-31T17:00:00Z"
-    assert story.tick(at("2026-04-01T00:00") - 1).tier == "silver"
-    assert story.tick(at("2026-04-01T00:00")).tier == "member"
+    story = given(bought(MARCH, 1_000), by=by(window=window, ladder=ladder, downgrade={"when": "at-once"}))
+    assert story.profile["tier_until"] == rfc3339(at(end))
+    assert story.tick(at(end) - 1).tier == "silver"
+    assert story.tick(at(end)).tier == "member"
 
 
-def test_looked_at_at_once_a_tier_that_rests_on_no_sum_does_not_end_with_the_calendar_period() -> None:
+def test_looked_at_at_once_a_tier_that_rests_on_no_sum_does_not_end_with_the_period() -> None:
     ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": {"open_cases": {"at_most": 0}}}]
     story = given(bought(MARCH, 1), by=calendar("quarter", ladder=ladder, downgrade={"when": "at-once"}))
     assert story.tier == "silver"
@@ -398,12 +404,13 @@ def test_a_refund_that_leaves_enough_to_have_entered_changes_nothing() -> None:
     assert story.when(refunded(MARCH + 2 * DAY, "o1")).tier == "member", "500 keep it, and never reached it"
 
 
-def test_a_refund_makes_void_what_was_noted_of_the_days_after_its_purchase() -> None:
+@pytest.mark.parametrize("unit", ["quarter", "year"])
+def test_a_refund_makes_void_what_was_noted_of_the_days_after_its_purchase(unit: str) -> None:
     # The standing of 23 March, noted before the order of the 8th was cancelled, says gold; it must not come back.
-    quarter = rules(
-        clock={"refund_days": 40}, tiers={"ladder": [*KEEPS, GOLD], "window": {"calendar": "quarter"}}, levels=None
+    policy = rules(
+        clock={"refund_days": 40}, tiers={"ladder": [*KEEPS, GOLD], "window": {"calendar": unit}}, levels=None
     )
-    story = given(bought(at("2026-02-01T10:00"), 0, "o0"), bought(at("2026-02-28T10:00"), 5_000, "o3"), by=quarter)
+    story = given(bought(at("2026-02-01T10:00"), 0, "o0"), bought(at("2026-02-28T10:00"), 5_000, "o3"), by=policy)
     story = story.each(
         refunded(at("2026-03-02T10:00"), "o3", ("l1", 1)),
         bought(at("2026-03-08T10:00"), 1, "o2"),

@@ -524,3 +524,10 @@ def test_points_earned_may_be_asked_for_by_the_ladder() -> None:
     assert story.tier == "silver", "pending points count"
     assert story.when(refunded(MARCH + DAY, "o2")).tier == "member"
     assert given(adjusted(MARCH, 1_000), by=by(tiers={"ladder": ladder})).tier == "member", "a person's do not"
+
+
+@pytest.mark.parametrize("rate", [RATE, {"per": 10, "channels": ["app"]}])
+def test_a_refund_of_what_earned_no_points_takes_none_from_the_ladder(rate: dict[str, Any]) -> None:
+    ladder = [{"name": "member"}, {"name": "silver", "enter": {"points": 100}}]
+    story = given(bought(MARCH, 1_000, channel="app"), bought(MARCH, 9, "o2"), by=by(rate, tiers={"ladder": ladder}))
+    assert story.when(refunded(MARCH + DAY, "o2")).tier == "silver"
