@@ -336,6 +336,7 @@ def test_a_movement_says_what_it_is_about_and_what_caused_it() -> None:
         asked(MARCH + 2, 300, reward="car"),
         adjusted(MARCH + 3, 1),
         adjusted(MARCH + 4, -2),
+        refunded(MARCH + 5, "o1", ("l1", 90), id="back"),
         by=policy,
     ).tick(at("2026-05-01T00:00"))
     told = [
@@ -348,9 +349,10 @@ def test_a_movement_says_what_it_is_about_and_what_caused_it() -> None:
         ("points.refused", 300, "car", "not-enough"),
         ("points.earned", 1, None, "adjustment"),
         ("points.reversed", 2, None, "adjustment"),
-        ("points.expired", 68, "2026-04-30", "date"),
+        ("points.reversed", 9, "o1", "refund"),
+        ("points.expired", 59, "2026-04-30", "date"),
     ]
-    causes = ["buy-o1", *(f"ask-{MARCH + n}" for n in (1, 2)), *(f"adjust-{MARCH + n}" for n in (3, 4)), None]
+    causes = ["buy-o1", *(f"ask-{MARCH + n}" for n in (1, 2)), *(f"adjust-{MARCH + n}" for n in (3, 4)), "back", None]
     assert [o.event.get("causationid") for o in story.outputs] == causes
 
 
