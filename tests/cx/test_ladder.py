@@ -368,6 +368,25 @@ def test_when_a_refund_takes_the_tier_is_the_policys(
     assert story.tick(at("2027-03-02T00:00")).tier == later
 
 
+@pytest.mark.parametrize(
+    ("mode", "when", "window", "end"),
+    [
+        ("at-period-end", "at-once", {"rolling_days": 20}, "2026-03-21T00:00"),
+        ("keep", "at-once", {"rolling_days": 20}, "2026-03-31T00:00"),
+        ("keep", "period-end", {"rolling_days": 20}, "2026-03-21T00:00"),
+        ("at-period-end", "at-once", {"anniversary": "year"}, "2027-03-01T00:00"),
+    ],
+)
+def test_a_tier_that_refunds_leave_lasts_to_the_periods_end_or_as_long_as_it_would_have(
+    mode: str, when: str, window: dict[str, Any], end: str
+) -> None:
+    policy = by(window=window, refunds=mode, downgrade={"when": when})
+    story = given(bought(MARCH, 1_000), bought(MARCH + 10 * DAY, 1_000, "o2"), by=policy)
+    story = story.each(refunded(MARCH + 12 * DAY, "o1"), refunded(MARCH + 12 * DAY + HOUR, "o2"))
+    assert story.tick(at(end) - 1).tier == "silver"
+    assert story.tick(at(end)).tier == "member"
+
+
 def test_a_refund_leaves_the_tier_that_was_kept_from_the_year_before() -> None:
     policy = calendar(ladder=[*KEEPS, {"name": "gold", "enter": {"spend": 5_000}}])
     story = given(bought(MARCH, 1_000), by=policy).tick(at("2027-01-01T00:00"))
