@@ -26,7 +26,7 @@ export PIP_CONSTRAINT :=
 export PIP_REQUIRE_VIRTUALENV :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults verify lock clean setup
+.PHONY: help demo test check bench faults verify mutants lock clean setup
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r target line; do \
@@ -57,6 +57,12 @@ faults: setup ## break Kafka, Redis and workers on purpose, and count every even
 verify: setup ## a million events against the reference; later what needs Node, Chromium, promtool or Java build tools
 	@VERIFY_PAGE=docs/verify.md $(BIN)/python -m pytest -m verify --session-timeout=14400 tests/verify
 
+# What runs wild takes no more than 4 GiB; a run that was ended goes on where it was. Few examples, because each mutant
+# that lives runs all of them.
+mutants: setup ## change the rules in small ways, and list the changes that no test notices; an hour or two
+	@ulimit -v 4194304; CX_EXAMPLES=4 nice $(BIN)/python -m mutmut run --max-children 1
+	@$(BIN)/python -m tests.mutation.page
+
 lock: ## renew requirements/*.lock from pyproject.toml; needs uv
 	@command -v uv >/dev/null || { echo 'uv is needed to renew the lock files; install it and try again.' >&2; exit 1; }
 	@$(LOCK) --extra dev --output-file requirements/dev.lock
@@ -66,7 +72,7 @@ lock: ## renew requirements/*.lock from pyproject.toml; needs uv
 	@$(LOCK) --extra bench --output-file requirements/bench.lock
 
 clean: ## remove .venv and caches; data in .cx stays
-	@rm -rf $(VENV) $(VENV_BENCH) bench/peers/kafka-streams/target .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf $(VENV) $(VENV_BENCH) bench/peers/kafka-streams/target .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist mutants *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first stamp says which folder the environment was made in: one that was moved, copied or left behind by a removed
