@@ -255,7 +255,7 @@ class LaneAssignor(PartitionAssignor):
         for number, lane in enumerate(lanes(readers)):
             topics = frozenset[str]().union(*(reader.topics for reader in lane.values())) - groups.keys()
             groups |= dict.fromkeys(topics, number) | {_group_of(reader.lane): number for reader in lane.values()}
-            sizes = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+            sizes = _sizes(cluster, topics)
             dealt = deal(lane, sizes)
             _tell_waiting(dealt, sizes)
             assignments |= {
@@ -430,6 +430,19 @@ def _message(tp: TP, batch: list[Any], generation: int) -> ConsumerMessage:
 def _group_of(lane: str) -> str:
     """Return the name under which members are told the group of *lane*; no topic is called so."""
     return f"lane:{lane}"
+
+
+def _sizes(cluster: ClusterMetadata, topics: Iterable[str]) -> dict[str, int]:
+    """Return how many partitions each of a lane's *topics* has; one that is not to be seen has as many as the others.
+
+    Kafka leaves a topic out for a moment after a broker has started, and for good where we may not describe it. Were it
+    dealt as none, its partitions would look torn off their numbers to every worker.
+    """
+    sizes = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+    if unseen := sorted(topic for topic, size in sizes.items() if not size):
+        log.warning("topics are not to be seen, and dealt like the others of their lane", extra={"topics": unseen})
+    usual = max(sizes.values(), default=0)
+    return {topic: size or usual for topic, size in sizes.items()}
 
 
 def _tell_waiting(dealt: Mapping[str, Mapping[str, list[int]]], sizes: Mapping[str, int]) -> None:

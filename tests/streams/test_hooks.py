@@ -469,14 +469,14 @@ class Member:
         return assignment
 
 
-def rebalance(leader: Member, *others: Member) -> None:
-    """Let *leader* deal four partitions of each topic to all, by the messages that Kafka carries."""
+def rebalance(leader: Member, *others: Member, unseen: str = "") -> None:
+    """Let *leader*, who does not see *unseen*, deal four partitions of each topic, by the messages of Kafka."""
     members = {str(place): member for place, member in enumerate((leader, *others))}
     asked = {
         name: ConsumerProtocolMemberMetadata.decode(member.assignor.metadata(set(member.topics)).encode())
         for name, member in members.items()
     }
-    cluster = SimpleNamespace(partitions_for_topic=lambda _: set(ALL))
+    cluster = SimpleNamespace(partitions_for_topic=lambda topic: None if topic in unseen else set(ALL))
     for name, given in leader.assignor._perform_assignment(cluster, asked).items():  # noqa: SLF001
         members[name].assignor.on_assignment(ConsumerProtocolMemberAssignment.decode(given.encode()))
 
@@ -517,6 +517,14 @@ def test_a_topic_of_two_lanes_stays_with_the_one_at_work_and_the_other_is_told()
     assert visits.numbers == {"a": ALL, "b": ALL}
     assert gifts.numbers == {"c": ALL}
     assert (visits.foreign, gifts.foreign) == (set(), {"b"})
+
+
+def test_a_topic_that_the_leader_does_not_see_for_now_is_dealt_like_the_others() -> None:
+    one, two = Member(LaneAssignor, "visits", "a", "b"), Member(LaneAssignor, "visits", "a", "b")
+    rebalance(one, two, unseen="b")
+    assert (one.numbers, two.numbers) == ({"a": [0, 1], "b": [0, 1]}, {"a": [2, 3], "b": [2, 3]})
+    rebalance(one, two, unseen="ab")
+    assert (one.numbers, two.numbers) == ({"a": [], "b": []}, {"a": [], "b": []}), "it joins again once it sees one"
 
 
 def test_the_log_tells_which_topic_is_not_read_for_now(caplog: pytest.LogCaptureFixture) -> None:
