@@ -22,6 +22,7 @@ from streams.settings import EXIT_CONFIG, Settings
 from streams.store import StoreError, Stores
 from streams.transactions import Member, ReplacedError
 from streams.writer import Folded, Written
+from tests.streams.disk import left_behind
 
 PATIENCE_S = 10.0
 MEMBER = Member("m1", 7)
@@ -273,10 +274,12 @@ class Idle:
 def test_a_store_is_kept_however_long_its_partition_was_quiet_and_not_if_it_was_left(
     lane: Lane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, left: bool
 ) -> None:
+    """Kept also by a worker that is killed: what counts is what is on disk."""
     begin, stores, writer = time.time(), Stores(tmp_path / "stores"), Idle()
     now = begin
     monkeypatch.setattr(time, "time", lambda: now)
-    partition = Partition(0, 1, stores.open(0, 1))
+    store = stores.open(0, 1)
+    partition = Partition(0, 1, store)
     partition.committed({b"k": bytes(9)}, partition.own_record("policy", 1), 5)
     slot: Any = Slot([])
     slot.partition, slot.logged = partition, 5
@@ -288,12 +291,12 @@ def test_a_store_is_kept_however_long_its_partition_was_quiet_and_not_if_it_was_
         for folded in writer.taken[slot.logged - 5 :]:
             assert folded.own_record is not None
             lane._committed(Written(0, {}, folded.own_record, [], slot.logged + 1))  # noqa: SLF001
-    partition.close()
-    partition = Partition(0, 1, stores.open(0, 1))
-    assert partition.stored(b"k") == (None if left else bytes(9))
+    again = left_behind(stores, store, tmp_path / "left")
+    reopened = Partition(0, 1, again.open(0, 1))
+    assert reopened.stored(b"k") == (None if left else bytes(9))
     assert len(writer.taken) <= 24 * 4, "now and then is enough"
-    partition.close()
-    stores.close()
+    for one in (partition, stores, reopened, again):
+        one.close()
 
 
 def test_what_is_written_makes_way_for_the_next_tick(lane: Lane) -> None:

@@ -15,7 +15,8 @@ import pytest
 from rocksdict import Rdict
 
 from streams import store as module
-from streams.store import FORMAT, LIFE_S, Mark, Store, StoreError, Stores
+from streams.store import FORMAT, LIFE_S, WRITTEN_OUT_S, Mark, Store, StoreError, Stores
+from tests.streams.disk import folder, left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,10 +66,6 @@ def content(store: Store) -> tuple[set[int], list[tuple[int, bytes]], int]:
     values = [store.get(key) for key in store]
     assert None not in values
     return {int.from_bytes((value or b"")[:8]) for value in values}, list(store.due(1 << 62)), store.mark.offset
-
-
-def folder(stores: Stores) -> Path:
-    return stores.folder / "partition-0"
 
 
 def written_down(stores: Stores) -> str:
@@ -157,6 +154,25 @@ def test_a_process_that_is_killed_leaves_the_store_as_it_was_at_some_commit(tmp_
     assert 0 < mark < told, "it was written out now and then, and has no log of its own"
     store.close()
     stores.close()
+
+
+@pytest.mark.parametrize("every_s", [60, 2_000], ids=["now and then", "hardly ever"])
+def test_a_process_that_is_killed_leaves_no_old_mark_however_little_it_wrote(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_s: int
+) -> None:
+    begin, store = time.time(), stores.open(0, 1)
+    now = begin
+    monkeypatch.setattr(time, "time", lambda: now)
+    for number in range(2 * int(LIFE_S) // every_s):
+        now = begin + number * every_s
+        write(store, number)
+    left = left_behind(stores, store, tmp_path / "left")
+    again = left.open(0, 1)
+    assert again.mark is not None
+    assert now - again.mark.at <= WRITTEN_OUT_S
+    assert len(content(again)[0]) == 1
+    for one in (store, again, left):
+        one.close()
 
 
 def test_keys_come_in_the_order_of_their_deadlines_and_the_last_instant_counts(store: Store) -> None:
