@@ -22,7 +22,7 @@ LANE = "customers"
 
 def build_app(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneApp:
     """Return the app of one worker, its figures going to *meter*; nothing connects before it is started."""
-    readmodel = ReadModel(connect(settings.redis), settings.app)
+    readmodel = ReadModel(connect(settings.redis), settings.app, LANE)
     app = lane_app(settings, LANE, CustomerFold(rules), readmodel, meter=meter)
     _register(app)
     return app

@@ -13,6 +13,7 @@ from cli.logs import set_up
 from cx.rules import compile_policy
 from ops.metrics import PrometheusMeter, process_registry, serve
 from schemas.policy_file import PolicyError, parse_policy
+from schemas.topics import Lane
 from streams import admin
 from streams.access import AwayError, ask_kafka, ask_redis
 from streams.meter import SILENT
@@ -46,7 +47,7 @@ async def faults_of(settings: Settings) -> list[str]:
     """Return what is wrong with the topics, once Kafka and Redis have let us in."""
     await ask_kafka(settings.kafka)
     try:
-        await ask_redis(settings.redis, settings.app)
+        await ask_redis(settings.redis, settings.app, Lane.CUSTOMERS)
     except AwayError as error:
         # Profiles wait for Redis, as they do when it goes away later.
         log.warning("read model is away", extra={"reason": str(error)})

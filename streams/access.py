@@ -55,7 +55,7 @@ async def ask_kafka(settings: KafkaSettings) -> None:
     raise refused or away or AwayError("no Kafka is named: see CX_KAFKA__BOOTSTRAP")
 
 
-async def ask_redis(settings: RedisSettings, app: str) -> None:
+async def ask_redis(settings: RedisSettings, app: str, lane: str) -> None:
     """Return when Redis lets us read where the workers of *app* are.
 
     Raises:
@@ -64,7 +64,7 @@ async def ask_redis(settings: RedisSettings, app: str) -> None:
     """
     client = connect(settings)
     try:
-        await client.mget([position_key(app, 0)])
+        await client.mget([position_key(app, lane, 0)])
     except (RedisError, OSError) as error:
         raise of_redis(error, settings) from error
     finally:

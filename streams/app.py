@@ -1,6 +1,7 @@
 """A Faust app with a batch lane in it: what a job of this kind is built from.
 
-    app = lane_app(settings, "customers", CustomerFold(rules), ReadModel(connect(settings.redis), settings.app))
+    readmodel = ReadModel(connect(settings.redis), settings.app, "customers")
+    app = lane_app(settings, "customers", CustomerFold(rules), readmodel)
 
     @app.agent(app.input("cx.purchases"))
     async def purchases(stream):

@@ -1,8 +1,9 @@
 """The read model in Redis: each customer's profile and encoded state, written after the commit. Imports no Faust.
 
 Keys: `cx:customer:{id}`, a hash of `version`, `profile` (JSON), `state` (encoded) and `source`, by which an older state
-is known; `cx:position:{app}:{partition}`, up to where a partition was written, and from which changelog, so that what a
-crash cut off is noticed and repaired. streams/scripts.py has their texts.
+is known; `cx:position:{app}:{lane}:{partition}`, up to where a partition was written, and from which changelog, so that
+what a crash cut off is noticed and repaired. streams/scripts.py has their texts. Customers have no lane in their key:
+lanes that show the same ones need a database each.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio import Redis
@@ -37,9 +39,9 @@ def customer_key(customer: str) -> str:
     return f"cx:customer:{customer}"
 
 
-def position_key(app: str, partition: int) -> str:
+def position_key(app: str, lane: str, partition: int) -> str:
     """Return the key of a partition's position."""
-    return f"cx:position:{app}:{partition}"
+    return f"cx:position:{app}:{lane}:{partition}"
 
 
 def connect(settings: RedisSettings) -> Redis:
@@ -55,10 +57,10 @@ class ReadModel:
     views are made again from the state once Redis is back.
     """
 
-    def __init__(self, client: Redis, app: str) -> None:
-        """Write with *client* for the workers of *app*."""
+    def __init__(self, client: Redis, app: str, lane: str) -> None:
+        """Write with *client* for the workers of *app* and its *lane*; other lanes have positions of their own."""
         self._client = client
-        self._app = app
+        self._key = partial(position_key, app, lane)
         self._write = client.register_script(WRITE)
         self._advance = client.register_script(ADVANCE)
         self._claim = client.register_script(MARK)
@@ -153,7 +155,7 @@ class ReadModel:
         self._told = {}
         try:
             async with asyncio.timeout(ANSWER_S):
-                keys = [position_key(self._app, p) for p in partitions]
+                keys = [self._key(p) for p in partitions]
                 values = cast("list[bytes | None]", await self._client.mget(keys))
         except (RedisError, OSError):
             log.info("read model does not say what it has, all of these partitions is shown again")
@@ -239,7 +241,7 @@ class ReadModel:
             if (fields := _shown(view)) is not None:
                 key = customer_key(view.key).encode(errors="surrogateescape")
                 shown.setdefault(claim, []).append((key, (offset, *fields)))
-        keys = [position_key(self._app, claim.partition).encode() for claim in shown]
+        keys = [self._key(claim.partition).encode() for claim in shown]
         keys += [key for own in shown.values() for key, _ in own]
         arguments: list[Any] = [len(shown)]
         arguments += [part for claim, own in shown.items() for part in (claim.incarnation, len(own))]
@@ -256,7 +258,7 @@ class ReadModel:
         for claim, offset in moving.items():
             arguments += [claim.incarnation, claim.opened, self._stored.get(claim.partition, UNKNOWN), offset]
         claims = list(moving)
-        places = await self._advance(keys=[position_key(self._app, c.partition) for c in claims], args=arguments)
+        places = await self._advance(keys=[self._key(c.partition) for c in claims], args=arguments)
         lost = {claims[place - 1] for place in places}
         self._stored |= {claim.partition: offset for claim, offset in moving.items() if claim not in lost}
         if lost:
@@ -268,7 +270,7 @@ class ReadModel:
         """Let Redis remember that we hold the partitions of *claims*; return what a later changelog holds instead."""
         if not claims:
             return set()
-        keys = [position_key(self._app, claim.partition) for claim in claims]
+        keys = [self._key(claim.partition) for claim in claims]
         places = await self._claim(keys=keys, args=[part for claim in claims for part in claim[1:]])
         refused = {claims[place - 1] for place in places}
         self._stored |= {claim.partition: UNKNOWN for claim in claims if claim not in refused}

@@ -155,7 +155,7 @@ async def _redis(ground: Stand, agent: CustomerFold, states: Sequence[State], ti
         await client.flushall()
         await asyncio.sleep(SETTLE_S)
         before = await _used(client)
-        readmodel = ReadModel(connect(settings), APP)
+        readmodel = ReadModel(connect(settings), APP, APP)
         await readmodel.positions([0])
         await readmodel.take_over({0: INCARNATION})
         readmodel.start()

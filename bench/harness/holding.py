@@ -129,7 +129,7 @@ def redis_away(told: argparse.Namespace) -> Taken:
     """Let customers wait for a Redis that is away, until no more of them find room."""
     held = Held(told.folder)
     lives, agent = load(told.lives), warm(held)
-    model = ReadModel(connect(RedisSettings()), "size")
+    model = ReadModel(connect(RedisSettings()), "size", "size")
     asyncio.run(model.take_over({one.number: one.known_by() for one in held.partitions}))
     waiting = 0
     for partition, _, value in others(held):

@@ -20,7 +20,6 @@ from cli.main import main
 from streams.effects import Effects
 from streams.hooks import LaneConsumerThread
 from streams.lane import Lane
-from streams.readmodel import position_key
 from streams.transactions import NOBODY, RefusedError, Transactions
 from tests.faults import armed
 
@@ -123,7 +122,7 @@ def trusts_redis() -> Patches:
     async def unread(self: Any, positions: Any) -> None:
         for claim, offset in positions.items():
             value = f"{claim.incarnation}:{claim.opened}:{offset}"
-            await self._client.mset({position_key(self._app, claim.partition): value})
+            await self._client.mset({self._key(claim.partition): value})
 
     return {"streams.readmodel.ReadModel._write_positions": unread}
 

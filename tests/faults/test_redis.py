@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from schemas.topics import Lane
 from streams.readmodel import position_key
 from tests.faults.arena import arena
 from tests.faults.flow import PER_SECOND
@@ -84,7 +85,9 @@ async def test_what_another_kafka_has_left_in_redis_gives_way(tmp_path: Path) ->
             await redis.hset(key, mapping={"version": 10**6, "state": b"another", "source": f"{ANOTHER}:{10**9}"})
         for number, records in (await ring.changelog()).items():
             # As far as ours goes: nothing would seem to be missing.
-            await redis.set(position_key(ring.settings.app, number), f"{ANOTHER}:1:{records[-1].offset}")
+            await redis.set(
+                position_key(ring.settings.app, Lane.CUSTOMERS, number), f"{ANOTHER}:1:{records[-1].offset}"
+            )
         await redis.aclose()
         ring.worker()
         verdict = await ring.verdict("Redis of another Kafka", f"{len(customers)} customers as another one had them")

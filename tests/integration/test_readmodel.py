@@ -20,6 +20,7 @@ from streams.readmodel import ReadModel, connect, customer_key, position_key, re
 from streams.settings import RedisSettings
 
 PATIENCE_S = 20.0
+LANE = "customers"
 OURS, OTHERS = "0123456789abcdef", "fedcba9876543210"
 
 
@@ -41,9 +42,9 @@ async def model(redis_url: str, unique: str) -> AsyncIterator[ReadModel]:
 
 
 @asynccontextmanager
-async def opened(redis_url: str, app: str, incarnation: str) -> AsyncIterator[ReadModel]:
+async def opened(redis_url: str, app: str, incarnation: str, lane: str = LANE) -> AsyncIterator[ReadModel]:
     """Show three partitions of a changelog of *incarnation*."""
-    made = ReadModel(connect(RedisSettings(url=redis_url, timeout_s=0.5)), app)
+    made = ReadModel(connect(RedisSettings(url=redis_url, timeout_s=0.5)), app, lane)
     await made.positions(range(3))
     await made.take_over(dict.fromkeys(range(3), incarnation))
     made.start()
@@ -141,7 +142,7 @@ async def test_a_redis_that_hangs_is_waited_for_once_however_many_partitions_the
 
     async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        model = ReadModel(connect(RedisSettings(url=f"redis://127.0.0.1:{port}/0", timeout_s=60)), "cx")
+        model = ReadModel(connect(RedisSettings(url=f"redis://127.0.0.1:{port}/0", timeout_s=60)), "cx", LANE)
         monkeypatch.setattr(readmodel, "ANSWER_S", 0.1)
         told = await asyncio.wait_for(model.positions(range(100)), PATIENCE_S / 4)
         assert told == dict.fromkeys(range(100), -1)
@@ -172,7 +173,7 @@ async def test_what_redis_has_lost_is_noticed_with_the_next_commit(
 ) -> None:
     model.push(0, 7, [view(unique, 1)])
     await drained(model)
-    await client.delete(customer_key(unique), position_key(unique, 0))
+    await client.delete(customer_key(unique), position_key(unique, LANE, 0))
     model.push(0, 8, [view(f"{unique}-other", 1)])
     await drained(model)
     assert model.dirty() == {0}
@@ -182,10 +183,10 @@ async def test_what_redis_has_lost_is_noticed_with_the_next_commit(
 async def test_what_redis_loses_before_the_first_commit_of_a_new_owner_is_noticed(
     model: ReadModel, client: Redis, unique: str
 ) -> None:
-    await client.mset({position_key(unique, 0): f"{OURS}:1:7"})
+    await client.mset({position_key(unique, LANE, 0): f"{OURS}:1:7"})
     assert await model.positions([0]) == {0: 7}
     assert await model.take_over({0: OURS}) == set()
-    await client.delete(position_key(unique, 0))
+    await client.delete(position_key(unique, LANE, 0))
     model.push(0, 8, [view(unique, 1)])
     await drained(model)
     assert model.dirty() == {0}
@@ -198,7 +199,7 @@ async def test_what_redis_loses_between_a_view_and_its_position_is_noticed(
 
     async def loses(**arguments: Any) -> None:
         await write(**arguments)
-        await client.delete(customer_key(unique), position_key(unique, 0))
+        await client.delete(customer_key(unique), position_key(unique, LANE, 0))
 
     monkeypatch.setattr(model, "_write", loses)
     model.push(0, 7, [view(unique, 1)])
@@ -224,7 +225,7 @@ async def test_whoever_waits_for_a_push_waits_for_no_other(
 async def test_a_predecessor_that_wrote_on_is_no_loss(model: ReadModel, client: Redis, unique: str) -> None:
     assert await position(model, 0) == -1
     for reached, offset in ((6, 7), (9, 9)):
-        await client.mset({position_key(unique, 0): f"{OURS}:1:{reached}"})
+        await client.mset({position_key(unique, LANE, 0): f"{OURS}:1:{reached}"})
         model.push(0, 7, [view(unique, 1)])
         await drained(model)
         assert (model.dirty(), await position(model, 0)) == (set(), offset)
@@ -239,7 +240,7 @@ async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadMod
     model.push(0, 7, [view(unique, 1)], whole=False)
     await drained(model)
     assert await position(model, 0) == -1  # whoever takes the partition over now knows that it is not whole
-    await client.delete(customer_key(unique), position_key(unique, 0))
+    await client.delete(customer_key(unique), position_key(unique, LANE, 0))
     model.mended(0, 7, soiled)
     await drained(model)
     assert (model.dirty(), await position(model, 0)) == ({0}, -1)
@@ -272,8 +273,8 @@ async def test_what_is_no_customer_in_the_place_of_one_holds_nobody_up(
 async def test_what_is_no_position_in_the_place_of_one_is_mended_as_a_loss_is(
     model: ReadModel, client: Redis, unique: str
 ) -> None:
-    await client.delete(position_key(unique, 0))
-    await client.rpush(position_key(unique, 0), "mine")
+    await client.delete(position_key(unique, LANE, 0))
+    await client.rpush(position_key(unique, LANE, 0), "mine")
     assert await position(model, 0) == -1
     model.push(0, 2, [])
     await drained(model)
@@ -354,7 +355,7 @@ async def test_a_worker_of_a_changelog_that_was_replaced_shows_nothing_any_more(
         await drained(successor)
         assert (successor.dirty(), await position(successor, 0)) == (set(), 3)
         # Had it not heard of the other one, because Redis was away when they were opened, this one would come round.
-        await client.mset({position_key(unique, 0): f"{OURS}:1:1001"})
+        await client.mset({position_key(unique, LANE, 0): f"{OURS}:1:1001"})
         successor.push(0, 4, [])
         await drained(successor)
         assert successor.dirty() == {0}
@@ -365,7 +366,7 @@ async def test_a_worker_of_a_changelog_that_was_replaced_shows_nothing_any_more(
 async def test_who_opens_a_partition_is_told_whether_another_changelog_is_shown(
     model: ReadModel, client: Redis, unique: str
 ) -> None:
-    await client.mset({position_key(unique, 0): f"{OTHERS}:1:7", position_key(unique, 1): "8"})
+    await client.mset({position_key(unique, LANE, 0): f"{OTHERS}:1:7", position_key(unique, LANE, 1): "8"})
     assert await model.positions(range(3)) == {0: 7, 1: -1, 2: -1}
     assert await model.take_over(dict.fromkeys(range(3), OURS)) == {0}
     assert await model.positions(range(3)) == {0: -1, 1: -1, 2: -1}
@@ -378,3 +379,14 @@ async def test_what_a_version_left_that_named_no_changelog_is_written_anew(
     model.push(0, 1, [view(unique, 1)])
     await drained(model)
     assert await client.hget(customer_key(unique), "version") == b"1"
+
+
+async def test_two_lanes_of_one_app_show_each_for_itself(
+    model: ReadModel, client: Redis, redis_url: str, unique: str
+) -> None:
+    async with opened(redis_url, unique, OTHERS, "gifts") as other:
+        for offset, (shown, key) in enumerate(((model, unique), (other, f"{unique}-gift")) * 2):
+            shown.push(0, offset, [view(key, offset)])
+            await drained(shown)
+            assert await client.hget(customer_key(key), "version") == b"%d" % offset
+            assert shown.dirty() == set()

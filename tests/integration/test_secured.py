@@ -275,19 +275,19 @@ async def test_the_wrong_kind_of_listener_is_named(cluster: Cluster) -> None:
 )
 async def test_redis_says_what_it_has_against_us(change: dict[str, Any], reason: str, cluster: Cluster) -> None:
     settings = RedisSettings.model_validate(cluster.redis_by_password | change)
-    assert reason in await refusal(ask_redis(settings, "cx"))
+    assert reason in await refusal(ask_redis(settings, "cx", "customers"))
 
 
 async def test_a_redis_certificate_of_another_host_is_refused(cluster: Cluster) -> None:
     settings = cluster.redis_by_password
     other = settings | {"url": settings["url"].replace("127.0.0.1", "localhost")}
-    said = await refusal(ask_redis(RedisSettings.model_validate(other), "cx"))
+    said = await refusal(ask_redis(RedisSettings.model_validate(other), "cx", "customers"))
     assert "that we do not trust (Hostname mismatch" in said
 
 
 async def test_a_redis_that_asks_for_a_certificate_is_told_of(cluster: Cluster) -> None:
     settings = cluster.redis_by_certificate | {"cert_file": None, "key_file": None}
-    said = await refusal(ask_redis(RedisSettings.model_validate(settings), "cx"), AwayError)
+    said = await refusal(ask_redis(RedisSettings.model_validate(settings), "cx", "customers"), AwayError)
     assert said.endswith(", or does it ask for CX_REDIS__CERT_FILE?")
 
 
