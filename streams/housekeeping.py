@@ -76,6 +76,7 @@ class Housekeeping:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await self._ticks.stop()
 
     def wanted(self) -> set[TP]:
         """Return, once, the partitions whose reading position is wanted."""

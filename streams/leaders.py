@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -33,7 +33,6 @@ class Leaders:
     def __init__(self, client: AIOKafkaClient) -> None:
         """Ask by *client*, which others may use meanwhile."""
         self._client = client
-        self._asking: dict[int, asyncio.Task[dict[TopicPartition, int]]] = {}  # by broker, what `offsets_now` asked
 
     def known(self, tps: Iterable[TopicPartition]) -> dict[int, list[TopicPartition]]:
         """Group *tps* by the broker that leads them; those without a leader are left out, and asked for."""
@@ -95,48 +94,25 @@ class Leaders:
                 found[tp] = offset
         return found
 
-    async def offsets_now(
-        self, tps: Iterable[TopicPartition], which: int, deadline_s: float
-    ) -> dict[TopicPartition, int]:
-        """Return, as `offsets` does, what there is an answer for within *deadline_s*; what has none is left out.
-
-        A broker that still owes an answer is not asked again before it gives it, or its connection is given up.
-        """
-        asked = {
-            node: asyncio.create_task(self._try(node, own, which))
-            for node, own in self.known(tps).items()
-            if node not in self._asking
-        }
-        self._asking |= asked
-        if not asked:
-            return {}
-        done, _ = await asyncio.wait(asked.values(), timeout=deadline_s)
-        return {tp: offset for task in done for tp, offset in task.result().items()}
-
-    async def close(self) -> None:
-        """Wait for no answer any more."""
-        asking = list(self._asking.values())
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
-
-    async def _try(self, node: int, tps: Sequence[TopicPartition], which: int) -> dict[TopicPartition, int]:
+    async def told_by(self, node: int, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return where those of *tps* end of which *node* says it; open transactions are included."""
         try:
-            answers = await self._ask(node, tps, which)
+            # On a connection of its own: it shall not wait behind batches, which their followers may hold up.
+            answers = await self._ask(node, tps, LATEST, ConnectionGroup.COORDINATION)
         except KafkaError:
-            answers = {}
-        finally:
-            del self._asking[node]
+            return {}
         if any(code for code, _ in answers.values()):
             self._client.force_metadata_update()
         return {tp: offset for tp, (code, offset) in answers.items() if not code}
 
-    async def _ask(self, node: int, tps: Sequence[TopicPartition], which: int) -> dict[TopicPartition, tuple[int, int]]:
+    async def _ask(
+        self, node: int, tps: Sequence[TopicPartition], which: int, group: int = ConnectionGroup.DEFAULT
+    ) -> dict[TopicPartition, tuple[int, int]]:
         """Return error code and offset by partition, as *node* has them."""
         topics: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         for topic, number in tps:
             topics[topic].append((number, which))
-        answer = await self._client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, list(topics.items())))
+        answer = await self._client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, list(topics.items())), group=group)
         return {
             TopicPartition(topic, number): (code, offset)
             for topic, partitions in answer.topics

@@ -19,6 +19,7 @@ from streams.transactions import Transactions
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from streams.leaders import Leaders
     from streams.meter import Meter
     from streams.settings import Settings
     from streams.showing import Showing
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOOK_S: Final = 0.2
-ANSWER_S: Final = 1.0
 
 
 class Opening:
@@ -119,9 +119,9 @@ class Opening:
             self._transactions = made
         return self._transactions
 
-    async def ends_now(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the offset behind the last record of those of *tps* whose leaders answer soon."""
-        return {} if self._transactions is None else await self._transactions.ends_now(tps, ANSWER_S)
+    def leaders(self) -> Leaders | None:
+        """Return who knows the brokers that lead partitions; nobody before the first transaction."""
+        return None if self._transactions is None else self._transactions.leaders
 
     async def stop(self) -> None:
         """Disconnect, and let another process have the folder."""

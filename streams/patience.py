@@ -36,13 +36,29 @@ class UnreadyError(KafkaError):  # type: ignore[misc]  # aiokafka has no types
     retriable = True
 
 
+class Reminder:
+    """Says what lasts, and not all the time."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        """Say it in *log*."""
+        self._log = log
+        self._said: dict[str, float] = {}
+
+    def say(self, message: str, **facts: object) -> None:
+        """Log *message*, where it was not for a while; each has a time of its own."""
+        now = time.monotonic()
+        if now - self._said.get(message, -SAY_AGAIN_S) >= SAY_AGAIN_S:
+            self._said[message] = now
+            self._log.warning(message, extra=facts)
+
+
 class Patience:
     """Waits for what is asked of Kafka by one client."""
 
     def __init__(self, look_again: Callable[[], object], log: logging.Logger) -> None:
         """Have the client *look_again* where everything is before anything is tried again, and say in *log* why."""
-        self._look_again, self._log = look_again, log
-        self._said = 0.0
+        self._look_again = look_again
+        self.say = Reminder(log).say
 
     async def until_done(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do *work*, again while it fails for a passing reason.
@@ -71,13 +87,6 @@ class Patience:
         elif isinstance(error, _LEADERLESS):
             message = "a partition has no leader, waiting"
         self.say(message, error=type(error).__name__, detail=str(error))
-
-    def say(self, message: str, **facts: object) -> None:
-        """Log, but not every tenth of a second."""
-        now = time.monotonic()
-        if now - self._said >= SAY_AGAIN_S:
-            self._said = now
-            self._log.warning(message, extra=facts)
 
 
 def is_passing(error: KafkaError) -> bool:

@@ -27,6 +27,8 @@ class Slot:
         self.ticking = False
         self.ticked = False  # whether a tick of ours waits to be written
         self.waiting_since = 0.0  # for what the first tick wants to have been folded before it
+        self.checked = 0.0  # when it was last held against the ends of its topics
+        self.told = 0.0  # when the ends that our last tick names were asked for, by `time.monotonic`
 
     def reached(self, topic: str) -> int:
         """Return the offset before which everything of *topic* is folded; -1 when that is not known yet."""

@@ -12,6 +12,8 @@ from faust.types import TP
 
 from schemas.errors import CxError, Reason
 from streams.effects import Effects
+from streams.ends import End, Ends
+from streams.patience import Reminder
 from streams.writer import Folded
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 WAITING_MAX: Final = 256  # ticks of a partition; past them its clock is not fetched
 KEYS_MAX: Final = 1_000  # that a tick brings forward before others get a turn
 CHECK_S: Final = 2.0  # a tick that waits so long is held against the ends of its topics
+TIMELESS_S: Final = 3.0  # without a tick, before that is told: an answer may be late
 
 
 class Host(Protocol):
@@ -57,10 +60,18 @@ class Ticks:
 
     def __init__(self, host: Host, fold: Fold, opening: Opening) -> None:
         """Work for *host*, with the ticks that *fold* reads and makes."""
-        self._host, self._fold, self._opening = host, fold, opening
+        self._host, self._fold = host, fold
         self._inputs = tuple(topic for topic in fold.topics if topic != fold.clock)
         self._wanted: set[TP] = set()
-        self._timeless: set[int] = set()  # partitions that got no tick the last time
+        # To write one is no reason to wait for what is asked in order to check another.
+        self._ends_to_write, self._ends_to_check = Ends(opening.leaders), Ends(opening.leaders)
+        self._timeless: dict[int, float] = {}  # partitions that got no tick the last time, and since when
+        self._reminder = Reminder(log)
+
+    async def stop(self) -> None:
+        """Wait for no answer any more."""
+        await self._ends_to_write.stop()
+        await self._ends_to_check.stop()
 
     def take(self, slot: Slot, records: Iterable[ConsumerRecord[bytes, bytes]]) -> None:
         """Let *records* wait for their turn."""
@@ -117,7 +128,7 @@ class Ticks:
 
     def _finish(self, slot: Slot, effects: Effects) -> None:
         record = slot.ticks.popleft()
-        slot.waiting_since = 0.0
+        slot.waiting_since = slot.checked = 0.0
         self._host.done(slot, effects, self._fold.clock, record.offset, record.offset)
 
     def _short(self, slot: Slot, upto: Mapping[str, int]) -> dict[str, int]:
@@ -130,41 +141,59 @@ class Ticks:
         Asks Kafka, and is therefore nothing for whoever folds.
         """
         now = time.monotonic()
-        late = {slot: slot.ticks[0] for slot in slots if slot.ticks and now - (slot.waiting_since or now) >= CHECK_S}
+        late = {slot: slot.ticks[0] for slot in slots if slot.ticks and self._is_late(slot, now)}
         named: dict[Slot, dict[TopicPartition, int]] = {}
         for slot, record in late.items():
-            slot.waiting_since = now
+            slot.checked = now
             short = self._short(slot, self._fold.read_tick(record)[1])
             named[slot] = {TopicPartition(topic, slot.number): offset for topic, offset in short.items()}
-        ends = await self._opening.ends_now({tp for own in named.values() for tp in own}) if named else {}
+        ends = await self._ends_to_check.now({tp for own in named.values() for tp in own}) if named else {}
         for slot, record in late.items():
             if slot.ticking or not self._host.is_live(slot) or not slot.ticks or slot.ticks[0] is not record:
                 continue
-            if any(offset > ends.get(tp, offset) for tp, offset in named[slot].items()):
+            # What was asked for before the tick was here does not say what there was by then.
+            told = {tp: end.offset for tp, end in ends.items() if end.asked >= slot.waiting_since}
+            if any(offset > told.get(tp, offset) for tp, offset in named[slot].items()):
                 self._refuse(slot, Reason.INVALID, "data.upto")
 
     async def write(self, slots: Sequence[Slot]) -> None:
         """Write a tick for each of *slots* whose last one is written, in its partition's transaction.
 
-        Time goes on where Kafka takes nothing, and what cannot be written must not pile up. A partition of which it is
-        not known how far its topics are gets no tick now: another that has no leader must not stop its time.
+        Time goes on where Kafka takes nothing, and what cannot be written must not pile up. A partition of which
+        nothing new is known of how far its topics are gets no tick now: another that has no leader must not stop its
+        time. A tick's instant is that before its ends were asked for: what is recorded until then lies before them.
         """
         slots = [slot for slot in slots if not slot.ticked]
         if not slots:
             return
-        at = time.time_ns() // 1_000  # before the ends are read: what is recorded until now lies before them
-        ends = await self._opening.ends_now([TopicPartition(t, slot.number) for t in self._inputs for slot in slots])
+        began = End(0, time.time_ns() // 1_000, time.monotonic())  # for a lane that reads nothing but its clock
+        ends = await self._ends_to_write.now([TopicPartition(t, slot.number) for t in self._inputs for slot in slots])
         timeless = set()
         for slot in slots:
-            known = {topic: ends.get(TopicPartition(topic, slot.number)) for topic in self._inputs}
+            own = {topic: ends[tp] for topic in self._inputs if (tp := TopicPartition(topic, slot.number)) in ends}
             if not self._host.is_live(slot):
                 continue
-            if None in known.values():
+            oldest = min(own.values(), key=_asked, default=began)
+            if len(own) < len(self._inputs) or oldest.asked <= slot.told:
                 timeless.add(slot.number)
             else:
-                slot.ticked = True
-                tick = self._fold.make_tick(at, {topic: end for topic, end in known.items() if end}, slot.number)
+                slot.ticked, slot.told = True, oldest.asked
+                upto = {topic: end.offset for topic, end in own.items() if end.offset}
+                tick = self._fold.make_tick(oldest.at, upto, slot.number)
                 self._host.put(slot, Folded(Effects(outputs=[tick]), {}))
-        if timeless - self._timeless:
-            log.warning("no tick: end offsets unknown", extra={"partitions": sorted(timeless)})
-        self._timeless = timeless
+        self._remind(timeless)
+
+    def _remind(self, timeless: set[int]) -> None:
+        """Say of which partitions time has been standing still for a while."""
+        now = time.monotonic()
+        self._timeless = {number: self._timeless.get(number, now) for number in timeless}
+        if lasting := sorted(number for number, since in self._timeless.items() if now - since >= TIMELESS_S):
+            self._reminder.say("no tick: end offsets unknown", partitions=lasting)
+
+    def _is_late(self, slot: Slot, now: float) -> bool:
+        """Whether the first tick of *slot* has waited for long enough to be looked at, or looked at again."""
+        return slot.waiting_since > 0 and now - max(slot.waiting_since, slot.checked) >= CHECK_S
+
+
+def _asked(end: End) -> float:
+    return end.asked

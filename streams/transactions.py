@@ -118,7 +118,7 @@ class Transactions:
         """Prepare; *prefix* and a partition number make a transactional id."""
         self._group, self._prefix = group, prefix
         self._client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **kafka.client_options())
-        self._leaders, self._patience = Leaders(self._client), Patience(self._client.force_metadata_update, log)
+        self.leaders, self._patience = Leaders(self._client), Patience(self._client.force_metadata_update, log)
         self._id = ""
         self._producer = (-1, -1)
         self._sequences: dict[TopicPartition, int] = {}
@@ -132,7 +132,6 @@ class Transactions:
 
     async def stop(self) -> None:
         """Close the connections; an open transaction is the successor's to end."""
-        await self._leaders.close()
         await self._client.close()
 
     async def fence(self, numbers: Collection[int]) -> None:
@@ -156,7 +155,7 @@ class Transactions:
     async def _count(self, topic: str) -> int:
         found = self._client.cluster.partitions_for_topic(topic)
         if not found:
-            await self._leaders.look_up(topic)
+            await self.leaders.look_up(topic)
             found = self._client.cluster.partitions_for_topic(topic)
         if not found:
             raise UnknownTopicOrPartitionError(topic)
@@ -185,12 +184,8 @@ class Transactions:
     async def ends(self, topic: str, numbers: Collection[int]) -> dict[int, int]:
         """Return the offset behind the last record of each partition, open transactions included."""
         tps = [TopicPartition(topic, number) for number in numbers]
-        found = await self._patiently(lambda: self._leaders.offsets(tps, LATEST))
+        found = await self._patiently(lambda: self.leaders.offsets(tps, LATEST))
         return {tp.partition: offset for tp, offset in found.items()}
-
-    async def ends_now(self, tps: Iterable[TopicPartition], deadline_s: float) -> dict[TopicPartition, int]:
-        """Return what `ends` does of those of *tps* whose leaders answer within *deadline_s*."""
-        return await self._leaders.offsets_now(tps, LATEST, deadline_s)
 
     async def commit(
         self, records: Sequence[Record], offsets: Mapping[TopicPartition, int], member: Member
@@ -300,7 +295,7 @@ class Transactions:
     async def _send_batches(self, batches: Mapping[TopicPartition, bytes]) -> list[tuple[TopicPartition, int, int]]:
         """Send each batch to its leader; return partition, error code and first offset of each."""
         requests = []
-        for node, tps in (await self._leaders.of(batches)).items():
+        for node, tps in (await self.leaders.of(batches)).items():
             topics = _by_topic((tp.topic, (tp.partition, batches[tp])) for tp in tps)
             requests.append(self._client.send(node, ProduceRequest(self._id, _ALL, REQUEST_TIMEOUT_MS, topics)))
         return [

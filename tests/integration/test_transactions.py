@@ -18,7 +18,9 @@ from aiokafka.structs import TopicPartition
 
 from ops.embedded.process import Child
 from ops.embedded.stack import Stack
+from streams import ends as ends_module
 from streams import transactions as module
+from streams.ends import Ends
 from streams.transactions import NOBODY, Member, Record, RefusedError, ReplacedError, Transactions, partition_of
 from tests.integration.rig import PATIENCE_S, Rig, until
 
@@ -377,12 +379,14 @@ async def test_how_many_partitions_a_topic_has_is_asked_for_when_it_is_needed(
     assert {await transactions.partition_for(late, None) for _ in range(64)} == {0, 1}
 
 
-async def test_ends_are_those_behind_open_transactions(rig: Rig) -> None:
+async def test_ends_are_those_behind_open_transactions(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ends_module, "ANSWER_S", PATIENCE_S)
     transactions, reader = await rig.transactions(0), await rig.transactions(1)
     assert await reader.ends(rig.changelog, [0, 1]) == {0: 0, 1: 0}
     async with Held(rig, transactions, "open") as held:
         ends = await reader.ends(rig.changelog, [0, 1])
         assert (ends[0], ends[1] >= 1) == (0, True), "more where it had to be made again"
         told = {TopicPartition(rig.changelog, number): end for number, end in ends.items()}
-        assert await reader.ends_now([*told, TopicPartition("nowhere", 0)], PATIENCE_S) == told
+        found = await Ends(lambda: reader.leaders).now([*told, TopicPartition("nowhere", 0)])
+        assert {tp: end.offset for tp, end in found.items()} == told
         await held.let_go()

@@ -69,7 +69,8 @@ class Broker:
     def leader_for_partition(self, tp: TopicPartition) -> int:
         return self.leaders.get(tp.partition, 1)
 
-    async def send(self, _: int, request: Any) -> Any:
+    async def send(self, _: int, request: Any, *, group: object = None) -> Any:
+        del group
         if not isinstance(request, FetchRequest):
             code = self._fail()
             return SimpleNamespace(topics=[("log", [(number, code, -1, at) for number, at in self.starts.items()])])
