@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING
 
 from aiokafka.structs import TopicPartition
 
 from streams.meter import Phase
 from streams.partition import CACHE_BYTES, INDEXED_MAX, Partition
-from streams.recovery import BrokenOffError, Recovered, recover
+from streams.recovery import Recovered, insist, recover, unless_overtaken
 from streams.slot import Slot
 from streams.store import StoreError, Stores
 from streams.transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.leaders import Leaders
     from streams.meter import Meter
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from streams.showing import Showing
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-LOOK_S: Final = 0.2
 
 
 class Opening:
@@ -52,13 +49,13 @@ class Opening:
         try:
             # Side by side: Redis may take its time, and what a predecessor still writes there is no harm.
             both = asyncio.gather(self._fence(numbers), readmodel.positions(numbers))
-            (found, ends), told = await _unless_overtaken(both, still_wanted)
+            (found, ends), told = await unless_overtaken(both, still_wanted)
             self._meter.opening(Phase.STATE)
             for number in numbers:
                 partitions[number] = self._partition(number, len(numbers))
             recovered = await self._recover(partitions, told, ends, still_wanted)
             foreign = await readmodel.take_over({number: one.known_by() for number, one in partitions.items()})
-            _insist(still_wanted)
+            insist(still_wanted)
         except BaseException:
             close(partitions.values())
             raise
@@ -140,24 +137,6 @@ class Opening:
             cache_bytes=CACHE_BYTES // owned,
             indexed_max=INDEXED_MAX // owned,
         )
-
-
-async def _unless_overtaken(work: Awaitable[T], still_wanted: Callable[[], bool]) -> T:
-    """Return what *work* does; give it up once it is not *still_wanted*, for Kafka may make it wait for ever."""
-    task = asyncio.ensure_future(work)
-    try:
-        while not (await asyncio.wait({task}, timeout=LOOK_S))[0]:
-            _insist(still_wanted)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    return task.result()
-
-
-def _insist(still_wanted: Callable[[], bool]) -> None:
-    if not still_wanted():
-        message = "the partitions were taken away"
-        raise BrokenOffError(message)
 
 
 def close(partitions: Iterable[Partition]) -> None:

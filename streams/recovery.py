@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+LOOK_S: Final = 0.2
 STUCK_AFTER_S: Final = 30.0
 PROGRESS_EVERY_S: Final = 5.0
 MANY: Final = 50_000  # offsets of a partition; as many take longer to read than to have the store prepared for them
@@ -34,7 +35,7 @@ UNSEEN_MAX: Final = 10_000  # more keys that the read model lacks, and all of th
 
 
 class BrokenOffError(CxError):
-    """Recovery was broken off, because its partitions are not wanted any more; their stores lack what was not read."""
+    """Broken off, because the partitions are not wanted any more; their stores lack what was not read."""
 
 
 class Recovered(NamedTuple):
@@ -74,9 +75,14 @@ async def recover(
         BrokenOffError: *still_wanted* said no.
     """
     reader = ChangelogReader(kafka, changelog)
+
+    async def begin() -> dict[int, int]:
+        # Again for as long as Kafka is away: a restart of a broker is what brings rebalances about.
+        await reader.patience.until_done(reader.start)
+        return await reader.patience.until_done(lambda: reader.earliest(partitions))
+
     try:
-        await _patiently(reader, reader.start, still_wanted)
-        starts = await _patiently(reader, lambda: reader.earliest(partitions), still_wanted)
+        starts = await unless_overtaken(begin(), still_wanted)
         catching = {
             number: _CatchUp(partition, starts[number], ends[number], told.get(number, -1))
             for number, partition in partitions.items()
@@ -85,16 +91,6 @@ async def recover(
     finally:
         await reader.stop()
     return {number: one.result() for number, one in catching.items()}
-
-
-async def _patiently(reader: ChangelogReader, work: Callable[[], Awaitable[T]], still_wanted: Callable[[], bool]) -> T:
-    """Do what may be done again for as long as Kafka is away: a restart of a broker is what brings rebalances about."""
-
-    def wanted() -> Awaitable[T]:
-        _ask(still_wanted)
-        return work()
-
-    return await reader.patience.until_done(wanted)
 
 
 async def _read(
@@ -114,7 +110,7 @@ async def _read(
             unfinished.pop(number).finish()
         if not unfinished:
             break
-        _ask(still_wanted)
+        insist(still_wanted)
         portions = await reader.read()
         for portion in portions:
             one = catching[portion.number]
@@ -128,9 +124,26 @@ async def _read(
     progress.done()
 
 
-def _ask(still_wanted: Callable[[], bool]) -> None:
+async def unless_overtaken(work: Awaitable[T], still_wanted: Callable[[], bool]) -> T:
+    """Return what *work* does; give it up once it is not *still_wanted*, for Kafka may make it wait for ever.
+
+    Raises:
+        BrokenOffError: *still_wanted* said no.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=LOOK_S))[0]:
+            insist(still_wanted)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return task.result()
+
+
+def insist(still_wanted: Callable[[], bool]) -> None:
+    """Raise `BrokenOffError` where *still_wanted* says no."""
     if not still_wanted():
-        message = "recovery was broken off"
+        message = "the partitions were taken away"
         raise BrokenOffError(message)
 
 

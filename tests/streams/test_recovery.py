@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tests.streams.broker import Broker, batch
 
 OWN = msgspec.msgpack.encode(PartitionRecord(FORMAT, 7, "hash", "incarnation", 1))
 REPLICA_NOT_AVAILABLE, NOT_ALLOWED = 9, 29
+AGES_S = 60.0
 STATE = NEVER.to_bytes(8) + b"state"
 
 
@@ -71,13 +73,19 @@ async def test_what_waiting_does_not_help_is_told_at_once(broker: Broker, partit
     assert not broker.is_open
 
 
-async def test_a_recovery_that_is_not_wanted_any_more_is_broken_off_while_kafka_is_away(
-    broker: Broker, partition: Partition
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_a_recovery_that_is_not_wanted_any_more_is_broken_off_while_kafka_is_away_or_says_nothing(
+    broker: Broker, partition: Partition, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
 ) -> None:
-    broker.connecting += [KafkaConnectionError()] * 3
+    async def connect() -> None:
+        await asyncio.sleep(AGES_S if hangs else 0)
+        raise KafkaConnectionError
+
+    monkeypatch.setattr(recovery, "LOOK_S", 0.01)
+    monkeypatch.setattr(broker, "bootstrap", connect)
     with pytest.raises(BrokenOffError):
-        await recovered(partition, still_wanted=wanted(2))
-    assert (len(broker.connecting), broker.is_open) == (1, False)
+        await asyncio.wait_for(recovered(partition, still_wanted=wanted(2)), AGES_S / 2)
+    assert not broker.is_open
 
 
 async def test_a_recovery_that_is_not_wanted_any_more_is_broken_off_while_it_reads(
