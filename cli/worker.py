@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 def command() -> None:
     """Run one worker until Ctrl-C or SIGTERM.
 
-    Exit codes: 0 stopped when asked, 70 a promise could not be kept, 78 settings, policy or topics are wrong.
+    Exit codes: 0 stopped when asked, 1 Kafka did not answer at the start, 70 a promise could not be kept, 78 settings,
+    policy or topics are wrong.
     """
     settings = Settings()
     set_up(settings.log_level)

@@ -162,21 +162,17 @@ class LaneConsumer(driver.Consumer):
         Faust makes two tasks and several turns of the event loop of each message; with batches of 60 partitions from
         one fetch that held the next fetch up by more than a second.
         """
-        stopped: tuple[type[BaseException], ...] = (
-            asyncio.CancelledError,
-            AttributeError,
-            *self.consumer_stopped_errors,
-        )
         try:
             while not (self.should_stop or fetcher.should_stop):
                 async for _, message in self.getmany(POLL_S):
                     await self.callback(message)
                 await asyncio.sleep(0)
-        except stopped:
-            # While we stop, the thread with the client may be gone before this loop is.
+        except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
         except Exception as error:  # noqa: BLE001  # whatever makes reading fail, such as a right that was taken away
+            # While we stop, the thread with the client may be gone before this loop is. Else Faust would end the worker
+            # with a code of its own.
             if not self.app.should_stop:
                 self.lane.failed(error)
 

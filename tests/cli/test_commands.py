@@ -56,6 +56,7 @@ def test_tail_refuses_what_is_no_output(cx: Cx, topic: str) -> None:
     [
         (("customer", "lan"), "cx: Redis at 127.0.0.1:1 does not answer as it should (ConnectionError): is it running"),
         (("tail", "--limit", "1"), "cx: Kafka at 127.0.0.1:1 does not answer as it should (ConnectionRefusedError)"),
+        (("worker",), "cx: Kafka at 127.0.0.1:1 does not answer as it should (ConnectionRefusedError)"),
         (("topics", "check"), "cx: Kafka at 127.0.0.1:1 does not answer as it should (ConnectionRefusedError)"),
         (("generate", "--seconds", "1"), "cx: Kafka at 127.0.0.1:1 does not answer as it should"),
     ],

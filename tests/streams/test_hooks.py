@@ -162,7 +162,7 @@ def test_a_consumer_knows_by_what_name_and_generation_it_is_in_the_group() -> No
 @pytest.mark.parametrize(
     ("owner", "names"),
     [
-        (Consumer, ["_buffered_partitions", "callback", "consumer_stopped_errors", "flow_active"]),
+        (Consumer, ["_buffered_partitions", "callback", "flow_active"]),
         (Recovery, ["_generation_id", "completed", "signal_recovery_start"]),
         (TableManager, ["_tables_finalized", "_tables_registered", "_recovery"]),
     ],

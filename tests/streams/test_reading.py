@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError
 from faust.types import TP
 
 from streams import hooks
@@ -82,9 +82,11 @@ class Reading(LaneConsumer):
         return [one async for one in found]
 
 
+@pytest.mark.parametrize("error", [TopicAuthorizationFailedError(), AttributeError(), ConsumerStoppedError()])
 @pytest.mark.parametrize(("stopping", "told"), [(False, 1), (True, 0)])
-async def test_what_makes_reading_fail_is_told_to_the_lane_which_ends_the_worker(*, stopping: bool, told: int) -> None:
-    error = TopicAuthorizationFailedError()
+async def test_what_makes_reading_fail_is_told_to_the_lane_which_ends_the_worker(
+    error: Exception, *, stopping: bool, told: int
+) -> None:
     reading, fetcher = Reading(error, stopping=stopping), SimpleNamespace(should_stop=False)
     await reading._drain_messages(fetcher)  # type: ignore[arg-type]  # noqa: SLF001
     assert reading.failures == [error] * told
