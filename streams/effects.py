@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from cx.state import NEVER
 from schemas.errors import CxError, Reason
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ Header = tuple[str, bytes]
 
 DECODED_FACTOR: Final = 8  # a decoded state takes about so many times its encoded size
 RECORD_BYTES_MAX: Final = 1_000_000  # key, value and headers: what a topic takes by Kafka's defaults, in a batch alone
+NEVER: Final = (1 << 63) - 1  # as a deadline
 NO_DEADLINE: Final = NEVER.to_bytes(8)  # how an encoded state begins that time alone does not change
 
 
@@ -75,6 +75,11 @@ class View(NamedTuple):
 def forgotten(key: bytes) -> View:
     """Return what there is to show of a *key* that was forgotten."""
     return View(key.decode(errors="surrogateescape"), 0, b"", None)
+
+
+def deadline_of(state: bytes) -> int:
+    """Return the next deadline of an encoded state, in microseconds, or `NEVER`: its first 8 bytes."""
+    return int.from_bytes(state[:8])
 
 
 class Effects(msgspec.Struct):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from cx.state import NEVER, deadline_of
 from schemas.errors import CxError
-from streams.effects import DECODED_FACTOR
+from streams.effects import DECODED_FACTOR, NEVER, deadline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

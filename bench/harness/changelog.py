@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.harness.workload import customer
-from cx.state import NEVER
+from streams.effects import NEVER
 from streams.partition import FORMAT, PartitionRecord
 
 if TYPE_CHECKING:

@@ -15,12 +15,14 @@ from cx.decide import Decision, advance, decide
 from cx.state import (
     KEPT_BYTES_MAX,
     KEPT_ONE_BYTES_MAX,
+    NEVER,
     Customer,
     StateFormatError,
     deadline_of,
     decode,
     encode,
 )
+from streams import effects
 from streams.partition import HotCache
 from tests.schemas.samples import changed, least, written
 from tests.spec import at, given, refunded, rules
@@ -50,6 +52,11 @@ class State:
 
     def due(self, until: int, limit: int) -> list[bytes]:
         return [key for key, value in sorted(self.values.items()) if deadline_of(value) <= until][:limit]
+
+
+def test_a_customers_deadline_is_where_the_lane_looks_for_it() -> None:
+    assert effects.deadline_of(waiting("lan")) == deadline_of(waiting("lan")) < NEVER == effects.NEVER
+    assert encode(Customer(id="lan"), LATENESS).startswith(effects.NO_DEADLINE)
 
 
 def waiting(customer: str) -> bytes:

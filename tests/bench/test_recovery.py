@@ -6,7 +6,7 @@ import orjson
 
 from bench.harness.changelog import OWN, states
 from bench.harness.outage import Outage, outages
-from cx.state import NEVER, deadline_of
+from streams.effects import NEVER, deadline_of
 from streams.partition import read_own
 
 MS = 1_000_000

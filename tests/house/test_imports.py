@@ -88,6 +88,13 @@ def test_the_rules_know_no_flow_no_store_and_no_chance() -> None:
     assert impure == {}
 
 
+def test_the_lane_knows_no_rules() -> None:
+    known = {path.name: imported(path.read_text("utf-8")) for path in files("streams/*.py")}
+
+    assert known
+    assert [name for name, names in known.items() if any(one.split(".")[0] == "cx" for one in names)] == []
+
+
 def test_the_rules_read_no_clock() -> None:
     reads = {path.name: clock_reads(path.read_text("utf-8")) for path in files("cx/*.py")}
 

@@ -12,8 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 
-from cx.state import NEVER
-from streams.effects import Effects, Outgoing, View
+from streams.effects import NEVER, Effects, Outgoing, View
 from streams.meter import SILENT, Meter
 from streams.partition import Partition
 from streams.recovery import Recovered, recover

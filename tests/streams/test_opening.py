@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiokafka.structs import TopicPartition
 
-from cx.state import NEVER
 from streams import opening as module
+from streams.effects import NEVER
 from streams.meter import SILENT, Phase, Silent
 from streams.opening import Opening
 from streams.partition import Partition

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from cx.state import NEVER, deadline_of
-from streams.effects import DECODED_FACTOR
+from streams.effects import DECODED_FACTOR, NEVER, deadline_of
 from streams.partition import (
     FORMAT,
     OWN_KEY,

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from cx.state import NEVER
 from streams import changelog, patience, recovery
+from streams.effects import NEVER
 from streams.meter import SILENT
 from streams.partition import FORMAT, OWN_KEY, Partition, PartitionRecord
 from streams.recovery import BrokenOffError, Recovered, recover

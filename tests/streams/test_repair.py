@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cx.state import NEVER
 from streams import repair as module
-from streams.effects import View
+from streams.effects import NEVER, View
 from streams.partition import Partition
 from streams.readmodel import NoReadModel
 from streams.repair import Repair
