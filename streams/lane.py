@@ -173,8 +173,9 @@ class Lane:
             return
         if isinstance(error, StoreError):
             for slot in (*self._slots.values(), *self._leaving.values()):
-                with suppress(StoreError):
-                    slot.partition.reset()
+                if slot.partition.is_hit_by(error):
+                    with suppress(StoreError):
+                        slot.partition.reset()
         log.critical(
             "partitions cannot be written, worker stops", extra={"error": type(error).__name__}, exc_info=error
         )

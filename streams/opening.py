@@ -94,15 +94,19 @@ class Opening:
             meter=self._meter,
             still_wanted=still_wanted,
         )
-        try:
-            return await read()
-        except StoreError as error:
-            # Damage may show only once the store is written to, at each start anew. Which one it is we are not told;
-            # where it is the disk, the second attempt fails as well.
-            log.warning("local stores are made again", extra={"partitions": len(partitions), "reason": str(error)})
-            for partition in partitions.values():
-                partition.reset()
-            return await read()
+        kept = set(partitions.values())
+        while True:
+            try:
+                return await read()
+            except StoreError as error:
+                # Damage may show only once the store is written to, at each start anew.
+                hit = {partition for partition in kept if partition.is_hit_by(error)}
+                if not hit:  # made again and failed again: that is the disk
+                    raise
+                kept -= hit
+                log.warning("local stores are made again", extra={"partitions": len(hit), "reason": str(error)})
+                for partition in hit:
+                    partition.reset()
 
     async def transactions(self) -> Transactions:
         """Return the connection for transactions, made on first use."""

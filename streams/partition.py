@@ -14,7 +14,7 @@ from streams.effects import DECODED_FACTOR, NEVER, deadline_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from streams.store import Store
+    from streams.store import Store, StoreError
 
 OWN_KEY: Final = b"\x00partition"
 FORMAT: Final = 1
@@ -204,6 +204,10 @@ class Partition:
         self._store.empty()
         self._indexed.clear()
         self.tick, self.policy, self.incarnation, self.state_format = 0, "", "", 0
+
+    def is_hit_by(self, error: StoreError) -> bool:
+        """Whether *error* is of our store, or of one that it does not name."""
+        return error.store in {None, self._store}
 
     def known_by(self) -> str:
         """Return the incarnation of the changelog, drawn now where it is empty."""

@@ -50,7 +50,16 @@ _AFTER_DUE: Final = b"\x03"
 
 
 class StoreError(CxError):
-    """The local store cannot be read or written; it may be thrown away, the changelog has everything."""
+    """A local store cannot be read or written; it may be thrown away, the changelog has everything.
+
+    Attributes:
+        store: Which one, where it is open.
+    """
+
+    def __init__(self, message: str = "", store: Store | None = None) -> None:
+        """Say *message* of *store*."""
+        super().__init__(message)
+        self.store = store
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -159,7 +168,7 @@ class Store:
             value: bytes | None = self._db.get(_VALUE + key)
         except Exception as error:
             message = f"cannot be read: {type(error).__name__}"
-            raise StoreError(message) from error
+            raise StoreError(message, self) from error
         return value
 
     def write(
@@ -194,7 +203,7 @@ class Store:
                 self._written_out_at = reached.at
         except Exception as error:
             message = f"cannot be written: {type(error).__name__}"
-            raise StoreError(message) from error
+            raise StoreError(message, self) from error
         self.mark = reached
 
     def fill(self, *, on: bool) -> None:
@@ -210,7 +219,7 @@ class Store:
             self._db.set_options({"enable_blob_garbage_collection": "false" if on else "true"})
         except Exception as error:
             message = f"cannot be set: {type(error).__name__}"
-            raise StoreError(message) from error
+            raise StoreError(message, self) from error
 
     def due(self, until: int) -> Iterator[tuple[int, bytes]]:
         """Yield deadline and key of what is due until *until*, earliest first; entries may be out of date."""
@@ -259,7 +268,7 @@ class Store:
             entries.status()  # damage looks like the end
         except Exception as error:
             message = f"cannot be read: {type(error).__name__}"
-            raise StoreError(message) from error
+            raise StoreError(message, self) from error
         return keys
 
 

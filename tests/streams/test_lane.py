@@ -43,6 +43,9 @@ class Part:
     def close(self) -> None:
         self._told.append("closed")
 
+    def is_hit_by(self, error: StoreError) -> bool:
+        return error.store is None or error.store is cast("Any", self)
+
     def reset(self) -> None:
         self._told.append("reset")
         raise StoreError
@@ -171,6 +174,12 @@ def test_a_failure_ends_the_worker_and_a_store_that_failed_is_thrown_away_as_far
 ) -> None:
     lane.failed(error)
     assert told == [*first, f"exit {EXIT_BROKEN}"]
+
+
+def test_a_store_that_did_not_fail_is_kept(lane: Lane, told: list[str]) -> None:
+    another: Any = Part(told)
+    lane.failed(StoreError("disk", another))
+    assert told == [f"exit {EXIT_BROKEN}"]
 
 
 async def test_partitions_that_are_taken_away_while_they_are_opened_are_left_alone(

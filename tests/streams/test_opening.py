@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -151,6 +152,30 @@ async def test_a_store_that_fails_while_it_is_opened_is_made_again_at_once(
     monkeypatch.setattr(module, "recover", failing(1))
     slots, _ = await opening.open([0, 1], NoReadModel())
     assert [slot.partition.encoded(b"lan") for slot in slots.values()] == [VALUE, VALUE]
+    module.close(slot.partition for slot in slots.values())
+
+
+async def test_stores_that_fail_one_after_another_are_made_again_and_those_that_are_whole_are_kept(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[list[bytes]] = []
+
+    async def recover(*asked: Any, **_: Any) -> dict[int, Recovered]:
+        partitions: Mapping[int, Partition] = asked[2]
+        held.append([key for partition in partitions.values() for key in sorted(partition.keys())])
+        damaged = len(held)
+        if damaged == 1:
+            for number, partition in partitions.items():
+                partition.recover([(0, b"of-%d" % number, VALUE)])
+        if damaged < len(partitions):
+            store: Any = partitions[damaged]._store  # noqa: SLF001
+            store._db = SimpleNamespace(flush=store._db.flush, close=store._db.close)  # noqa: SLF001  # cannot be read
+            partitions[damaged].stored(b"key")
+        return {number: Recovered(0, set()) for number in partitions}
+
+    monkeypatch.setattr(module, "recover", recover)
+    slots, _ = await opening.open([0, 1, 2], NoReadModel())
+    assert held == [[], [b"of-0", b"of-2"], [b"of-0"]]
     module.close(slot.partition for slot in slots.values())
 
 
