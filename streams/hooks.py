@@ -96,6 +96,19 @@ class LaneConsumerThread(driver.AIOKafkaConsumerThread):
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
         return Member(coordinator.member_id, coordinator.generation)
 
+    async def join_again(self, member: Member) -> None:
+        """Have the client join the group anew, if it still takes itself for *member*, whom the group has replaced.
+
+        It finds out by its own heartbeats, and one may hang for as long as a request is waited for.
+        """
+        await self.call_thread(self._join_again, member)
+
+    async def _join_again(self, member: Member) -> None:
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
+        if (coordinator.member_id, coordinator.generation) == member:
+            log.warning("the client has not noticed that it was replaced, and joins again")
+            coordinator.reset_generation()
+
     async def _positions(self, tps: list[TP]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
         found = {}
@@ -121,6 +134,10 @@ class LaneConsumer(driver.Consumer):
     def member(self) -> Member:
         """Return who we are in the group."""
         return self._thread.member()
+
+    async def join_again(self, member: Member) -> None:
+        """Join the group anew, if we still take ourselves for *member*."""
+        await self._thread.join_again(member)
 
     def _new_consumer_thread(self) -> LaneConsumerThread:
         return LaneConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from faust.types import StreamT
 
     from streams.effects import Fold
-    from streams.hooks import LaneApp
+    from streams.hooks import LaneApp, LaneConsumer
     from streams.meter import Meter
     from streams.settings import Settings
     from streams.showing import Showing
@@ -48,7 +48,8 @@ CLOSE_S = 2.0
 HANDED_MAX = 256  # batches on their way to the agents; more, and nothing is fetched until some are folded
 HANDED_RECORDS_MAX = 20_000  # of them, likewise: a batch is what fits into a fetch compressed, which may be very many
 READY_S = 1.0
-REJOIN_S = 60.0  # to be given partitions again, once the group has replaced us
+REMIND_S = 10.0  # for the client to notice by itself that the group has replaced us
+REJOIN_S = 60.0  # for it to begin to join again
 
 
 class LostBatchError(CxError):
@@ -77,6 +78,7 @@ class Lane:
         self._writer: Writer | None = None
         self.epoch = 0  # counts revocations
         self._generation = -1
+        self._member: Member | None = None  # who we were when we were given partitions last
         self._taken = asyncio.Event()
         self._assigning = asyncio.Lock()
         self._dropping = asyncio.Lock()
@@ -153,7 +155,7 @@ class Lane:
                 )
                 self._writer.start()
             self._slots = slots
-            self._generation = member.generation
+            self._generation, self._member = member.generation, member
             self._meter.assigned(len(slots))
             self._housekeeping.start(self._settings)
             seconds = round(time.monotonic() - started, 3)
@@ -372,9 +374,14 @@ class Lane:
     # Guards
 
     async def _rejoin(self, epoch: int) -> None:
-        """Forget everything and wait for a new assignment: the consumer finds out by itself that it has to rejoin."""
+        """Forget everything and wait for a new assignment; a client that does not notice is told to join again."""
         await self._drop_all()
-        await asyncio.sleep(REJOIN_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REJOIN_S):
+                while self.epoch == epoch:
+                    await asyncio.sleep(REMIND_S)
+                    if self.epoch == epoch and self._member is not None:
+                        await cast("LaneConsumer", self._app.consumer).join_again(self._member)
         if self.epoch == epoch:
             log.critical("no partitions were assigned again, worker stops")
             _exit(EXIT_BROKEN)

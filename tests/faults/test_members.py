@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.failpoints import AFTER_FOLD, IN_TRANSACTION, OFFSETS_SENT
+from streams.lane import REMIND_S
 from streams.transactions import partition_of
 from tests.faults.arena import ARMED, NOW, PARTITIONS, Arena, arena
 from tests.faults.flow import PER_SECOND
@@ -96,10 +97,20 @@ async def test_a_frozen_worker_that_nobody_replaced_goes_on_where_it_was(tmp_pat
                 await asyncio.sleep(0.5)
         worker.signal(signal.SIGCONT)
         await busy(ring, 8)
-        if not worker.alive:
-            assert worker.running.returncode == 70
-            ring.worker()
-        verdict = await ring.verdict("SIGSTOP of the only one in a transaction", f"{FROZEN_S} s, nobody took over")
+        await ring.ready(worker, 2)
+        verdict = await ring.verdict(
+            "SIGSTOP of the only one in a transaction", f"{FROZEN_S} s, nobody took over; joined again"
+        )
+    assert verdict.ok, verdict
+
+
+async def test_a_worker_that_does_not_hear_that_its_group_has_forgotten_it_joins_again(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=101) as ring:
+        worker = await ring.ready(ring.worker("-m", "tests.faults.forgotten"))
+        await busy(ring, 8)
+        await busy(ring, REMIND_S)
+        await ring.ready(worker, 2)
+        verdict = await ring.verdict("worker forgotten by its group", "its client heard nothing of it; joined again")
     assert verdict.ok, verdict
 
 

@@ -52,12 +52,14 @@ from streams.hooks import (
     LaneApp,
     LaneAssignor,
     LaneConsumer,
+    LaneConsumerThread,
     LaneRecovery,
     LaneTable,
     LaneTables,
     LaneTransport,
 )
 from streams.settings import KafkaSettings
+from streams.transactions import Member as Replaced
 from tests.house.tree import ROOT, files
 
 PUBLIC = {"aiokafka", "aiokafka.admin", "aiokafka.admin.config_resource", "aiokafka.errors", "aiokafka.structs"}
@@ -111,6 +113,7 @@ def _is_others(node: ast.Attribute) -> bool:
         (Consumer, "on_buffer_drop", ["self", "tp"]),
         (Consumer, "on_stop", ["self"]),
         (Consumer, "on_shutdown", ["self"]),
+        (GroupCoordinator, "reset_generation", ["self"]),
         (Service, "wait_for_stopped", ["self", "coros", "timeout"]),
         (Stream, "noack", ["self"]),
         (Stream, "events", ["self"]),
@@ -157,6 +160,17 @@ def test_a_consumer_knows_by_what_name_and_generation_it_is_in_the_group() -> No
     source = inspect.getsource(GroupCoordinator.__init__)
     assert "self.member_id =" in source
     assert "self.generation =" in source
+
+
+@pytest.mark.parametrize(("known", "asked"), [(("m1", 7), ["anew"]), (("m1", 8), []), (("m2", 7), [])])
+async def test_a_client_joins_again_where_it_is_still_who_was_replaced(
+    known: tuple[str, int], asked: list[str]
+) -> None:
+    told: list[str] = []
+    coordinator = SimpleNamespace(member_id=known[0], generation=known[1], reset_generation=lambda: told.append("anew"))
+    thread: Any = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_coordinator=coordinator))
+    await LaneConsumerThread._join_again(thread, Replaced("m1", 7))  # noqa: SLF001
+    assert told == asked
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,21 @@ async def test_a_worker_that_was_replaced_stays_once_it_has_an_assignment_again(
     await lane.close()
 
 
+async def test_a_client_that_does_not_notice_that_it_was_replaced_is_told_to_join_again(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Queue[Member]()
+    monkeypatch.setattr(module, "REMIND_S", 0.01)
+    app: Any = lane._app  # noqa: SLF001
+    app.consumer = SimpleNamespace(join_again=asked.put)
+    assert await lane.assign([], MEMBER, lane.epoch)
+    lane.failed(ReplacedError("fenced"))
+    assert [await asyncio.wait_for(asked.get(), PATIENCE_S) for _ in range(2)] == [MEMBER, MEMBER]
+    await lane.close()
+    assert lane._rejoining is not None  # noqa: SLF001
+    await asyncio.wait_for(lane._rejoining, PATIENCE_S)  # noqa: SLF001
+
+
 async def test_a_worker_whose_consumer_knew_first_that_it_was_replaced_waits_for_as_long_as_that_takes(
     lane: Lane, told: list[str]
 ) -> None:
