@@ -57,6 +57,7 @@ class Arena(Onlooker):
         super().__init__(settings, self.fold.topics)
         self.stack, self.folder = stack, folder
         self.audited = True
+        self.closed: frozenset[str] = frozenset()  # topics that nobody writes to any more, nor reads
         self.repeats = False  # whether the generator's records may be there twice, as Kafka went away under it
         self.never_committed = 0  # customers that Redis was seen to show in such a state, over all looks at it
         self.abandoned: frozenset[Position] = frozenset()  # records seen open when the only worker had died
@@ -142,7 +143,7 @@ class Arena(Onlooker):
 
     async def change_of_mind(self) -> None:
         """Leave records of an aborted transaction, and its marker, at the end of every input topic."""
-        async with self.undecided(*self.topics):
+        async with self.undecided(*(topic for topic in self.topics if topic not in self.closed)):
             pass
 
     @asynccontextmanager

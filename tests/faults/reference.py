@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Position: TypeAlias = tuple[str, int, int]  # topic, partition, offset
 Derived: TypeAlias = tuple[Head, bytes, frozenset[str], int]
-ALIKE: Final = {"cx.kiosk": "cx.touchpoints"}  # a topic that only an upgraded worker reads: see upgraded.py
+ALIKE: Final = {"cx.kiosk": "cx.touchpoints", "cx.booth": "cx.touchpoints"}  # that other versions read: see upgraded.py
 _KEYS_MAX: Final = 1_000_000
 
 

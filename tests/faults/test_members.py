@@ -6,7 +6,7 @@ import asyncio
 import re
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime
 from pathlib import Path
 
@@ -14,14 +14,18 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from redis.asyncio import Redis
 
 from streams.failpoints import AFTER_FOLD, IN_TRANSACTION, OFFSETS_SENT
 from streams.lane import REMIND_S
+from streams.readmodel import customer_key
 from streams.transactions import partition_of
 from tests.faults.arena import ARMED, NOW, PARTITIONS, Arena, arena
 from tests.faults.flow import PER_SECOND
+from tests.faults.logs import read_redis, read_topics
+from tests.faults.neighbour import COUNTS, LANE, VISITS
 from tests.faults.subject import Subject
-from tests.faults.upgraded import KIOSK, UpgradedFold
+from tests.faults.upgraded import BOOTH, KIOSK, UpgradedFold
 from tests.integration.worker import READY
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
@@ -32,7 +36,10 @@ REJOIN_S = 5  # instead of a minute, to see in time what a worker does that is b
 HANDOVER_S = 3.0
 FAILOVER_S = 12.0
 ROUNDS = 3
+VISITORS = 100
 WATCHED = ("-m", "tests.faults.watched")
+UPGRADED = ("-m", "tests.faults.upgraded")
+NEIGHBOUR = ("-m", "tests.faults.neighbour")
 
 
 async def busy(ring: Arena, seconds: float) -> None:
@@ -116,20 +123,20 @@ async def test_a_worker_that_does_not_hear_that_its_group_has_forgotten_it_joins
 
 async def test_a_rolling_upgrade_whose_workers_read_one_topic_more(tmp_path: Path) -> None:
     async with arena(tmp_path, seed=19) as ring:
-        await with_kiosk(ring)
+        await with_topics(ring, KIOSK)
         old = await ring.ready(ring.worker())
         other = await ring.ready(ring.worker())
-        sent = await visit_kiosk(ring, 0)
+        sent = await visit(ring, KIOSK, 0)
         await busy(ring, 2)
-        new = ring.worker("-m", "tests.faults.upgraded")
+        new = ring.worker(*UPGRADED, KIOSK)
         await shared(ring, old, other, new)
-        sent += await visit_kiosk(ring, 1)
+        sent += await visit(ring, KIOSK, 1)
         await busy(ring, 5)
         assert await ring.stop(old) == 0
         await shared(ring, other, new)
-        sent += await visit_kiosk(ring, 2)
+        sent += await visit(ring, KIOSK, 2)
         await busy(ring, 4)
-        newer = ring.worker("-m", "tests.faults.upgraded")
+        newer = ring.worker(*UPGRADED, KIOSK)
         await shared(ring, other, new, newer)
         assert await ring.stop(other) == 0
         await shared(ring, new, newer)
@@ -138,6 +145,72 @@ async def test_a_rolling_upgrade_whose_workers_read_one_topic_more(tmp_path: Pat
             f"two workers replaced by two that read `{KIOSK}` as well, {sent} records in it; all at work at all times",
         )
     assert verdict.ok, verdict
+
+
+async def test_a_rolling_upgrade_whose_workers_read_another_topic_instead(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=103) as ring:
+        await with_topics(ring, KIOSK, BOOTH)
+        old = await ring.ready(ring.worker(*UPGRADED, KIOSK))
+        other = await ring.ready(ring.worker(*UPGRADED, KIOSK))
+        sent = await visit(ring, KIOSK, 0)
+        await busy(ring, 2)
+        await ring.settled()
+        ring.closed = frozenset({KIOSK})
+        new = ring.worker(*UPGRADED, BOOTH)
+        await shared(ring, old, other, new)
+        sent += await visit(ring, BOOTH, 1)
+        await busy(ring, 4)
+        assert await ring.stop(old) == 0
+        newer = ring.worker(*UPGRADED, BOOTH)
+        await shared(ring, other, new, newer)
+        sent += await visit(ring, BOOTH, 2)
+        await busy(ring, 2)
+        assert await ring.stop(other) == 0
+        await shared(ring, new, newer)
+        verdict = await ring.verdict(
+            "topic replaced",
+            f"two workers that read `{KIOSK}` replaced by two that read `{BOOTH}`, {sent} records in them; all at work",
+        )
+    assert verdict.ok, verdict
+
+
+async def test_two_lanes_of_one_app_do_not_disturb_each_other(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=107) as ring:
+        await made(ring, VISITS, COUNTS)
+        await made(ring, f"{ring.settings.app}-{LANE}-changelog", **{"cleanup.policy": "compact"})
+        first = await ring.ready(ring.worker())
+        beside = await ring.ready(ring.worker(*NEIGHBOUR))
+        for number in range(2):
+            await visit(ring, VISITS, number)
+            await busy(ring, 2)
+        await ring.ready(ring.worker(*NEIGHBOUR))
+        await ring.kill(beside)
+        await visit(ring, VISITS, 2)
+        await busy(ring, 5)
+        await ring.ready(ring.worker())
+        assert await ring.stop(first) == 0
+        await visit(ring, VISITS, 3)
+        await busy(ring, 2)
+        async with asyncio.timeout(GIVEN_UP_S):
+            while len(found := await visitors(ring, visits=4)) < VISITORS:  # noqa: ASYNC110  # Redis has no event for it
+                await asyncio.sleep(0.5)
+        async with Redis.from_url(ring.settings.redis.url) as redis:
+            await redis.delete(*(customer_key(one.decode()) for one in found))  # they are no customers
+        verdict = await ring.verdict(
+            "two lanes of one app", "a worker of each replaced by another of its lane", times=2
+        )
+        told = defaultdict[bytes | None, list[bytes]](list)
+        for records in (await read_topics(ring.settings, [COUNTS])).values():
+            for record in records:
+                told[record.key].append(record.value)
+    assert verdict.ok, verdict
+    assert (len(told), *set(map(tuple, told.values()))) == (VISITORS, (b"1", b"2", b"3", b"4"))
+
+
+async def visitors(ring: Arena, visits: int) -> list[bytes]:
+    """Return the visitors that Redis shows with so many *visits*."""
+    shown = await read_redis(ring.settings)
+    return [key for key, (version, _) in shown.items() if key.startswith(b"kiosk-") and version == visits]
 
 
 async def shared(ring: Arena, *workers: Subject) -> None:
@@ -167,23 +240,28 @@ async def test_a_producer_that_cannot_decide_holds_time_back_and_nothing_else(tm
     assert verdict.ok, verdict
 
 
-async def with_kiosk(ring: Arena) -> None:
+async def made(ring: Arena, *topics: str, **configs: str) -> None:
     admin = AIOKafkaAdminClient(**ring.settings.kafka.client_options())
     await admin.start()
-    forever = {"retention.ms": "-1", "segment.ms": str(10**14)}
-    await admin.create_topics([NewTopic(KIOSK, PARTITIONS, 1, topic_configs=forever)])
+    forever = {"retention.ms": "-1", "segment.ms": str(10**14), **configs}
+    await admin.create_topics([NewTopic(topic, PARTITIONS, 1, topic_configs=forever) for topic in topics])
     await admin.close()
-    ring.fold = UpgradedFold(ring.fold.rules)
+
+
+async def with_topics(ring: Arena, *topics: str) -> None:
+    """Make *topics* that some versions read, and judge by them."""
+    await made(ring, *topics)
+    ring.fold = UpgradedFold(ring.fold.rules, *topics)
     ring.topics = ring.fold.topics
-    ring.audited = False  # the generator knows nothing of this topic
+    ring.audited = False  # the generator knows nothing of them
 
 
-async def visit_kiosk(ring: Arena, number: int) -> int:
+async def visit(ring: Arena, topic: str, number: int) -> int:
     """Send contacts of customers whom nobody else speaks of; return how many."""
     producer = AIOKafkaProducer(**ring.settings.kafka.client_options())
     await producer.start()
     try:
-        for visitor in range(100):
+        for visitor in range(VISITORS):
             subject = f"kiosk-{visitor}"
             contact = {"stage": "consider", "group": "digital", "channel": "store", "intent": "information"}
             event = {
@@ -198,11 +276,11 @@ async def visit_kiosk(ring: Arena, number: int) -> int:
             key = subject.encode()
             place = partition_of(key, PARTITIONS)
             await producer.send(
-                KIOSK, orjson.dumps(event), key=key, partition=place, timestamp_ms=int(NOW.timestamp() * 1_000)
+                topic, orjson.dumps(event), key=key, partition=place, timestamp_ms=int(NOW.timestamp() * 1_000)
             )
     finally:
         await producer.stop()
-    return 100
+    return VISITORS
 
 
 async def test_a_graceful_stop_hands_over_within_3_s_and_replays_nothing(tmp_path: Path) -> None:

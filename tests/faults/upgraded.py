@@ -1,9 +1,10 @@
-"""A real worker of a later version, which reads one topic more: `KIOSK`, whose records are like touchpoints."""
+"""A real worker of another version: `upgraded TOPIC` reads that one as well, whose records are like touchpoints."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -23,35 +24,40 @@ if TYPE_CHECKING:
     from streams.hooks import LaneApp
 
 KIOSK: Final = "cx.kiosk"
+BOOTH: Final = "cx.booth"
 _build_app = agents.build_app
 
 
 class UpgradedFold(CustomerFold):
-    """The customers' fold with one topic more."""
+    """The customers' fold with some topics more."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, *more: str) -> None:
         """Decide by *rules*."""
         super().__init__(rules)
-        self.topics = (*self.topics, KIOSK)
+        self.topics = (*self.topics, *more)
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
-        """Fold records; those of the new topic as what they are like."""
-        if records and records[0].topic == KIOSK:
-            records = [dataclasses.replace(record, topic=ALIKE[KIOSK]) for record in records]
+        """Fold records; those of the other topics as what they are like."""
+        if records and (alike := ALIKE.get(records[0].topic)):
+            records = [dataclasses.replace(record, topic=alike) for record in records]
         return super().fold(state, records)
 
 
-def _upgraded(*arguments: Any) -> LaneApp:  # passed on as they come
+def _upgraded(topic: str, *arguments: Any) -> LaneApp:  # passed on as they come
     app = _build_app(*arguments)
 
-    @app.agent(app.input(KIOSK))
-    async def kiosk(stream: StreamT[Any]) -> None:
+    @app.agent(app.input(topic))
+    async def more(stream: StreamT[Any]) -> None:
         await app.lane.drive(stream)
 
     return app
 
 
 if __name__ == "__main__":
+    topic = sys.argv[1]
     sys.argv = ["cx", "worker"]
-    with patch("agents.app.CustomerFold", UpgradedFold), patch("agents.app.build_app", _upgraded):
+    with (
+        patch("agents.app.CustomerFold", lambda rules: UpgradedFold(rules, topic)),
+        patch("agents.app.build_app", partial(_upgraded, topic)),
+    ):
         main()
