@@ -8,7 +8,7 @@ import stat
 from array import array
 from bisect import bisect_right
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from os import SEEK_END
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,7 +19,8 @@ import msgspec
 
 from cli.screen.parts import plain
 from cx.calendar import instant, micros
-from cx.replay import Clock, letter
+from cx.replay import Clock, letter, replay
+from schemas.base import END_OF_MOMENTS, FIRST_MOMENT
 from schemas.errors import CxError, Reason, Unreadable
 from schemas.inputs import TOPIC_OF, VALUE_BYTES_MAX, parse_line
 
@@ -97,7 +98,6 @@ class Log:
     Attributes:
         clock: The ticks, at their places.
         letters: The lines that are about nobody, because they cannot be read, and the ticks from the future.
-        newest: The newest time, in microseconds, of all that tell one and are not from the future; 0 where none does.
     """
 
     def __init__(self, lines: Lines, rules: Rules, until: int | None = None) -> None:
@@ -105,10 +105,10 @@ class Log:
         self.lines: Final = lines
         self.clock: Final = Clock()
         self.letters: Final[list[Letter]] = []
-        self.newest = 0
+        self._rules: Final = rules
         self._until: Final = None if until is None else instant(until)
-        self._future: Final = timedelta(microseconds=rules.future)
         self._places: Final[dict[str, array[int]]] = {}
+        self._newest: Final[dict[str, int]] = {}  # of each customer, whether it is taken or not
         self._recorded = 0  # a line that tells no time is taken to be as old as the one before
         decode = msgspec.json.Decoder(_Peek).decode
         for place in range(len(lines)):
@@ -119,8 +119,8 @@ class Log:
                 peek = None
             if peek is None or peek.type not in TOPIC_OF or peek.type == _TICK or not peek.subject:
                 self._read(place, value)
-            elif self._see(peek):
-                self._note(place, peek.subject)
+            else:
+                self._see(place, peek.subject, peek)
 
     @property
     def customers(self) -> list[str]:
@@ -132,29 +132,42 @@ class Log:
         for place in self._places.get(customer, ()):
             yield place, self.lines[place]
 
-    def _note(self, place: int, customer: str) -> None:
+    def newest(self) -> int:
+        """Return the newest time, in microseconds, of all that is taken; 0 where nothing is.
+
+        Only a fold tells what is refused, so those of whom the newest is said are folded first, until nobody is left of
+        whom anything newer is.
+        """
+        newest = self.clock.last
+        for customer in sorted(self._newest, key=self._newest.__getitem__, reverse=True):
+            if self._newest[customer] <= newest:
+                break
+            found = replay(customer, self.of(customer), self.clock, 0, self._rules)
+            newest = max(newest, max((arrival.moment.at for arrival in found.taken), default=0))
+        return newest
+
+    def _note(self, place: int, customer: str, at: int | None) -> None:
         places = self._places.get(customer)
         if places is None:
             places = self._places[customer] = array("I")
         places.append(place)
+        if at is not None:
+            self._newest[customer] = max(at, self._newest.get(customer, at))
 
-    def _see(self, peek: _Peek) -> bool:
-        """Note when something was; return False where it is left out."""
+    def _see(self, place: int, customer: str, peek: _Peek) -> None:
+        """Note whose a line is, and when it was, unless it is left out."""
         try:
             at = datetime.fromisoformat(peek.time.upper())
             recorded = datetime.fromisoformat(peek.recordedtime.upper()) if peek.recordedtime else at
-            self._hear(at, recorded)
+            told = at >= FIRST_MOMENT and FIRST_MOMENT <= recorded < END_OF_MOMENTS
         except (ValueError, TypeError):  # no time, or one without its offset: the reader will say so
-            return True
-        return self._until is None or at <= self._until
-
-    def _hear(self, at: datetime, recorded: datetime) -> bool:
-        """Note when something was; return False where it is from the future."""
-        if at > recorded + self._future:
-            return False
-        self._recorded = micros(recorded)
-        self.newest = max(self.newest, micros(at))
-        return True
+            self._note(place, customer, None)
+            return
+        if not told:
+            self._note(place, customer, None)
+        elif self._until is None or at <= self._until:
+            self._recorded = micros(recorded)
+            self._note(place, customer, micros(at))
 
     def _read(self, place: int, value: bytes) -> None:
         """Read what no look has told enough of."""
@@ -165,14 +178,15 @@ class Log:
             return
         if self._until is not None and event.time > self._until:
             return
-        if not self._hear(event.time, event.recordedtime or event.time) and event.type == _TICK:
+        at = micros(event.time)
+        self._recorded = micros(event.recordedtime or event.time)
+        if event.type != _TICK:
+            self._note(place, event.subject, at)
+        elif at > self._recorded + self._rules.future:
             # Time cannot be taken back: every event after this tick would be too late.
-            future = Unreadable(Reason.FUTURE, "time", "future")
-            self.letters.append(letter(place, value, future, micros(event.recordedtime)))
-        elif event.type == _TICK:
-            self.clock.tick(place, micros(event.time))
+            self.letters.append(letter(place, value, Unreadable(Reason.FUTURE, "time", "future"), self._recorded))
         else:
-            self._note(place, event.subject)
+            self.clock.tick(place, at)
 
 
 @contextmanager

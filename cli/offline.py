@@ -12,6 +12,7 @@ from cli.policy import NoPolicyError, load
 from cx.calendar import micros
 from cx.replay import Answers
 from cx.rules import compile_policy
+from schemas.base import END_OF_MOMENTS, FIRST_MOMENT
 from schemas.errors import CxError
 from schemas.policy_file import PolicyError
 
@@ -48,7 +49,7 @@ def instant_of(option: str, text: str) -> int:
     """Return the instant that *text* says, in microseconds.
 
     Raises:
-        OptionError: it says none, or leaves out its offset.
+        OptionError: it says none, leaves out its offset, or is further away than an event may be.
     """
     try:
         at = datetime.fromisoformat(text.upper())
@@ -56,6 +57,9 @@ def instant_of(option: str, text: str) -> int:
         at = None
     if at is None or at.tzinfo is None:
         message = f"{option}: {text!r} is no instant such as 2026-03-01T10:00:00+07:00"
+        raise OptionError(message)
+    if not FIRST_MOMENT <= at < END_OF_MOMENTS:
+        message = f"{option}: {text!r} is not between the years {FIRST_MOMENT.year} and {END_OF_MOMENTS.year}"
         raise OptionError(message)
     return micros(at)
 

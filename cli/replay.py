@@ -62,7 +62,7 @@ def command(
     known = NO_ANSWERS if answers is None else answers_of(answers)
     with opened(events) as lines, ExitStack() as files:
         log = Log(lines, rules)
-        end = max(log.newest if end is None else end, log.clock.last)
+        end = max(log.newest() if end is None else end, log.clock.last)
         told, held, refused = (files.enter_context(LineFile(name, events)) for name in (outputs, states, dead_letters))
         tally = _Tally()
         letters = log.letters.copy()

@@ -52,7 +52,7 @@ def command(customer: str, *, events: Sequence[str], policy: str | None, at: str
 def _from_files(customer: str, names: Sequence[str], end: int | None, rules: Rules) -> Mapping[str, Any]:
     with opened(names) as lines:
         log = Log(lines, rules, until=end)
-        end = log.newest if end is None else end
+        end = log.newest() if end is None else end
         found = replay(customer, log.of(customer), log.clock, end, rules)
         where = ", ".join(map(called, names))
         if not found.customer.events_held:

@@ -16,6 +16,7 @@ from cx.decide import Arrival, advance, decide, shrink
 from cx.intake import NotTakenError, moment_of
 from cx.moments import Requested, name_of
 from cx.state import BYTES_MAX, RECENT_BYTES_MAX, Customer, Kept, Told, encode
+from schemas.base import END_OF_MOMENTS, FIRST_MOMENT
 from schemas.dead_letters import FEEDBACK
 from schemas.errors import Reason, Unreadable
 from schemas.inputs import TOPIC_OF, VALUE_BYTES_MAX, parse_line
@@ -178,7 +179,8 @@ def _topic(kind: object, value: bytes) -> str:
 
 def _time(text: object, otherwise: int) -> int:
     try:
-        return micros(datetime.fromisoformat(text.upper())) if isinstance(text, str) else otherwise
+        at = datetime.fromisoformat(text.upper()) if isinstance(text, str) else None
+        return micros(at) if at is not None and FIRST_MOMENT <= at < END_OF_MOMENTS else otherwise
     except (ValueError, TypeError):  # no time, or one without its offset
         return otherwise
 

@@ -168,7 +168,7 @@ def test_the_record_timestamp_is_recordedtime_else_time(cx: Cx) -> None:
         (("--until", "2026-02-01T00:00:00Z"), "2026-03-02T03:00:00Z"),
     ],
 )
-def test_the_clock_comes_to_the_newest_time_that_is_not_from_the_future_or_to_until(
+def test_the_clock_comes_to_the_newest_time_that_is_taken_or_to_until(
     cx: Cx, arguments: tuple[str, ...], as_of: str
 ) -> None:
     future = buys(MARCH + 9 * DAY, order="o9") | {"recordedtime": "2026-03-02T10:00:00+07:00"}
@@ -178,6 +178,24 @@ def test_the_clock_comes_to_the_newest_time_that_is_not_from_the_future_or_to_un
 
     assert [state["as_of"] for state in states(cx, "e", *arguments)] == [as_of]
     assert [one["reason"] for one in letters(cx, "e", *arguments)] == ["future", "future", "naive-time"]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        buys(MARCH, order="o9", currency="EUR"),
+        buys(MARCH, order="o9") | {"type": "customer.merged"},
+        buys(MARCH, order="o9") | {"data": {}},
+        buys(MARCH, 7),
+    ],
+    ids=["currency", "not yet supported", "invalid", "conflicting id"],
+)
+@pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
+def test_a_refused_line_does_not_move_the_clock(cx: Cx, refused: dict[str, Any], time: str) -> None:
+    file_of(Path("e"), buys(MARCH), buys(MARCH + DAY, of="mai"), refused | {"time": time}, {"subject": "bo"})
+
+    assert [state["as_of"] for state in states(cx, "e")] == ["2026-03-02T03:00:00Z"] * 2
+    assert len(letters(cx, "e")) == 2
 
 
 def test_the_clock_never_goes_back_behind_a_tick(cx: Cx) -> None:
@@ -296,6 +314,8 @@ def test_bad_lines_harm_no_other(cx: Cx) -> None:
         ),
         (("e", "--until", "yesterday"), "--until: 'yesterday' is no instant such as 2026-03-01T10:00:00+07:00"),
         (("e", "--until", "2026-03-01T10:00:00"), "--until: '2026-03-01T10:00:00' is no instant"),
+        (("e", "--until", "9000-01-01T00:00:00Z"), "--until: '9000-01-01T00:00:00Z' is not between the years 1900 and"),
+        (("e", "--until", "1899-12-31T23:59:59Z"), "--until: '1899-12-31T23:59:59Z' is not between the years 1900 and"),
         (("e", "--answers", "none"), "none: cannot be read (No such file or directory)"),
         (("e", "--answers", "o"), "--answers: line 2 of o is no output"),
         (("e", "--states", "none/s"), "none/s: cannot be written (No such file or directory)"),
