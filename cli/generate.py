@@ -13,6 +13,7 @@ import click
 
 from cli.here import settings_here
 from cli.logs import quieten
+from cli.overlaps import check_files
 from ops.traffic.generator import generate
 from ops.traffic.kafka import KafkaSink
 from ops.traffic.options import Options, duration
@@ -97,6 +98,7 @@ def command(
     quieten()
     wanted["ticks"] = ticks if ticks is not None else bool(out or wanted["span"])
     options = Options(now=now or datetime.now(UTC), medium="file" if out else "kafka", **wanted)
+    check_files([], [out, None if manifest is None else str(manifest)])
     show = _show if sys.stderr.isatty() else None
     if manifest:
         with _told_of(manifest):

@@ -10,7 +10,6 @@ from cli.screen.parts import plain
 from schemas.errors import CxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import TracebackType
 
 STDOUT: Final = "-"
@@ -25,29 +24,21 @@ class NotWrittenError(CxError):
 class LineFile:
     """Lines on their way into the file *name*; as a context manager, which begins it anew."""
 
-    def __init__(self, name: str | None, sources: Iterable[str] = ()) -> None:
-        """Take the name of the file, `-` for standard output, None for nowhere; it may be none of *sources*."""
+    def __init__(self, name: str | None) -> None:
+        """Take the name of the file, `-` for standard output, None for nowhere."""
         self._name: Final = name
-        self._sources: Final = sources
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         """Open it.
 
         Raises:
-            NotWrittenError: it cannot be written, or is read as well.
+            NotWrittenError: it cannot be written.
         """
         if self._name is None:
             return self
-        path = Path(self._name)
         try:
-            if self._name != STDOUT and any(path.samefile(one) for one in self._sources if Path(one).exists()):
-                message = f"{plain(self._name)}: is read, and cannot be written at the same time"
-                raise NotWrittenError(message)
-        except FileNotFoundError:
-            pass  # what is not there yet is nothing that is read
-        try:
-            self._file = sys.stdout.buffer if self._name == STDOUT else path.open("wb")
+            self._file = sys.stdout.buffer if self._name == STDOUT else Path(self._name).open("wb")
         except OSError as error:
             raise self._failed(error) from None
         return self
@@ -55,9 +46,23 @@ class LineFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what is still held, and close it."""
-        if self._file is not None and self._name != STDOUT:
-            self._file.close()
+        """Write what is still held, and close it.
+
+        Raises:
+            NotWrittenError: it cannot be written.
+        """
+        if self._file is None:
+            return
+        try:
+            if self._name == STDOUT:
+                self._file.flush()
+            else:
+                self._file.close()
+        except BrokenPipeError:
+            raise
+        except OSError as full:
+            if error is None:  # else what went wrong before is what is told
+                raise self._failed(full) from None
 
     def write(self, line: bytes) -> None:
         """Write one line.
@@ -75,6 +80,5 @@ class LineFile:
             raise self._failed(error) from None
 
     def _failed(self, error: OSError) -> NotWrittenError:
-        return NotWrittenError(
-            f"{plain(self._name or '')}: cannot be written ({error.strerror or type(error).__name__})"
-        )
+        told = "standard output" if self._name == STDOUT else plain(self._name or "")
+        return NotWrittenError(f"{told}: cannot be written ({error.strerror or type(error).__name__})")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
+from typing import Final
 
 import click
 from pydantic import ValidationError
@@ -26,6 +28,8 @@ VERBS = {
     "tail": "Show outputs as they come.",
 }
 
+_EXIT_UNWRITTEN: Final = 2
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # standard output mostly: of other files we tell the name
 MODULES = {"import": "moving_in"}  # where the verb is a word of Python
 
 
@@ -58,7 +62,7 @@ def group() -> None:
 
 
 def main() -> None:
-    """Run a verb; an error of ours is one line on standard error and exit code 1, wrong settings exit with 78."""
+    """Run a verb; an error of ours is one line on standard error and an exit code, 1 mostly, 78 for wrong settings."""
     try:
         group(standalone_mode=True)
     except ValidationError as error:
@@ -74,3 +78,8 @@ def main() -> None:
     except CxError as error:
         click.echo(f"cx: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        click.echo(f"cx: what is said cannot be written ({error.strerror})", err=True)
+        sys.exit(_EXIT_UNWRITTEN)

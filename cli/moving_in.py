@@ -16,6 +16,8 @@ from cli.here import settings_here
 from cli.linefile import LineFile
 from cli.logs import quieten
 from cli.offline import OptionError, instant_of, rules_of
+from cli.overlaps import check_files
+from cli.policy import file_of
 from cli.rows import TYPE, BadRowError, Rows
 from cli.screen.parts import counted
 from cx.calendar import micros, rfc3339
@@ -47,7 +49,9 @@ def command(*, file: str, policy: str | None, at: str | None, out: str | None) -
     """
     quieten()
     settings = settings_here()
-    rules = rules_of(str(settings.policy) if policy is None else policy)
+    policy = str(settings.policy) if policy is None else policy
+    check_files([file, file_of(policy)], [out])
+    rules = rules_of(policy)
     now = micros(datetime.now(UTC))
     moment = now if at is None else instant_of("--at", at)
     tally = _Tally(Rows(_text(file), moment, rules))
@@ -55,7 +59,7 @@ def command(*, file: str, policy: str | None, at: str | None, out: str | None) -
         _check_time(moment, now, rules)
         asyncio.run(_produce(settings.kafka, tally, moment, now))
     else:
-        with LineFile(out, [file]) as lines:
+        with LineFile(out) as lines:
             for _, value in tally:
                 lines.write(value)
     click.echo(

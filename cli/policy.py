@@ -107,5 +107,13 @@ def load(name: str) -> Policy:
         raise PolicyError(called, [plain(complaint) for complaint in error.complaints]) from None
 
 
+def file_of(name: str) -> str:
+    """Return the file in which the policy *name* stands, `-` for standard input; a preset stands in one as well."""
+    try:
+        return name if name == STDIN else str(policy_path(Path(name)))
+    except ValueError:  # no such preset: whoever reads it will say so
+        return name
+
+
 def _called(name: str) -> str:
     return "standard input" if name == STDIN else plain(click.format_filename(name))

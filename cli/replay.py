@@ -15,6 +15,8 @@ import orjson
 from cli.events import Log, opened
 from cli.linefile import STDOUT, LineFile
 from cli.offline import answers_of, instant_of, rules_of
+from cli.overlaps import check_files
+from cli.policy import file_of
 from cli.screen.parts import counted
 from cx.calendar import instant
 from cx.replay import NO_ANSWERS, replay
@@ -57,13 +59,14 @@ def command(
     `recordedtime`, else `time`, says when an event came, and a tick counts from where it stands. A line that is refused
     goes to the dead letters and changes nothing else. Exit code 2 when a file, the policy or an option is of no use.
     """
+    check_files([*events, file_of(policy), answers], [outputs, states, dead_letters])
     rules = rules_of(policy)
     end = None if until is None else instant_of("--until", until)
     known = NO_ANSWERS if answers is None else answers_of(answers)
     with opened(events) as lines, ExitStack() as files:
         log = Log(lines, rules)
         end = max(log.newest() if end is None else end, log.clock.last)
-        told, held, refused = (files.enter_context(LineFile(name, events)) for name in (outputs, states, dead_letters))
+        told, held, refused = (files.enter_context(LineFile(name)) for name in (outputs, states, dead_letters))
         tally = _Tally()
         letters = log.letters.copy()
         customers = log.customers

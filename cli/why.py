@@ -15,6 +15,7 @@ from cli.customer import check, look_up
 from cli.events import Log, called, opened
 from cli.here import settings_here
 from cli.offline import OptionError, instant_of, rules_of
+from cli.overlaps import check_files
 from cli.screen.parts import plain
 from cli.screen.why import picture
 from cx.calendar import instant, micros
@@ -42,7 +43,9 @@ def command(customer: str, *, events: Sequence[str], policy: str | None, at: str
     such customer, 2 when a file, the policy or an option cannot be used.
     """
     check(customer)
-    rules = rules_of(str(settings_here().policy) if policy is None else policy)
+    policy = str(settings_here().policy) if policy is None else policy
+    check_files([*events, policy], [])
+    rules = rules_of(policy)
     end = None if at is None else instant_of("--at", at)
     known = _from_files(customer, events, end, rules) if events else _from_redis(customer, end, rules)
     decided = rules.policy if known["policy"] == rules.hash else None

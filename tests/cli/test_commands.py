@@ -107,6 +107,13 @@ def test_traffic_that_cannot_be_written_is_one_line(
     assert (said.returncode, said.stderr) == (1, line.format(tmp_path) + "\n")
 
 
+def test_traffic_and_its_manifest_are_two_files(cx: Cx, tmp_path: Path) -> None:
+    said = cx("generate", "--rate", "0", "--events", "9", "--out", f"{tmp_path}/x", "--manifest", f"{tmp_path}/./x")
+
+    assert (said.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert said.stderr == f"cx: {tmp_path}/x: cannot be written for two things at the same time\n"
+
+
 def test_what_a_manifest_says_makes_the_same_traffic_again(cx: Cx, tmp_path: Path) -> None:
     told = ("--rate", "0", "--events", "500", "--customers", "50", "--span", "90d", "--seed", "5")
     assert cx("generate", *told, "--out", f"{tmp_path}/first", "--manifest", f"{tmp_path}/m").returncode == 0

@@ -158,6 +158,8 @@ def test_the_example_of_the_docs_is_good(cx: Cx) -> None:
         ("customer_id,tier,tier\n", ("--out", "o"), "no column stands twice; columns are customer_id,"),
         (b"customer_id\n\xff\n", ("--out", "o"), "c.csv: cannot be read (it is not UTF-8)"),
         ("customer_id\n", ("--out", "c.csv"), "c.csv: is read, and cannot be written at the same time"),
+        ("customer_id\n", ("--out", "p.yaml", "--policy", "p.yaml"), "p.yaml: is read, and cannot be written at the"),
+        ("customer_id\nlan\n", ("--out", "/dev/full"), "/dev/full: cannot be written (No space left on device)"),
         ("customer_id\n", ("--out", "o", "--at", "now"), "--at: 'now' is no instant"),
         ("customer_id\n", ("--out", "o", "--policy", "none.yaml"), "none.yaml: cannot be read"),
         ("customer_id\n", ("--at", "2020-01-01T00:00:00Z"), "--at: a worker takes what is up to 30 days late, or 10"),
@@ -165,6 +167,7 @@ def test_the_example_of_the_docs_is_good(cx: Cx) -> None:
     ],
 )
 def test_what_cannot_be_used_is_one_line(cx: Cx, text: str | bytes, arguments: tuple[str, ...], line: str) -> None:
+    Path("p.yaml").write_bytes((ROOT / "policies" / "minimal.yaml").read_bytes())
     said = cx(text, *arguments)
     assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
     assert said.stderr.startswith(f"cx: {line}")

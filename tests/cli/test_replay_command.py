@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from base64 import b64decode
 from pathlib import Path
 from threading import Thread
@@ -18,6 +20,7 @@ from schemas.outputs import read as output
 from tests.commands import Said, typed
 from tests.cx.test_replay import LIFE
 from tests.events import buys, event, file_of, read, redeems, ticks, written
+from tests.house.tree import ROOT
 from tests.spec import at
 
 if TYPE_CHECKING:
@@ -220,8 +223,8 @@ def test_answers_of_a_run_are_facts_in_the_next(cx: Cx) -> None:
     cx("replay", "--policy", "p.yaml", "before", "--outputs", "o")
 
     assert [state["points"]["spent"] for state in states(cx, "e")] == [180]
-    assert [state["points"]["spent"] for state in states(cx, "e", "--answers", "o", "--outputs", "o")] == [120]
-    answers = {one["data"]["request_id"]: one["type"] for one in read(Path("o")) if "request_id" in one["data"]}
+    assert [state["points"]["spent"] for state in states(cx, "e", "--answers", "o", "--outputs", "o2")] == [120]
+    answers = {one["data"]["request_id"]: one["type"] for one in read(Path("o2")) if "request_id" in one["data"]}
     assert answers == {"r1": "points.spent", "r2": "points.refused", "r3": "points.spent"}
 
 
@@ -319,7 +322,7 @@ def test_bad_lines_harm_no_other(cx: Cx) -> None:
         (("e", "--answers", "none"), "none: cannot be read (No such file or directory)"),
         (("e", "--answers", "o"), "--answers: line 2 of o is no output"),
         (("e", "--states", "none/s"), "none/s: cannot be written (No such file or directory)"),
-        (("e", "--outputs", "./e"), "./e: is read, and cannot be written at the same time"),
+        (("e", "--states", "/dev/full"), "/dev/full: cannot be written (No space left on device)"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(cx: Cx, arguments: tuple[str, ...], line: str) -> None:
@@ -334,3 +337,48 @@ def test_what_cannot_be_used_is_one_line(cx: Cx, arguments: tuple[str, ...], lin
     assert said.stderr.startswith(f"cx: {line}")
     assert said.stderr.count("\n") == 1
     assert Path("e").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("e", "--outputs", "./e"), "./e: is read, and cannot be written at the same time"),
+        (("e", "--states", "link"), "link: is read, and cannot be written at the same time"),
+        (("e", "--states", "p.yaml"), "p.yaml: is read, and cannot be written at the same time"),
+        (("e", "--answers", "o", "--outputs", "o"), "o: is read, and cannot be written at the same time"),
+        (("e", "--states", "s", "--outputs", "./s"), "s: cannot be written for two things at the same time"),
+        (("e", "--states", "new", "--outputs", "./new"), "new: cannot be written for two things at the same time"),
+        (("e", "--states", "to-new", "--outputs", "new"), "to-new: cannot be written for two things at the same time"),
+        (("e", "--states", "-", "--outputs", "-"), "standard output: cannot be written for two things at the same"),
+        (("-", "--answers", "-"), "standard input: can be read only once"),
+    ],
+)
+def test_no_file_is_used_for_two_things(cx: Cx, arguments: tuple[str, ...], line: str) -> None:
+    file_of(Path("e"), buys(MARCH))
+    Path("link").symlink_to("e")
+    Path("to-new").symlink_to("new")
+    for name in ("s", "o"):
+        Path(name).write_text("kept\n", "utf-8")
+    before = {name: name.read_bytes() for name in Path().iterdir() if name.exists()}
+    said = cx("replay", "--policy", "p.yaml", *arguments)
+
+    assert (said.returncode, said.stdout, said.stderr.count("\n")) == (2, "", 1)
+    assert said.stderr.startswith(f"cx: {line}")
+    assert {name: name.read_bytes() for name in Path().iterdir() if name.exists()} == before
+
+
+def test_what_is_no_file_may_be_named_twice(cx: Cx) -> None:
+    file_of(Path("e"), buys(MARCH))
+    assert cx("replay", "--policy", "p.yaml", "e", "--states", os.devnull, "--outputs", os.devnull).returncode == 0
+
+
+@pytest.mark.parametrize(("arguments", "what"), [((), "what is said"), (("--states", "-"), "standard output:")])
+def test_a_standard_output_that_is_full_is_told_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], what: str
+) -> None:
+    file_of(tmp_path / "e", buys(MARCH))
+    command = [sys.executable, "-m", "cli", "replay", "--policy", "retail-vn", str(tmp_path / "e"), *arguments]
+    with Path("/dev/full").open("wb") as full:
+        said = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (said.returncode, said.stderr) == (2, f"cx: {what} cannot be written (No space left on device)\n")
