@@ -7,6 +7,7 @@ import shutil
 import stat
 from array import array
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from os import SEEK_END
@@ -71,7 +72,7 @@ class Lines:
         return bisect_right(self._firsts, place) - 1
 
     def _find(self, text: mmap.mmap | bytes) -> None:
-        start = number = 0
+        start, number = len(BOM_UTF8) if text[: len(BOM_UTF8)] == BOM_UTF8 else 0, 0  # some editors put a mark first
         while start < len(text):
             end = text.find(b"\n", start)
             end = len(text) if end < 0 else end

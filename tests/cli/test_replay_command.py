@@ -134,6 +134,23 @@ def test_an_empty_file_is_no_fault(cx: Cx) -> None:
 # What goes in
 
 
+def test_files_differ_in_how_they_are_written(cx: Cx) -> None:
+    lines = written([buys(MARCH, 500), buys(MARCH + 1, 500, "o2")])
+    for text in (lines, b"\xef\xbb\xbf" + lines, lines.replace(b"\n", b"\r\n"), lines.rstrip(), b"\n \n" + lines):
+        Path("e").write_bytes(text)
+        assert [state["tier"] for state in states(cx, "e", "e")] == ["silver"]
+    Path("e").write_bytes(b"\xef\xbb\xbf")
+    assert states(cx, "e") == []
+
+
+def test_what_is_no_text_is_refused_line_by_line(cx: Cx) -> None:
+    Path("e").write_bytes(bytes(range(256)) + b"\n" + written([buys(MARCH)]).decode().encode("utf-16"))
+    found = letters(cx, "e")
+
+    assert {one["reason"] for one in found} == {"not-json"}
+    assert [one["line"] for one in found] == [1, 2, 3, 4]
+
+
 def test_files_are_read_in_the_given_order_and_a_dash_is_standard_input(
     cx: Cx, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
