@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
+from cli.screen.parts import counted
 from cx.calendar import rfc3339
 from cx.intake import NotTakenError, moment_of
 from schemas.errors import CxError, Unreadable
@@ -26,6 +27,7 @@ LOT: Final = ("points", "earned", "expires")
 DAY: Final = ("day", "spend", "orders", "visits")
 _DELIMITERS: Final = (",", ";", "\t")
 _PART, _FIELD = ";", ":"
+_QUOTE: Final = '"'
 _DIGITS_MAX: Final = 18
 _FAULTS: Final = {  # what pydantic calls them
     "missing": "is missing",
@@ -76,34 +78,46 @@ class Rows:
         Raises:
             NotCustomersError: there are none, unknown ones, or no `customer_id`.
         """
-        self._file, self._at, self._rules = file, at, rules
-        self._lines = 0
-        head = file.readline()
-        delimiter = next((one for one in _DELIMITERS if one in head), ",")
-        self._columns = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
-        self._reader = csv.reader(file, delimiter=delimiter, strict=True)
+        self._at, self._rules = at, rules
+        head, *self._lines = file.readlines() or [""]
+        self._delimiter = next((one for one in _DELIMITERS if one in head), ",")
+        self._columns = [name.strip() for name in next(csv.reader([head], delimiter=self._delimiter), [])]
         if wrong := self._wrong():
             message = f"{wrong}; columns are {', '.join(COLUMNS)}"
             raise NotCustomersError(message)
         self._seen: set[str] = set()
 
     def __iter__(self) -> Iterator[tuple[str, bytes] | BadRowError]:
-        """Yield of each row the customer's id and the event, in structured JSON, or what is wrong with it."""
-        while True:
-            line = self._reader.line_num + 2  # of the row that comes, after the head
-            try:
-                cells = next(self._reader)
-            except StopIteration:
-                return
-            except csv.Error:
+        """Yield of each row the customer's id and the event, in structured JSON, or what is wrong with it.
+
+        After quotes that do not match the next line is taken for a row: one that stays open would take all the rest.
+        """
+        begin = torn = 0  # places among the lines after the head; those before *torn* were between such quotes
+        while begin < len(self._lines):
+            cells, end = self._row(begin)
+            line = begin + 2
+            if cells is None or (begin < torn and any(_QUOTE in cell for cell in cells)):
                 yield BadRowError(line, "", "is no CSV; do its quotes match")
+                begin, torn = begin + 1, max(torn, end)
                 continue
-            if not any(cell.strip() for cell in cells):
-                continue
-            try:
-                yield self._event(line, cells)
-            except BadRowError as error:
-                yield error
+            if any(cell.strip() for cell in cells):
+                try:
+                    yield self._event(line, cells)
+                except BadRowError as error:
+                    more = f"; the row ends on line {end + 1}" if end > begin + 1 else ""
+                    yield BadRowError(line, error.field, f"{error.fault}{more}")
+            begin = end
+
+    def _row(self, begin: int) -> tuple[list[str] | None, int]:
+        """Return the cells of the row that begins at a place, None where it is none, and the place of the next."""
+        lines = (self._lines[place] for place in range(begin, len(self._lines)))
+        reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        try:
+            cells = next(reader, [])
+        except csv.Error:
+            return None, begin + reader.line_num
+        end = begin + reader.line_num
+        return (None if len(cells) != len(self._columns) and end > begin + 1 else cells), end
 
     def _wrong(self) -> str:
         """Return what is wrong with the names of the columns, empty where nothing is."""
@@ -116,7 +130,7 @@ class Rows:
 
     def _event(self, line: int, cells: list[str]) -> tuple[str, bytes]:
         if len(cells) != len(self._columns):
-            raise BadRowError(line, "", f"{len(cells)} cells under {len(self._columns)} columns")
+            raise BadRowError(line, "", f"{counted(len(cells), 'cell')} under {counted(len(self._columns), 'column')}")
         row = {name: cell.strip() for name, cell in zip(self._columns, cells, strict=True) if cell.strip()}
         customer = row.pop("customer_id", "")
         data: dict[str, Any] = {"currency": self._rules.policy.currency, **row}

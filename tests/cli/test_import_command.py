@@ -113,6 +113,7 @@ def test_spreadsheets_differ_in_how_they_write(cx: Cx, text: str) -> None:
         ("{},,,,,,,2026-03-01:1;2026-03-02:1", "days lie in the future"),
         ("{},,,,,,,:5", "days.1.day is missing"),
         ("{},,,,", "5 cells under 8 columns"),
+        ("{}", "1 cell under 8 columns"),
         ("first,,,,,,,", "customer_id stands twice"),
         ("{}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx,,,,,,,", "customer_id is too long"),
         ('{},"2025-01-01"x,,,,,,', "is no CSV; do its quotes match"),
@@ -128,8 +129,32 @@ def test_a_bad_row_is_told_by_line_and_field_and_the_rest_goes_on(cx: Cx, row: s
 
 
 def test_a_row_is_named_by_the_line_on_which_it_begins(cx: Cx) -> None:
-    said = cx('customer_id,tier\n"a\nb",gold\nc,platin\n', "--out", "o", *AT)
-    assert said.stderr.splitlines()[0].startswith("line 4: tier")
+    said = cx('customer_id,tier\n"a\nb",gold\nc,platin\n"d\n",none\n', "--out", "o", *AT)
+    assert said.stderr.splitlines()[:2] == [
+        "line 4: tier is no tier of the programme",
+        "line 5: tier is no tier of the programme; the row ends on line 6",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "bad", "taken"),
+    [
+        ('"a,gold\nb,gold\n"c",gold\n', [2], ["b", "c"]),
+        ('a,"gold\nb,gold\nc,gold\n', [2], ["b", "c"]),
+        ('"a,gold\nb,gold"\nc,gold\n', [2, 3], ["c"]),
+        ('"a,gold\n"b",gold\n"c,gold\nd,gold\n', [2, 4], ["b", "d"]),
+        ('a,"gold\n"x\n\nb,"\ngold"\n', [2, 3], ["b"]),
+    ],
+)
+def test_a_quote_that_stays_open_takes_no_other_row_with_it(
+    cx: Cx, rows: str, bad: list[int], taken: list[str]
+) -> None:
+    said = cx("customer_id,tier\n" + rows, "--out", "o", *AT)
+
+    assert [line for line in said.stderr.splitlines() if line.startswith("line")] == [
+        f"line {number}: is no CSV; do its quotes match" for number in bad
+    ]
+    assert [event["subject"] for event in read(Path("o"))] == taken
 
 
 def test_the_summary_says_as_of_when_they_move_in(cx: Cx) -> None:
