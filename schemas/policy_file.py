@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import json
+import math
+import re
+from typing import Any, Final
 
 import orjson
 import yaml
@@ -14,6 +17,8 @@ from schemas.policy import Policy
 
 BYTES_MAX = 256 * 1024
 DEPTH_MAX = 20
+_EMPTY: Final = ""  # no key takes it
+_INT: Final = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
 
 class PolicyError(CxError):
@@ -49,7 +54,7 @@ def parse_policy(text: str, name: str = "policy") -> Policy:
     try:
         # JSON mode, so that YAML lists may fill tuples while numbers stay strict. YAML reads 2026-01-01 as a date;
         # policies have none, so the model says what it wants instead.
-        return Policy.model_validate_json(orjson.dumps(data, default=str))
+        return Policy.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         raise PolicyError(name, _complaints(error, lines)) from None
 
@@ -111,37 +116,67 @@ class _Reader:
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
         if len(path) > DEPTH_MAX:
-            message = f"line {line}: nested deeper than {DEPTH_MAX} levels"
-            raise _RefusedError(message)
+            raise _refused(line, path, f"nested deeper than {DEPTH_MAX} levels")
         if id(node) in self.seen:
             # An alias: a few lines of them expand to billions of nodes.
-            message = f"line {line}: anchors and aliases are not used in policies"
-            raise _RefusedError(message)
+            raise _refused(line, path, "anchors and aliases are not used in policies")
         self.seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.plain(child, (*path, index)) for index, child in enumerate(node.value)]
-        try:
-            value = self.scalars.construct_object(node)
-            orjson.dumps(value, default=str)
-        except (ValueError, orjson.JSONEncodeError):
-            # A day that no calendar has, an integer beyond 64 bits, half of a surrogate pair.
-            message = f"line {line}: is no value that can be read"
-            raise _RefusedError(message) from None
-        return value
+        return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: tuple[str | int, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             key = key_node.value
-            if not isinstance(key, str) or key in result:
-                message = f"line {line}: a key stands twice, or is no plain word"
-                raise _RefusedError(message)
+            if not isinstance(key, str) or not _is_unicode(key):
+                raise _refused(line, path, "a key is a plain word")
+            if key in result:
+                raise _refused(line, (*path, key), "stands twice; each key is allowed once")
             self.lines[(*path, key)] = line
             result[key] = self.plain(value_node, (*path, key))
         return result
+
+    def _scalar(self, node: yaml.Node, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401  # YAML is any
+        """Return the value of a word, or the word where YAML would make of it what nobody meant.
+
+        The model then says what it wants there.
+        """
+        text = node.value
+        if not _is_unicode(text):
+            raise _refused(node.start_mark.line + 1, path, "is no text; half of a surrogate pair is no character")
+        try:
+            value = self.scalars.construct_object(node)
+        except ValueError:  # a day that no calendar has, an integer of thousands of digits
+            return text
+        if value is None and not text and path and isinstance(path[-1], str):
+            # Nothing after the colon is a slip, and must not pass for leaving a bound out; for that `null` may stand.
+            return _EMPTY
+        if isinstance(value, int) and not isinstance(value, bool) and not _INT.fullmatch(text):
+            return text  # 0100 would be 64, and 1:30 would be 90
+        if isinstance(value, float) and not math.isfinite(value):
+            return text
+        return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refused(line: int, path: tuple[str | int, ...], what: str) -> _RefusedError:
+    return _RefusedError(f"line {line}: {_dotted(path)}: {what}")
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    parts = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return parts.lstrip(".") or "the policy"
 
 
 def _complaints(error: ValidationError, lines: dict[tuple[str | int, ...], int]) -> list[str]:
@@ -182,14 +217,15 @@ def _complaint(path: tuple[str | int, ...], fault: Any, lines: dict[tuple[str | 
     known = path
     while known not in lines:
         known = known[:-1]
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "the policy"
     allowed = context.get("expected")
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         message = f"is not a known key; allowed here: {', '.join(_siblings(path[:-1]))}"
+    elif fault["type"] in {"model_type", "dict_type"} and (keys := _siblings(path)):
+        message = f"{message}; its keys may be: {', '.join(keys)}"
     elif allowed and str(allowed) not in message:
         message = f"{message}; allowed: {allowed}"
-    return f"line {lines[known]}: {dotted}: {message}"
+    return f"line {lines[known]}: {_dotted(path)}: {message}"
 
 
 def _siblings(path: tuple[str | int, ...]) -> list[str]:
