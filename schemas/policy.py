@@ -272,6 +272,7 @@ class TiersPolicy(Part):
         if len(set(names)) != len(names):
             message = "each rung needs a name of its own"
             raise _fault(message, "ladder")
+        anytime = self.window.rolling_days is not None or self.downgrade.when == "at-once"
         ways: dict[str, bool] = {}
         enters: list[tuple[dict[str, Bound], ...]] = [({},)]
         for place, rung in enumerate(self.ladder[1:], 1):
@@ -279,9 +280,13 @@ class TiersPolicy(Part):
             if _eased(*enters[-2:]):
                 message = f"rung {rung.name} must ask for more than rung {self.ladder[place - 1].name}"
                 raise _fault(message, "ladder", place)
-            if rung.keep is not None and _eased(_checked(rung, "keep", rung.keep, place, ways), enters[-1], equal=True):
-                message = "keeping a tier cannot be harder than reaching it"
-                raise _fault(message, "ladder", place, "keep")
+            if rung.keep is not None:
+                keep = _checked(rung, "keep", rung.keep, place, ways)
+                # At the end of a period one way in may well take more to stay; else a tier would be lost while its
+                # customer has what it takes to reach it, and come and go with each event.
+                if (anytime or len(enters[-1]) == len(keep) == 1) and not _follow(enters[-1], keep):
+                    message = "keeping a tier cannot be harder than reaching it, by whichever way"
+                    raise _fault(message, "ladder", place, "keep")
         return self
 
 
@@ -303,11 +308,21 @@ def _checked(
     return alternatives
 
 
-def _eased(lower: tuple[dict[str, Bound], ...], upper: tuple[dict[str, Bound], ...], *, equal: bool = False) -> bool:
-    """Tell whether *upper* asks for less than *lower*, or for no more unless *equal*; told of single lists only."""
+def _follow(enter: tuple[dict[str, Bound], ...], keep: tuple[dict[str, Bound], ...]) -> bool:
+    """Tell whether who has what it takes by *enter* has it by *keep* as well: each way in is also one to stay."""
+    return all(any(max(_steps(one, other), default=0) <= 0 for other in keep) for one in enter)
+
+
+def _eased(lower: tuple[dict[str, Bound], ...], upper: tuple[dict[str, Bound], ...]) -> bool:
+    """Tell whether *upper* asks for less than *lower*, or for no more; told of single lists only."""
     if len(lower) != 1 or len(upper) != 1:
         return False
-    below, above = lower[0], upper[0]
+    steps = _steps(lower[0], upper[0])
+    return min(steps, default=0) < 0 or max(steps, default=0) == 0
+
+
+def _steps(below: dict[str, Bound], above: dict[str, Bound]) -> list[int]:
+    """Return of each measure 1 where *above* asks for more than *below*, -1 for less, 0 for the same."""
 
     def harder(measure: str) -> int:
         low, high = below.get(measure), above.get(measure)
@@ -317,8 +332,7 @@ def _eased(lower: tuple[dict[str, Bound], ...], upper: tuple[dict[str, Bound], .
             least = [low or 0, high or 0]
         return (least[1] > least[0]) - (least[1] < least[0])
 
-    steps = [harder(measure) for measure in below.keys() | above.keys()]
-    return min(steps, default=0) < 0 or (max(steps, default=0) == 0 and not equal)
+    return [harder(measure) for measure in below.keys() | above.keys()]
 
 
 class Contribution(Part):

@@ -151,6 +151,41 @@ def test_a_rung_that_asks_for_no_more_is_refused(rungs: list[dict[str, int]]) ->
     assert "must ask for more than rung" in fault(ladder(*rungs))
 
 
+TWO_WAYS: dict[str, Any] = {"any": [{"spend": 5}, {"orders": 3}]}
+
+
+@pytest.mark.parametrize(
+    ("enter", "keep", "fits"),
+    [
+        ({"spend": 5}, {"spend": 5}, True),
+        ({"spend": 5}, {"spend": 6}, False),
+        (TWO_WAYS, TWO_WAYS, True),
+        (TWO_WAYS, {"any": [{"spend": 4}, {"orders": 3}, {"visits": 9}]}, True),
+        (TWO_WAYS, {"any": [{"spend": 6}, {"orders": 4}]}, False),
+        (TWO_WAYS, {"spend": 1}, False),
+        ({"orders": 3, **TWO_WAYS}, {"orders": 2}, True),
+        ({"open_cases": {"at_most": 1}, **TWO_WAYS}, {"open_cases": {"at_most": 0}}, False),
+        ({"open_cases": {"at_most": 1}, **TWO_WAYS}, {"open_cases": {"at_most": 1}}, True),
+    ],
+)
+@pytest.mark.parametrize(
+    "more", [{}, {"window": {"calendar": "year"}, "downgrade": {"when": "at-once"}}], ids=["rolling", "calendar"]
+)
+def test_keeping_a_tier_is_never_harder_than_reaching_it_by_any_way(
+    enter: dict[str, Any], keep: dict[str, Any], more: dict[str, Any], *, fits: bool
+) -> None:
+    change = {"tiers": {"ladder": [{"name": "member"}, {"name": "silver", "enter": enter, "keep": keep}], **more}}
+    if fits:
+        policy(change)
+    else:
+        assert "keeping a tier cannot be harder" in fault(change)
+
+
+def test_at_the_end_of_a_period_one_way_may_take_more_to_stay() -> None:
+    rung = {"name": "silver", "enter": TWO_WAYS, "keep": {"spend": 5}}
+    policy({"tiers": {"ladder": [{"name": "member"}, rung], "window": {"calendar": "year"}}})
+
+
 def test_a_rung_asks_for_something() -> None:
     assert "rung r1 must ask for something" in fault(ladder({}))
 
