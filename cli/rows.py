@@ -44,6 +44,7 @@ _FAULTS: Final = {  # what pydantic calls them
     "too_long": "are too many",
     "unknown-tier": "is no tier of the programme",
     "currency": "is not in the programme's table",
+    "too-large": "are too large in the programme's currency",
     "invalid": "lie in the future",  # the only thing about days that no schema can say
 }
 

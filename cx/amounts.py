@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from schemas.base import MONEY_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
     from cx.state import Order
 
 EXTRAS: Final = -1  # the place of shipping and tax, which are no lines
+_ORDER_MAX: Final = 202 * MONEY_MAX  # 200 lines, shipping and tax, each of the largest amount
 
 
 def qualifying(order: Order, rules: Rules, places: Collection[int] | None = None) -> int:
@@ -37,3 +42,15 @@ def converted(amount: int, currency: str, rules: Rules) -> int:
         return amount
     units, worth = rules.exchange[currency]
     return amount * worth // units
+
+
+@lru_cache
+def worth_max(rules: Rules) -> int:
+    """Return the largest worth of an order, in minor units of the programme's currency.
+
+    An order in that currency never has more, where it earns at most a point a unit. Steep rates of exchange and of
+    points must not lead beyond 64 bits either: 40,000 such orders, and their points, still add up within them.
+    """
+    points = max((Fraction(rate.points, rate.per) for rate in rules.rates), default=Fraction(0))
+    points += sum(Fraction(rate.points, rate.per) for rate in rules.campaigns)
+    return int(_ORDER_MAX / max(points, Fraction(1)))

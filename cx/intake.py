@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cx.amounts import converted
+from cx.amounts import converted, worth_max
 from cx.calendar import micros
 from cx.moments import (
     Adjusted,
@@ -53,7 +53,8 @@ def moment_of(event: Any, rules: Rules) -> AnyMoment:  # noqa: ANN401  # any of 
     """Boil an input *event* down to a moment.
 
     Raises:
-        NotTakenError: its type is handled by a later version, or its currency is not the programme's.
+        NotTakenError: its type is handled by a later version, its currency is not the programme's, or an amount comes
+            to too much in it.
     """
     build = _BUILDERS.get(event.type)
     if build is None:
@@ -64,6 +65,9 @@ def moment_of(event: Any, rules: Rules) -> AnyMoment:  # noqa: ANN401  # any of 
 def _purchased(event: Any, at: int, content: int, rules: Rules) -> Purchased:  # noqa: ANN401
     data = event.data
     currency = _currency(data.currency, rules)
+    whole = sum([line.amount for line in data.lines]) + data.shipping + data.tax
+    if converted(whole, currency, rules) > worth_max(rules):
+        raise NotTakenError(Reason.TOO_LARGE, "data.lines")
     return Purchased(
         at,
         event.source,
@@ -208,6 +212,8 @@ def _imported(event: Any, at: int, content: int, rules: Rules) -> Imported:  # n
     today, start = rules.calendar.day(at), rules.calendar.start
     if any(one.day.toordinal() > today for one in data.days):
         raise NotTakenError(Reason.INVALID, "data.days")
+    if any(converted(one.spend, currency, rules) > worth_max(rules) for one in data.days):
+        raise NotTakenError(Reason.TOO_LARGE, "data.days")
     return Imported(
         at,
         event.source,

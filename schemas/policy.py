@@ -28,6 +28,8 @@ LevelMeasure = Literal[
     "open_cases", "open_detractor_cases", "care_accepted", "nps_rise", "promoter_streak", "advocacy",
 ]  # fmt: skip
 
+LevelBound = Annotated[int, Field(ge=-(10**6), le=10**6)]
+
 
 def _known_zone(name: str) -> str:
     try:
@@ -385,8 +387,8 @@ class Condition(Part):
     """
 
     measure: LevelMeasure
-    reach: int
-    keep: int | None = None
+    reach: LevelBound
+    keep: LevelBound | None = None
     at_most: bool = False
     unknown: Literal["holds", "fails"] = "fails"
     criterion: Literal["involvement", "effort", "resolution", "emotion", "perception"] = "involvement"

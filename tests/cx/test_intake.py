@@ -33,10 +33,10 @@ NOW = at("2026-03-01T10:00")
 HEAD = (NOW, "shop", "e1")
 
 
-def taken(kind: str, data: dict[str, Any]) -> AnyMoment:
+def taken(kind: str, data: dict[str, Any], **parts: Any) -> AnyMoment:
     event = {"specversion": "1.0", "id": "e1", "source": "shop", "type": kind, "time": "2026-03-01T10:00:00+07:00",
              "subject": "lan", "data": data}  # fmt: skip
-    return moment_of(parse(TOPIC_OF[kind], b"lan", json.dumps(event).encode()), rules())
+    return moment_of(parse(TOPIC_OF[kind], b"lan", json.dumps(event).encode()), rules(**parts))
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,48 @@ def test_another_currency_than_the_programmes_is_refused() -> None:
 
     assert (caught.value.reason, caught.value.loc) == (Reason.CURRENCY, "data.currency")
     assert "EUR" not in str(caught.value)
+
+
+STEEP: dict[str, Any] = {"exchange_rates": {"USD": {"units": 1, "worth": 10**12}}}
+GENEROUS: dict[str, Any] = {"points": {"rates": [{"per": 1}, {"per": 1, "points": 3}], "campaigns": [{"per": 1}]}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "currency", "amount", "fits"),
+    [
+        ({}, "VND", 202 * 10**12, True),
+        (STEEP, "USD", 202, True),
+        (STEEP, "USD", 203, False),
+        (GENEROUS, "VND", 101 * 10**12 // 2, True),
+        (GENEROUS, "VND", 101 * 10**12 // 2 + 1, False),
+    ],
+)
+def test_an_order_whose_worth_or_points_would_lead_beyond_64_bits_is_refused(
+    parts: dict[str, Any], currency: str, amount: int, *, fits: bool
+) -> None:
+    line = LEAST["purchase.completed"]["lines"][0]
+    most, rest = 10**12, max(amount - 200 * 10**12, 0)
+    amounts = [max(min(most, amount - rest - most * place), 0) for place in range(200)]
+    lines = [line | {"line_id": str(place), "amount": share} for place, share in enumerate(amounts)]
+    order = {"currency": currency, "lines": lines, "shipping": rest // 2, "tax": rest - rest // 2}
+    assert sum(amounts) + rest == amount
+    if fits:
+        taken("purchase.completed", LEAST["purchase.completed"] | order, **parts)
+        return
+    with pytest.raises(NotTakenError) as caught:
+        taken("purchase.completed", LEAST["purchase.completed"] | order, **parts)
+    assert (caught.value.reason, caught.value.loc) == (Reason.TOO_LARGE, "data.lines")
+
+
+@pytest.mark.parametrize(("spend", "fits"), [(202, True), (203, False)])
+def test_a_day_of_before_is_worth_no_more_than_an_order_may_be(spend: int, *, fits: bool) -> None:
+    data = {"currency": "USD", "days": [{"day": "2026-02-01", "spend": spend}]}
+    if fits:
+        taken("customer.imported", data, **STEEP)
+        return
+    with pytest.raises(NotTakenError) as caught:
+        taken("customer.imported", data, **STEEP)
+    assert (caught.value.reason, caught.value.loc) == (Reason.TOO_LARGE, "data.days")
 
 
 def test_an_offset_says_the_same_instant() -> None:

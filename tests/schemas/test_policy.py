@@ -68,6 +68,7 @@ def at_path(path: str, value: object) -> dict[str, Any]:
         ("sla_hours.high", 1, 720),
         ("sla_hours.urgent", 1, 720),
         ("levels.0.level", 2, 2),
+        ("levels.0.all.0.reach", -(10**6), 10**6),
         ("rewards.0.quantity", 1, 20),
         ("rewards.0.gift.face_value", 0, 10**12),
         ("rewards.0.gift.valid_days", 1, 1_100),
