@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -12,7 +12,7 @@ from cli.policy import NoPolicyError, load
 from cx.calendar import micros
 from cx.replay import Answers
 from cx.rules import compile_policy
-from schemas.base import END_OF_MOMENTS, FIRST_MOMENT
+from schemas.base import END_OF_MOMENTS, FIRST_MOMENT, MONEY_MAX
 from schemas.errors import CxError
 from schemas.policy_file import PolicyError
 
@@ -68,7 +68,7 @@ class _Moved(msgspec.Struct):
     """What an answer says."""
 
     request_id: str
-    points: int
+    points: Annotated[int, msgspec.Meta(ge=1, le=MONEY_MAX)]
     request_source: str | None = None
 
 

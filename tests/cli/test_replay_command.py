@@ -338,6 +338,7 @@ def test_bad_lines_harm_no_other(cx: Cx) -> None:
         (("e", "--until", "1899-12-31T23:59:59Z"), "--until: '1899-12-31T23:59:59Z' is not between the years 1900 and"),
         (("e", "--answers", "none"), "none: cannot be read (No such file or directory)"),
         (("e", "--answers", "o"), "--answers: line 2 of o is no output"),
+        (("e", "--answers", "less"), "--answers: line 1 of less is no output"),
         (("e", "--states", "none/s"), "none/s: cannot be written (No such file or directory)"),
         (("e", "--states", "/dev/full"), "/dev/full: cannot be written (No space left on device)"),
     ],
@@ -347,6 +348,8 @@ def test_what_cannot_be_used_is_one_line(cx: Cx, arguments: tuple[str, ...], lin
     before = Path("e").read_bytes()
     Path("bad.yaml").write_text(POLICY.replace("VND", "vnd").replace("spend", "spent"), "utf-8")
     Path("o").write_text('{"type":"tier.upgraded"}\n{"type":"points.spent","subject":"lan","data":{}}\n', "utf-8")
+    less = {"type": "points.spent", "subject": "lan", "data": {"request_id": "r1", "points": -5}}
+    file_of(Path("less"), less)
     policy = () if "--policy" in arguments else ("--policy", "p.yaml")
     said = cx("replay", *policy, *arguments)
 
