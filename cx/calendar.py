@@ -65,6 +65,13 @@ class Calendar:
             at = self._starts[day] = micros(midnight.astimezone(UTC))
         return at
 
+    def later(self, at: int, days: int) -> int:
+        """Return the instant that is *days* local days after *at*: a start of a day, or else the same time of day."""
+        day = self.day(at)
+        if at == self.start(day):
+            return self.start(day + days)
+        return micros(instant(at).astimezone(self.zone) + timedelta(days=days))
+
     def year(self, at: int) -> int:
         """Return the local year of an instant."""
         return date.fromordinal(self.day(at)).year

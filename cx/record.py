@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cx import orders, tiers
+from cx import orders, progress, tiers
 from cx.calendar import iso_day, rfc3339
 from cx.moments import Purchased
 from cx.state import NEVER
@@ -25,7 +25,7 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
     at = head.reached
     guards = tiers.guards(head, at, rules)
     first, last = head.window, rules.calendar.day(at)
-    due = tiers.lost_at(head, at, rules)
+    due = progress.lost_at(head, at, rules)
     missing = tiers.missing(head, at, rules)
     following = rules.rungs[rules.rung_of(missing[0])] if missing else None
     decisive, rest = _counted(customer, head, first, last)

@@ -84,8 +84,8 @@ class Rules:
     guards: frozenset[str]
     downgrade: Literal["none", "one-step", "to-qualified"]
     by_period: bool  # a tier is lost when a period has ended, not at once
-    grace: int
-    stay: int
+    grace_days: int
+    stay_days: int
     refunds: Literal["at-once", "at-period-end", "keep"]
     visit_channels: frozenset[str]
     visits_max: int  # of one day
@@ -177,8 +177,8 @@ def compile_policy(policy: Policy) -> Rules:
         guards=frozenset(tiers.no_promotion_while),
         downgrade=tiers.downgrade.mode,
         by_period=by_period,
-        grace=tiers.downgrade.grace_days * DAY,
-        stay=tiers.downgrade.stay_days * DAY,
+        grace_days=tiers.downgrade.grace_days,
+        stay_days=tiers.downgrade.stay_days,
         refunds=tiers.refunds,
         visit_channels=frozenset(policy.visits.channels),
         visits_max=policy.visits.per_day,

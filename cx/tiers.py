@@ -120,6 +120,11 @@ def _kept(
     return standing, next(lower, floor)
 
 
+def is_given(head: Head, rules: Rules) -> bool:
+    """Tell whether nothing but a person's word, or the first rung, holds the tier up."""
+    return rules.rung_of(head.tier) <= _floor(head.standing, rules)
+
+
 def _floor(standing: Standing, rules: Rules) -> int:
     return rules.rung_of(standing.given.tier) if standing.given else 0
 
@@ -130,8 +135,20 @@ def period_end(head: Head, standing: Standing, rules: Rules) -> int:
     return rules.calendar.start(day)
 
 
+def period_end_after(head: Head, at: int, rules: Rules) -> int:
+    """Return the first instant after the day of *at* at which a period ends."""
+    day = rules.calendar.day(at)
+    return rules.calendar.start(rules.window.following(day, joined(head, rules), head.standing.checked))
+
+
 def _respite_end(standing: Standing, rules: Rules) -> int:
-    return max(standing.failing + rules.grace, standing.since + rules.stay, standing.hold)
+    return _lasts(standing, standing.failing, rules)
+
+
+def _lasts(standing: Standing, fails: int, rules: Rules) -> int:
+    """Return until when a tier is held that is no longer kept from the instant *fails* on; days are local ones."""
+    later = rules.calendar.later
+    return max(later(fails, rules.grace_days), later(standing.since, rules.stay_days), standing.hold)
 
 
 def respite_measures(head: Head, standing: Standing, at: int, rules: Rules) -> dict[str, int]:
@@ -326,7 +343,7 @@ def due_at(head: Head, at: int, rules: Rules) -> int:
 
 
 def falls_at(head: Head, at: int, rules: Rules) -> int:
-    """Return the instant at which the tier is no longer kept if nothing more happens, or `NEVER`."""
+    """Return the instant from which days that leave the window do not keep the tier any more, or `NEVER`."""
     rung = rules.rung_of(head.tier)
     if rung == 0:
         return NEVER
@@ -369,7 +386,7 @@ def orders_leave(head: Head, most: int, at: int, rules: Rules) -> int:
 
 
 def lost_at(head: Head, at: int, rules: Rules) -> int:
-    """Return the instant at which the tier is lost if nothing more happens, respites included, or `NEVER`."""
+    """Return the instant at which days take the tier if nothing more happens, respites included, or `NEVER`."""
     standing = head.standing
     place = rules.rung_of(standing.tier)
     if place <= _floor(standing, rules):
@@ -380,9 +397,8 @@ def lost_at(head: Head, at: int, rules: Rules) -> int:
         return _respite_end(standing, rules)
     if not rules.by_period:
         falls = falls_at(head, at, rules)
-        return NEVER if falls == NEVER else max(falls + rules.grace, standing.since + rules.stay, standing.hold)
-    ends = period_end(head, standing, rules)
-    return max(ends + rules.grace, standing.since + rules.stay, standing.hold)
+        return NEVER if falls == NEVER else _lasts(standing, falls, rules)
+    return _lasts(standing, period_end(head, standing, rules), rules)
 
 
 def missing(head: Head, at: int, rules: Rules) -> tuple[str, dict[str, int]] | None:
@@ -465,20 +481,6 @@ def _set(head: Head, moment: Overridden | Imported, reason: str, rules: Rules) -
     change = Change(moment.at, before, moment.tier, reason, moment.id)
     head.history = (*head.history, change)[-HISTORY_MAX:]
     return change
-
-
-def held_until(head: Head, at: int, rules: Rules) -> int:
-    """Return until when the tier is held if a refund at the instant *at* may not take it at once; 0 where it may.
-
-    That is as long as it would have lasted, and with refunds at a period's end no longer than to that end.
-    """
-    if not head.tier or rules.refunds == "at-once" or rules.downgrade == "none" or rules.by_period:
-        return 0
-    lasts = falls_at(head, at, rules)
-    if rules.refunds == "keep":
-        return lasts
-    day = rules.calendar.day(at)
-    return min(lasts, rules.calendar.start(rules.window.following(day, joined(head, rules), head.standing.checked)))
 
 
 def undone(head: Head, day: int, hold: int) -> None:

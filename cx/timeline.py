@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cx import cases, levels, orders, points, rewards, scores, tiers
+from cx import cases, levels, orders, points, progress, rewards, scores, tiers
 from cx.moments import (
     Adjusted,
     AnyMoment,
@@ -55,17 +55,9 @@ def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
         head.reached = at
         if head.points_due == at:
             points.settle(head, at, rules)
-        looks = head.tier_due == at
-        if head.level_due == at or (looks and rules.fading):
-            level = head.level
-            tiers.look_back(head, at, rules)
-            tiers.move_window(head, rules.calendar.day(at), rules)
-            levels.settle(head, at, rules)
-            looks = looks or (level != head.level and not rules.counts_only)
-        if looks:
-            change = tiers.settle(head, at, "window", "", rules)
-            if change and rules.rung_of(change.after) > rules.rung_of(change.before):
-                rewards.reached(head, change, BEFORE_ALL, rules)
+        change = progress.look(head, at, rules)
+        if change and rules.rung_of(change.after) > rules.rung_of(change.before):
+            rewards.reached(head, change, BEFORE_ALL, rules)
 
 
 def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules) -> None:
@@ -107,7 +99,7 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
             _case(head, moment, rules)
             return "guard", None
         case Refunded() | Cancelled():
-            hold = tiers.held_until(head, moment.at, rules)
+            hold = progress.held_until(head, moment.at, rules)
             undone = _undo(head, moment, rules)
             if undone is None:
                 return "", None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cx import cases, levels, points, rewards, scores, tiers
 from cx.calendar import iso_day, rfc3339
 from cx.outputs import reward_id
-from cx.progress import keeping
+from cx.progress import keeping, lost_at
 from cx.state import NEVER, Standing, canonical
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def as_of(head: Head, at: int, rules: Rules) -> Head:
 
 
 def _derived(name: str, head: Head, at: int, rules: Rules) -> dict[str, Any]:
-    until = tiers.lost_at(head, at, rules)
+    until = lost_at(head, at, rules)
     missing = tiers.missing(head, at, rules)
     return {
         "customer_id": name,

@@ -247,7 +247,8 @@ class DowngradePolicy(Part):
     """How a tier is lost by time: how far, when that is looked at, after which respite, and never before which stay.
 
     `when` is at-once by default for a rolling window, else period-end. In the `grace_days` after a check that failed,
-    what is bought still counts for the period that ended. `stay_days` count from the day the tier was reached.
+    what is bought still counts for the period that ended. `stay_days` count from the instant the tier was reached. Days
+    are local ones: they end at the time of day at which they began, whatever the clocks did.
     """
 
     mode: Literal["none", "one-step", "to-qualified"] = "to-qualified"

@@ -54,6 +54,25 @@ def test_where_midnight_comes_twice_the_day_begins_with_the_first() -> None:
     assert calendar.day(start + HOUR) == day("2026-11-01")
 
 
+@pytest.mark.parametrize(
+    ("zone", "before", "days", "after"),
+    [
+        ("Europe/Paris", "2026-10-01T00:00", 31, "2026-11-01T00:00"),  # an hour longer than 31 times 24 hours
+        ("Europe/Paris", "2026-03-01T10:00", 31, "2026-04-01T10:00"),  # an hour shorter
+        (
+            "America/Sao_Paulo",
+            "2018-11-04T01:00",
+            1,
+            "2018-11-05T00:00",
+        ),  # a day begins at 1:00
+        (VIETNAM, "2026-02-28T23:59", 1, "2026-03-01T23:59"),
+        (VIETNAM, "2026-02-28T00:00", 0, "2026-02-28T00:00"),
+    ],
+)
+def test_days_later_it_is_the_same_time_of_day(zone: str, before: str, days: int, after: str) -> None:
+    assert Calendar(zone).later(at(before, zone), days) == at(after, zone)
+
+
 @given(
     strategies.sampled_from(ZONES),
     strategies.datetimes(datetime(2015, 1, 1), datetime(2040, 1, 1), timezones=strategies.just(UTC)),  # noqa: DTZ001  # its zone is beside it

@@ -200,6 +200,21 @@ def test_days_of_grace_pass_before_a_tier_falls(days: int, tier: str) -> None:
     assert story.tick(at("2027-03-01T00:00") + days * DAY).tier == tier
 
 
+@pytest.mark.parametrize(
+    ("respite", "until"),
+    [({"grace_days": 31}, "2026-11-01T00:00"), ({"stay_days": 185}, "2026-11-01T10:00")],
+)
+def test_days_of_a_respite_are_local_ones_whatever_the_clocks_do(respite: dict[str, int], until: str) -> None:
+    paris = "Europe/Paris"
+    tiers = {"ladder": LADDER, "window": {"calendar": "quarter"}, "downgrade": respite}
+    story = given(bought(at("2026-04-30T10:00", paris)), by=rules(time_zone=paris, tiers=tiers))
+
+    story = story.tick(at("2026-10-01T00:00", paris))
+    assert story.profile["tier_until"] == rfc3339(at(until, paris))
+    assert story.tick(at(until, paris) - 1).tier == "silver"
+    assert story.tick(at(until, paris)).tier == "member"
+
+
 def test_what_is_bought_in_the_days_of_grace_keeps_the_tier() -> None:
     policy = calendar(downgrade={"grace_days": 30}, ladder=KEEPS)
     story = given(bought(MARCH, 1_000), bought(at("2027-12-01T10:00"), 500, "o2"), by=policy)
@@ -355,17 +370,51 @@ def test_no_refund_takes_what_a_person_gave() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "at_once", "later"),
-    [("at-once", "member", "member"), ("at-period-end", "silver", "member"), ("keep", "silver", "member")],
+    ("mode", "window", "end"),
+    [
+        ("at-once", {"rolling_days": 365}, None),
+        ("at-once", {"calendar": "year"}, None),
+        ("at-period-end", {"rolling_days": 365}, "2027-03-01T00:00"),
+        ("at-period-end", {"calendar": "year"}, "2027-01-01T00:00"),
+        ("keep", {"rolling_days": 365}, "2027-03-01T00:00"),
+        ("keep", {"calendar": "year"}, "2028-01-01T00:00"),
+    ],
 )
-@pytest.mark.parametrize("window", [{"rolling_days": 365}, {"calendar": "year"}])
-def test_when_a_refund_takes_the_tier_is_the_policys(
-    mode: str, at_once: str, later: str, window: dict[str, Any]
-) -> None:
+def test_when_a_refund_takes_the_tier_is_the_policys(mode: str, window: dict[str, Any], end: str | None) -> None:
     story = given(bought(MARCH, 1_000), refunded(MARCH + DAY), by=by(window=window, refunds=mode))
-    assert story.tier == at_once
-    assert story.tick(at("2027-03-01T00:00") - DAY).tier == (later if "calendar" in window else at_once)
-    assert story.tick(at("2027-03-02T00:00")).tier == later
+    assert story.tier == ("silver" if end else "member")
+    if end:
+        assert story.tick(at(end) - 1).tier == "silver"
+        assert story.tick(at(end)).tier == "member"
+
+
+@pytest.mark.parametrize("refund", [0, 1])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"downgrade": {"grace_days": 5, "stay_days": 25}},
+        {"downgrade": {"when": "period-end", "grace_days": 5}},
+        {"window": {"calendar": "quarter"}, "downgrade": {"grace_days": 5}},
+        {"ladder": [{"name": "member"}, {"name": "silver", "enter": {"spend": 1_000, "product": 52}}]},
+    ],
+)
+def test_a_tier_that_refunds_leave_lasts_as_long_as_without_them(refund: int, more: dict[str, Any]) -> None:
+    policy = by(**{"window": {"rolling_days": 80}, "refunds": "keep"} | more)
+    story = given(bought(MARCH, 1_000), by=policy)
+    end = next(MARCH + n * HOUR for n in range(8_000) if story.tick(MARCH + n * HOUR).tier == "member")
+    story = story.each(*[refunded(MARCH + DAY)] * refund)
+
+    assert story.tick(end - HOUR).tier == "silver"
+    assert story.tick(end).tier == "member"
+
+
+def test_a_tier_that_no_order_holds_is_not_held_for_ever_by_a_refund() -> None:
+    ladder: list[dict[str, Any]] = [{"name": "member"}, {"name": "silver", "enter": {"open_cases": {"at_most": 0}}}]
+    story = given(bought(MARCH), refunded(MARCH + DAY), by=by(ladder=ladder, refunds="keep"))
+
+    assert story.tier == "silver"
+    assert story.when(opened(MARCH + 2 * DAY)).tier == "member"
 
 
 @pytest.mark.parametrize(
@@ -373,7 +422,7 @@ def test_when_a_refund_takes_the_tier_is_the_policys(
     [
         ("at-period-end", "at-once", {"rolling_days": 20}, "2026-03-21T00:00"),
         ("keep", "at-once", {"rolling_days": 20}, "2026-03-31T00:00"),
-        ("keep", "period-end", {"rolling_days": 20}, "2026-03-21T00:00"),
+        ("keep", "period-end", {"rolling_days": 20}, "2026-04-10T00:00"),
         ("at-period-end", "at-once", {"anniversary": "year"}, "2027-03-01T00:00"),
     ],
 )

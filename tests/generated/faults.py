@@ -81,7 +81,12 @@ def keeping_takes_as_much_as_reaching(patch: pytest.MonkeyPatch, rules: Rules) -
 
 
 def grace_is_not_given(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
-    return replace(rules, grace=0)
+    return replace(rules, grace_days=0)
+
+
+def days_of_a_respite_have_24_hours(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(Calendar, "later", lambda _, at, days: at + days * DAY)
+    return rules
 
 
 def one_step_falls_all_the_way(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
@@ -218,6 +223,7 @@ FAULTS: dict[Fault, str] = {
     lateness_is_a_day_shorter: "kept by less",
     keeping_takes_as_much_as_reaching: "kept by less",
     grace_is_not_given: "grace and stay",
+    days_of_a_respite_have_24_hours: "clocks go forward",
     one_step_falls_all_the_way: "one step",
     word_of_a_person_never_ends: "grace and stay",
     days_are_those_of_utc: "feelings",

@@ -32,6 +32,7 @@ FEELINGS: Ladder = [
     {"name": "gold", "enter": {"spend": 2_000, "emotion": 45}},
 ]
 SHORT = {"rolling_days": 20}  # so that deadlines fall among the events
+RESPITE = {"grace_days": 12, "stay_days": 30}  # over the last Sunday of March
 QUARTER = {"calendar": "quarter"}
 GIFT = {"id": "coffee", "brand": "Highlands", "face_value": 50_000}
 REWARDS = [
@@ -91,6 +92,9 @@ SMALL = {
     "never down": by(KEEPS, QUARTER, REDEEM, downgrade={"mode": "none"}),
     "rolling by period": by(KEEPS, SHORT, SILENCE, downgrade={"when": "period-end"}),
     "quarter": by(KEEPS, QUARTER, MONTH, downgrade={"grace_days": 5}),
+    "clocks go forward": by(
+        PLAIN, SHORT, MONTH, time_zone="Europe/Paris", downgrade={"grace_days": 12, "stay_days": 30}
+    ),
     "quarter, one step": by(KEEPS, QUARTER, PENDING, downgrade={"mode": "one-step", "stay_days": 100}),
     "quarter, at once": by(KEEPS, QUARTER, REDEEM, downgrade={"when": "at-once"}, refunds="at-period-end"),
     "anniversary": by(KEEPS, {"anniversary": "year"}, MONTH, time_zone="America/New_York"),

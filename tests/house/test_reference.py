@@ -10,6 +10,7 @@ LINES_MAX = 600  # of code: blank lines, comments and docstrings are for the rea
 ALLOWED = {
     "__future__",
     "collections",
+    "copy",
     "dataclasses",
     "datetime",
     "decimal",

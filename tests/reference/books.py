@@ -116,8 +116,7 @@ class Books:
             self.orders.append(Order(event, self.number, tier, self.policy))
         elif event.kind == "case.opened":
             self._opened(event)
-        elif event.kind in UNDOING + FOLLOWING:
-            self.waiting.append(event)
+        self.waiting += [event] if event.kind in UNDOING + FOLLOWING else []
         undone = list[Order]()
         self.waiting = [other for other in self.waiting if not self._takes_effect(other, undone)]
         return undone

@@ -32,6 +32,12 @@ def start_of(day: int, zone: str) -> int:
     return at
 
 
+def later(at: int, days: int, zone: str) -> int:
+    """Return the same time of day so many local days later, or the start of a day after the start of a day."""
+    day, local = day_of(at, zone), (EPOCH + timedelta(microseconds=at)).astimezone(ZoneInfo(zone))
+    return start_of(day + days, zone) if at == start_of(day, zone) else instant(str(local + timedelta(days=days)))
+
+
 @cache
 def first_of(day: int, window: Window, joined: int) -> int:
     """Return the first day of the window that ends on *day*."""
@@ -63,7 +69,5 @@ def _begins(day: int, window: Window, joined: int, since: int) -> bool:
 
 def month_end(day: int, months: int) -> int:
     """Return the last day of the month that is so many months after that of *day*."""
-    at = date.fromordinal(day).replace(day=1)
-    for _ in range(months + 1):
-        at = (at + timedelta(days=31)).replace(day=1)
-    return at.toordinal() - 1
+    following = (date.fromordinal(day).replace(day=1) + timedelta(days=31)).replace(day=1).toordinal()
+    return month_end(following, months - 1) if months else following - 1

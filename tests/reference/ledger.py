@@ -68,9 +68,8 @@ class Ledger:
         for lot in self.lots:
             if lot.pending and lot.order and lot.order.day + self.policy["points"]["pending_days"] <= today:
                 self._activate(lot)
-        orders = [lot.order for lot in self.lots if lot.order and not lot.order.undone]
-        silence = self.policy["points"]["expiry"].get("inactive_days") or NEVER
-        silent = max(self.active + [order.day for order in orders]) + silence < today
+        days = self.active + [lot.order.day for lot in self.lots if lot.order and not lot.order.undone]
+        silent = max(days) + (self.policy["points"]["expiry"].get("inactive_days") or NEVER) < today
         for lot in self.lots:
             if silent or lot.last < today:
                 self.sums["expired"] += lot.left

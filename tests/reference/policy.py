@@ -15,22 +15,21 @@ DEFAULTS = yaml.safe_load(Path(__file__).with_name("defaults.yaml").read_text("u
 def whole(policy: Policy) -> Policy:
     """Return a policy with all that was left out, spans in microseconds, and the ladder's terms as alternatives."""
     full: Policy = DEFAULTS | {name: part for name, part in policy.items() if not isinstance(part, dict)}
-    for name, part in policy.items():
-        if isinstance(part, dict):
-            full[name] = {**full[name], **part}
+    full |= {name: full[name] | part for name, part in policy.items() if isinstance(part, dict)}
     clock, tiers = full["clock"], full["tiers"]
     falls = {"mode": "to-qualified", "when": None, "grace_days": 0, "stay_days": 0} | tiers["downgrade"]
     window = next((kind, length) for kind, length in tiers["window"].items() if length)
     by_period = falls["when"] == "period-end" or (not falls["when"] and window[0] != "rolling_days")
-    names, enter = [rung["name"] for rung in tiers["ladder"]], [rung.get("enter") or {} for rung in tiers["ladder"]]
+    enter = [_alternatives(rung.get("enter") or {}) for rung in tiers["ladder"]]
     keep = [_alternatives(rung.get("keep") or rung.get("enter") or {}) for rung in tiers["ladder"]]
-    terms = {"names": names, "enter": [_alternatives(one) for one in enter], "keep": keep}
-    asked = {name for alternatives in terms["enter"] + keep for bounds in alternatives for name in bounds}
+    asked = {name for alternatives in enter + keep for bounds in alternatives for name in bounds}
     return full | {
         "lateness": clock["lateness_days"] * DAY, "horizon": clock["refund_days"] * DAY,
         "future": clock["future_minutes"] * DAY // 1440, "window": window, "by_period": by_period,
-        "mode": falls["mode"], "grace": falls["grace_days"] * DAY, "stay": falls["stay_days"] * DAY,
-    } | terms | {"measures": asked | {"spend", "orders"}}  # fmt: skip
+        "mode": falls["mode"], "grace": falls["grace_days"], "stay": falls["stay_days"],
+        "names": [rung["name"] for rung in tiers["ladder"]], "enter": enter, "keep": keep,
+        "measures": asked | {"spend", "orders"},
+    }  # fmt: skip
 
 
 def _alternatives(terms: Policy) -> list[Bounds]:

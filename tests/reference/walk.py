@@ -1,5 +1,6 @@
 """The walk through the events of one customer, in total order, with the starts of days and other terms in between."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -7,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from tests.reference.books import DETRACTING, UNDOING, Books, Event, Order, worth
-from tests.reference.days import EPOCH, NEVER, day_of, first_of, instant, next_of, ordinal, start_of
+from tests.reference.days import DAY, EPOCH, NEVER, day_of, first_of, instant, later, next_of, ordinal, start_of
 from tests.reference.ledger import Ledger
 from tests.reference.policy import Bounds, Policy
 
@@ -86,8 +87,7 @@ class Walk(Books):
         self.experience(event)
         self.feel(event.at, ordinal(joined) if joined else self.moods[-1].joined)
         now = replace(self.standing, hold=max(self.standing.hold, lasting if undone else 0))
-        now = self.given(event) if data.get("tier") else now
-        now = self.settled(now, event.at, self.moods[-1], refund=bool(undone))
+        now = self.settled(self.given(event) if data.get("tier") else now, event.at, self.moods[-1], refund=undone)
         self.stand(now, undone, rewarding=event.kind != "customer.imported")
         if event.kind in ("tier.overridden", "customer.imported"):
             self.start, self.fresh = now, len(self.moods) - 1
@@ -131,8 +131,7 @@ class Walk(Books):
                 case.angry |= meant and case.open and (score is None or score <= DETRACTING[name])
         elif event.data.get("stage") in ("discover", "consider"):
             self.channels.add(event.data["channel"])
-        if event.kind == "referral.converted":
-            self.signal("referral", event.at)
+        self.signal({"referral.converted": "referral"}.get(event.kind, ""), event.at)
         if event.data.get("intent") in ("care", "suggestion") and event.data.get("accepted"):
             self.counts["care"] += 1
             self.signal("care-accepted", event.at)
@@ -175,10 +174,9 @@ class Walk(Books):
         seen = [(one.day, int(one.data["channel"] in self.policy["visits"]["channels"])) for one in orders]
         seen += [(ordinal(one["day"]), one.get("visits") or 0) for one in days]
         of_day = {day: sum(n for d, n in seen if d == day) for day, _ in seen if "visits" in self.policy["measures"]}
-        spend = [one.spend for one in orders]
-        spend += [worth(one.get("spend") or 0, one["currency"], self.policy) for one in days]
+        spend = sum(o.spend for o in orders) + sum(worth(d.get("spend") or 0, d["currency"], self.policy) for d in days)
         return {
-            "spend": sum(spend), "orders": len(orders) + sum(one.get("orders") or 0 for one in days),
+            "spend": spend, "orders": len(orders) + sum(one.get("orders") or 0 for one in days),
             "visits": sum(min(count, self.policy["visits"]["per_day"]) for count in of_day.values()),
             "points": sum(one.points() for one in orders if "points" in self.policy["measures"]),
         }  # fmt: skip
@@ -190,7 +188,7 @@ class Walk(Books):
             found |= mood.values | self.shown(mood.scores, at)
         return {name: value for name, value in found.items() if name in self.policy["measures"]}
 
-    def settled(self, before: Standing, at: int, mood: Mood, *, refund: bool = False) -> Standing:
+    def settled(self, before: Standing, at: int, mood: Mood, refund: list[Order] | None = None) -> Standing:
         """Return what a standing becomes at an instant: up at once, down as the policy says."""
         day, ended = self.day(at), before.given[1] <= at
         now = Standing(before.rung, before.since, day) if ended else replace(before)
@@ -199,9 +197,8 @@ class Walk(Books):
             keeps = holds(self.measures(ends, mood, last=now.checked - 1), self.policy["keep"][now.rung])
             now.failing = 0 if keeps else ends
         rung = self.earned_rung(at, mood)
-        guards = {"open-case": "open_cases", "open-detractor-case": "open_detractor_cases"}
-        guarded = any(mood.values.get(guards[one]) for one in self.policy["tiers"]["no_promotion_while"])
-        if rung <= now.rung or now.given[2] or guarded:
+        guards = [name.replace("-", "_") + "s" for name in self.policy["tiers"]["no_promotion_while"]]
+        if rung <= now.rung or now.given[2] or any(mood.values.get(name) for name in guards):
             rung = self.kept(now, at, mood, ended=ended)
         never = self.walked_again() if refund and rung and self.policy["tiers"]["refunds"] == "at-once" else now
         rung = rung if never is now else min(rung, max(never.rung, now.given[0]))
@@ -253,17 +250,20 @@ class Walk(Books):
 
     def respite_end(self, now: Standing) -> int:
         """Return until when a tier that is not kept is held all the same; 0 where it is kept."""
-        grace, stay = self.policy["grace"], self.policy["stay"]
-        return max(now.failing + grace, now.since + stay, now.hold) if now.failing else 0
+        grace, stay = (later(at, self.policy[n], self.zone) for at, n in ((now.failing, "grace"), (now.since, "stay")))
+        return max(grace, stay, now.hold) if now.failing else 0
 
     def lasting(self, at: int) -> int:
-        """Return until when a refund at an instant leaves the tier alone."""
-        refunds, mood, today, keep = self.policy["tiers"]["refunds"], self.moods[-1], self.day(at), self.policy["keep"]
-        if refunds == "at-once" or self.policy["by_period"] or self.policy["mode"] == "none" or not self.standing.rung:
+        """Return until when a refund at an instant leaves the tier alone: as long as it would last without it."""
+        refunds, rung = self.policy["tiers"]["refunds"], self.standing.rung
+        if refunds == "at-once" or self.policy["mode"] == "none":
             return 0
-        looks = [at] + [start_of(day, self.zone) for day in range(today + 1, today + 1_500)]
-        lasts = next((one for one in looks if not holds(self.measures(one, mood), keep[self.standing.rung])), NEVER)
-        return lasts if refunds == "keep" else min(lasts, self.period_end(today, self.standing.checked, mood))
+        twin, look = deepcopy(self), at
+        while twin.standing.rung >= rung > 0 and look < at + 1_500 * DAY:
+            look = twin.next_look(twin.standing, look)
+            twin.pass_time(look)
+        ends = self.period_end(self.day(at), self.standing.checked, self.moods[-1])
+        return 0 if twin.standing.rung >= rung else look if refunds == "keep" else min(look, ends)
 
     def given(self, event: Event) -> Standing:
         """Return where a person, or the system that the customer comes from, puts the customer."""
@@ -274,11 +274,11 @@ class Walk(Books):
             below = rung < self.earned_rung(event.at, self.moods[-1])
             return Standing(rung, now.since if rung == now.rung else event.at, day, given=(rung, until, below))
         since = start_of(ordinal(data["tier_since"]), self.zone) if data.get("tier_since") else event.at
-        if not data.get("tier_until"):
-            return Standing(rung, since, day)
-        given = (rung, start_of(ordinal(data["tier_until"]) + 1, self.zone), False)
-        higher = rung > now.rung or self.number == 1  # else more than that was reached here already
-        return Standing(rung, since, day, given=given) if higher else replace(now, given=given)
+        last = data.get("tier_until")
+        given = (rung, start_of(ordinal(last) + 1, self.zone), False) if last else (0, NEVER, False)
+        higher = rung > now.rung or self.number == 1 or not last  # else more than that was reached here already
+        after = Standing(rung, since, day, given=given) if higher else replace(now, given=given)
+        return after if event.at < given[1] else now
 
     def stand(self, after: Standing, undone: list[Order] | None = None, *, rewarding: bool = True) -> None:
         """Take a new standing, owe the rewards of a rise, and look again at those that rest on what was undone."""
@@ -288,9 +288,8 @@ class Walk(Books):
             rung = names.index(rule["when"]["tier_reached"])
             occasion = "ever" if rule.get("every") == "ever" else str(date.fromordinal(self.day(mood.at)).year)
             for item in range(1, 1 + rule.get("quantity", 1) if before < rung <= after.rung else 0):
-                if self.rewards.get((rule["id"], occasion, item), {"lost": True})["lost"]:
-                    owed = {"rung": rung, "mood": mood, "earned": earned >= rung, "lost": False}
-                    self.rewards[rule["id"], occasion, item] = owed
+                owed = self.rewards.setdefault((rule["id"], occasion, item), {"lost": True})
+                owed |= {"rung": rung, "mood": mood, "earned": earned >= rung, "lost": False} if owed["lost"] else {}
         for order in undone or ():
             for owed in self.rewards.values():
                 then, first = owed["mood"], first_of(self.day(owed["mood"].at), self.policy["window"], mood.joined)
