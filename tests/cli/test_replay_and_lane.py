@@ -46,7 +46,11 @@ POLICY = {
         "no_promotion_while": ["open-detractor-case"],
         "ladder": [
             {"name": "member"},
-            {"name": "silver", "enter": {"any": [{"spend": 3_000_000}, {"orders": 5}]}, "keep": {"spend": 1_000_000}},
+            {
+                "name": "silver",
+                "enter": {"any": [{"spend": 3_000_000}, {"orders": 5}]},
+                "keep": {"any": [{"spend": 1_000_000}, {"orders": 3}]},
+            },
             {"name": "gold", "enter": {"spend": 10_000_000}},
         ],
     },
