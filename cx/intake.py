@@ -53,8 +53,8 @@ def moment_of(event: Any, rules: Rules) -> AnyMoment:  # noqa: ANN401  # any of 
     """Boil an input *event* down to a moment.
 
     Raises:
-        NotTakenError: its type is handled by a later version, its currency is not the programme's, or an amount comes
-            to too much in it.
+        NotTakenError: its type is handled by a later version, its currency is not the programme's, an amount comes to too
+            much in it, its tier is not one of the ladder, or its days cannot be.
     """
     build = _BUILDERS.get(event.type)
     if build is None:
@@ -187,6 +187,8 @@ def _profile(event: Any, at: int, content: int, _: Rules) -> ProfileUpdated:  # 
 def _overridden(event: Any, at: int, content: int, rules: Rules) -> Overridden:  # noqa: ANN401
     data = event.data
     _check_tier(data.tier, rules)
+    if data.until is not None and micros(data.until) <= at:  # a word that is over before it is given
+        raise NotTakenError(Reason.INVALID, "data.until")
     return Overridden(
         at,
         event.source,
@@ -209,9 +211,8 @@ def _imported(event: Any, at: int, content: int, rules: Rules) -> Imported:  # n
     currency = _currency(data.currency, rules)
     if data.tier is not None:
         _check_tier(data.tier, rules)
-    today, start = rules.calendar.day(at), rules.calendar.start
-    if any(one.day.toordinal() > today for one in data.days):
-        raise NotTakenError(Reason.INVALID, "data.days")
+    start = rules.calendar.start
+    _check_past(data, rules.calendar.day(at))
     if any(converted(one.spend, currency, rules) > worth_max(rules) for one in data.days):
         raise NotTakenError(Reason.TOO_LARGE, "data.days")
     return Imported(
@@ -230,6 +231,19 @@ def _imported(event: Any, at: int, content: int, rules: Rules) -> Imported:  # n
         ),
         content=content,
     )
+
+
+def _check_past(data: Any, today: int) -> None:  # noqa: ANN401  # of an import
+    """Refuse what says that something has happened already on a later day than *today*."""
+    days = {
+        "joined": [data.joined],
+        "tier_since": [data.tier_since],
+        "lots": [lot.earned for lot in data.lots],
+        "days": [one.day for one in data.days],
+    }
+    for name, named in days.items():
+        if any(day is not None and day.toordinal() > today for day in named):
+            raise NotTakenError(Reason.INVALID, f"data.{name}")
 
 
 def _adjusted(event: Any, at: int, content: int, _: Rules) -> Adjusted:  # noqa: ANN401

@@ -460,10 +460,10 @@ def remember(head: Head, moment: Imported, rules: Rules) -> None:
 def bring(head: Head, moment: Imported, rules: Rules) -> None:
     """Take over a tier of another system, for some time or from now, and look at what the days brought along come to.
 
-    It entitles to nothing: the customer had it there.
+    It entitles to nothing: the customer had it there. A tier whose last day is over is left behind.
     """
     today = rules.calendar.day(moment.at)
-    if moment.tier:
+    if moment.tier and (moment.until is None or moment.until > moment.at):
         given = None if moment.until is None else Given(moment.tier, moment.until, pinned=False)
         if given is None or not head.tier or rules.rung_of(moment.tier) > rules.rung_of(head.tier):
             _set(head, moment, "import", rules)

@@ -46,6 +46,15 @@ def test_a_tier_is_held_to_the_end_of_its_last_day() -> None:
     assert story.tick(at("2026-07-01T00:00")).tier == "member"
 
 
+def test_a_tier_that_is_over_already_is_left_behind() -> None:
+    days = ((day("2026-02-01"), 1_500, 2, 0),)
+    story = given(imported(tier="gold", until=MARCH, days=days), by=by())
+    assert (story.tier, story.profile["tier_since"]) == ("silver", "2026-03-15T03:00:00Z")
+    assert story.told == ["tier.corrected member silver"]
+    assert story.outputs[0].event["data"]["notify"] is False
+    assert given(imported(tier="gold", until=MARCH + 1), by=by()).tier == "gold"
+
+
 def test_a_tier_with_no_end_is_kept_by_the_policy() -> None:
     yearly = by(tiers={"ladder": LADDER, "window": {"calendar": "year"}})
     assert given(imported(tier="silver"), by=yearly).tick(at("2027-01-01T00:00") - 1).tier == "silver"
@@ -239,12 +248,20 @@ def test_an_event_becomes_a_moment() -> None:
         ({"tier": "platinum"}, Reason.UNKNOWN_TIER, "data.tier"),
         ({"currency": "USD"}, Reason.CURRENCY, "data.currency"),
         ({"days": [{"day": "2026-03-16", "spend": 1}]}, Reason.INVALID, "data.days"),
+        ({"joined": "2026-03-16"}, Reason.INVALID, "data.joined"),
+        ({"tier": "gold", "tier_since": "2026-03-16"}, Reason.INVALID, "data.tier_since"),
+        ({"lots": [{"points": 1, "earned": "2026-03-16"}]}, Reason.INVALID, "data.lots"),
     ],
 )
 def test_what_does_not_fit_the_programme_is_refused(data: dict[str, Any], reason: Reason, loc: str) -> None:
     with pytest.raises(NotTakenError) as refused:
         moment_of(event(**data), by())
     assert (refused.value.reason, refused.value.loc) == (reason, loc)
+
+
+def test_what_is_of_the_day_of_moving_in_is_taken() -> None:
+    today = "2026-03-15"
+    assert moment_of(event(joined=today, tier="gold", tier_since=today, lots=[{"points": 1, "earned": today}]), by())
 
 
 def test_spend_of_another_currency_is_converted_day_by_day() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cx.calendar import SECOND, instant
 from cx.intake import NotTakenError, moment_of
 from cx.moments import (
     AnyMoment,
@@ -167,6 +168,16 @@ def test_a_day_of_before_is_worth_no_more_than_an_order_may_be(spend: int, *, fi
     with pytest.raises(NotTakenError) as caught:
         taken("customer.imported", data, **STEEP)
     assert (caught.value.reason, caught.value.loc) == (Reason.TOO_LARGE, "data.days")
+
+
+@pytest.mark.parametrize("seconds", [-1, 0])
+def test_a_word_that_is_over_before_it_is_given_is_refused(seconds: int) -> None:
+    word = {"tier": "silver", "reason": "goodwill", "person": "p7"}
+    with pytest.raises(NotTakenError) as caught:
+        taken("tier.overridden", word | {"until": instant(NOW + seconds * SECOND).isoformat()})
+
+    assert (caught.value.reason, caught.value.loc) == (Reason.INVALID, "data.until")
+    assert taken("tier.overridden", word | {"until": instant(NOW + SECOND).isoformat()}).id == "e1"
 
 
 def test_an_offset_says_the_same_instant() -> None:

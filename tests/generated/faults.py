@@ -236,7 +236,7 @@ FAULTS: dict[Fault, str] = {
     pending_points_wait_a_day_less: "mixed",
     debt_is_forgiven: "grace and stay",
     expired_points_are_charged_again: "calendar year",
-    request_is_no_activity: "plain",
+    request_is_no_activity: "refunds keep",
     line_earns_by_every_rate: "one step",
     campaign_lasts_a_day_longer: "kept by less",
     visits_of_a_day_all_count: "cafe-visits",

@@ -167,7 +167,7 @@ class Teller:
         at = self.instant()
         data = {"tier": self.pick(*self.tiers, self.tiers[-1]), "reason": "goodwill", "person": "p7"}
         if self.pick(1, 1, 0):
-            data["until"] = _written(at + self.pick(15 * DAY, 40 * DAY + HOUR, 3 * HOUR))
+            data["until"] = _written(at + self.pick(15 * DAY, 40 * DAY + HOUR, 3 * HOUR, 0 * HOUR))
         self.say(customer, "tier.overridden", at, "desk", data)
 
     def beginning(self, customer: str) -> None:
@@ -188,8 +188,8 @@ class Teller:
             lot = {"points": points, "earned": _day(today, -self.pick(5, 60))}
             data["lots"].append(lot | ({"expires": _day(today, expires)} if expires else {}))
         if self.once_in(2):
-            data |= {"tier": self.pick(*self.tiers), "tier_since": _day(today, -30)}
-            data |= {"tier_until": _day(today, self.pick(10, 50))} if self.pick(1, 1, 0) else {}
+            data |= {"tier": self.pick(*self.tiers), "tier_since": _day(today, self.pick(-30, -30, -30, 1))}
+            data |= {"tier_until": _day(today, self.pick(10, 50, -9))} if self.pick(1, 1, 0) else {}
         data |= {"joined": joined} if self.once_in(2) else {}
         self.say(customer, "customer.imported", at, "import", data)
 
@@ -205,8 +205,7 @@ class Teller:
                 if self.once_in(40):
                     delay = self.pick(self.lateness + TICK, -timedelta(minutes=10), -timedelta(minutes=11))
                 recorded = time_of(event) + delay
-                # The same id with another time; a person's word would be over before it is given.
-                other = copy and event["type"] != "tier.overridden" and self.pick(0, 0, 1)
+                other = copy and self.pick(0, 0, 1)  # the same id with another time
                 again = event | {"time": _written(recorded)} if other else event
                 coming.append((recorded, place, again | {"recordedtime": _written(recorded)}))
         coming.sort(key=lambda one: one[:2])

@@ -51,7 +51,9 @@ def accepted(log: list[dict[str, Any]], policy: Policy, until: int) -> tuple[dic
 def _readable(one: dict[str, Any], at: int, policy: Policy) -> bool:
     data, today = one.get("data") or {}, day_of(at, policy["time_zone"])
     paid = data.get("currency", policy["currency"]) in (policy["currency"], *policy["exchange_rates"])
-    past = all(ordinal(brought["day"]) <= today for brought in data.get("days") or ())
+    brought = [data, *(data.get("lots") or ()), *(data.get("days") or ())] * (one["type"] == "customer.imported")
+    days = [part[name] for part in brought for name in ("joined", "tier_since", "earned", "day") if part.get(name)]
+    past = all(ordinal(day) <= today for day in days) and not (data.get("until") and instant(data["until"]) <= at)
     return one["type"] in RANKS and paid and past and data.get("tier") in (None, *policy["names"])
 
 

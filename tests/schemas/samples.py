@@ -96,7 +96,7 @@ MORE: dict[str, dict[str, Any]] = {
         "preferences": ["tea", "books"],
         "consent": {"notify": False},
     },
-    "tier.overridden": {"until": "2026-01-01T00:00:00+07:00"},
+    "tier.overridden": {"until": "2027-01-01T00:00:00+07:00"},
     "points.redemption-requested": {"reward": "voucher-50"},
     "gift.delivered": {"gift_id": "g1"},
     "gift.redeemed": {"gift_id": "g1", "store": "hcm-1"},
