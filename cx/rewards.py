@@ -49,10 +49,11 @@ def undone(head: Head, undone: Undone, at: int, rules: Rules) -> None:
         if owed.lost or owed.key < undone.key or undone.day < tiers.window_of(head, owed.at, rules):
             continue
         place = rules.rung_of(owed.tier)
-        if not tiers.holds(owed.ground, rules.rungs[place].enter, rules):
+        # A rung that was only passed rests on what reached a higher one.
+        if tiers.qualified_rung(owed.ground, rules) < place:
             continue  # it never rested on what was bought: a person gave the tier
         ground = tiers.less(owed.ground, undone.less, rules)
-        if tiers.holds(ground, rules.rungs[place].enter, rules):
+        if tiers.qualified_rung(ground, rules) >= place:
             now = msgspec.structs.replace(owed, ground=ground)
         elif place <= rung:
             now = msgspec.structs.replace(owed, at=at, ground=tiers.measures(head, at, rules), rank=RANK_MAX)

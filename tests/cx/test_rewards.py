@@ -108,6 +108,19 @@ def test_a_refund_takes_only_the_rewards_of_the_tiers_that_are_lost() -> None:
     assert after.since(story) == ["tier.downgraded gold silver", "reward.revoked gold-gift 2026 1"]
 
 
+def test_a_tier_only_passed_by_other_terms_than_its_own_gives_nothing_once_these_are_refunded() -> None:
+    ladder = [LADDER[0], LADDER[1], {"name": "gold", "enter": {"any": [{"spend": 5_000}, {"visits": 2}]}}]
+    orders = (bought(START, 10, channel="store"), bought(START + DAY, 10, "o2", channel="store"))
+    story = given(*orders, by=gifts(tiers={"ladder": ladder}))
+    assert story.tier == "gold"
+
+    undone = story.when(refunded(START + 2 * DAY))
+    assert rewards(undone.since(story)) == [
+        "reward.revoked silver-gift 2026 1",
+        "reward.revoked gold-gift 2026 1",
+    ]
+
+
 def test_a_cancellation_revokes_like_a_refund() -> None:
     assert owed(given(bought(START), cancelled(START + 1), by=gifts())) == set()
 

@@ -31,6 +31,11 @@ FEELINGS: Ladder = [
     {"name": "silver", "enter": {"any": [{"spend": 1_000}, {"emotion": 60}]}},
     {"name": "gold", "enter": {"spend": 2_000, "emotion": 45}},
 ]
+EITHER: Ladder = [  # of which the upper rung may be reached without the lower
+    {"name": "member"},
+    {"name": "silver", "enter": {"spend": 1_000}},
+    {"name": "gold", "enter": {"any": [{"spend": 5_000}, {"visits": 2}]}},
+]
 SHORT = {"rolling_days": 20}  # so that deadlines fall among the events
 RESPITE = {"grace_days": 12, "stay_days": 30}  # over the last Sunday of March
 QUARTER = {"calendar": "quarter"}
@@ -101,6 +106,7 @@ SMALL = {
     "refunds keep": by(KEEPS, SHORT, PENDING, refunds="keep"),
     "calendar year": by(KEEPS, {"calendar": "year"}, SILENCE, no_promotion_while=["open-case"]),
     "mixed": by(MIXED, SHORT, REDEEM, exchange_rates=USD, visits={"channels": ["store", "app"]}),
+    "either": by(EITHER, SHORT, MONTH),
     "feelings": by(FEELINGS, SHORT, MONTH, spend=ALL_COUNTS),
     "levels by time": by(KEEPS, SHORT, MONTH, levels=BY_TIME, downgrade={"when": "period-end"}),
     "a ladder by levels": by(MIXED, SHORT, SILENCE, levels=BY_TIME),
