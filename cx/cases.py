@@ -8,6 +8,7 @@ import msgspec
 
 from cx import scores
 from cx.calendar import DAY
+from cx.moments import joined, parted
 from cx.state import Case
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _DETRACTOR_MAX = {"nps": 6, "csat": 2, "ces": 2, "review": 2}
 
 def case_key(source: str, case: str) -> str:
     """Return the business key under which a case is known; another source may number its cases alike."""
-    return f"{case}\n{source}"
+    return joined(case, source)
 
 
 def opened(head: Head, moment: CaseOpened, rules: Rules) -> None:
@@ -120,7 +121,7 @@ def _named(head: Head, moment: FeedbackGiven) -> list[str]:
     if not moment.case:
         return list(head.cases)
     own = case_key(moment.source, moment.case)
-    return [own] if own in head.cases else [key for key in head.cases if key.startswith(f"{moment.case}\n")]
+    return [own] if own in head.cases else [key for key in head.cases if parted(key)[0] == moment.case]
 
 
 def _last_nps_detracts(head: Head) -> bool:

@@ -114,7 +114,7 @@ class _Verdict(msgspec.Struct, gc=False):
     """What the arrivals are, before anything is folded."""
 
     taken: list[Arrival] = []
-    named: dict[str, Purchased | Imported] = {}  # what of it may happen once only: by the order, or the name of a row
+    named: dict[str, list[Purchased | Imported]] = {}  # what may happen once only: by the order, or the name of a row
     dropped: set[tuple[str, str]] = set()  # moments that an earlier twin replaces
     refusals: list[Refusal] = []
     duplicates: int = 0
@@ -168,12 +168,12 @@ def _is_new(
 
     Of two equal ones the earlier in the total order stays, so that the order of arrival makes no difference.
     """
-    key, known = _name(moment), _folded_twin(customer, moment, rules)
-    twin = verdict.named.get(key)
+    named, known = verdict.named.setdefault(_name(moment), []), _folded_twin(customer, moment, rules)
+    twin = next((other for other in named if isinstance(moment, Imported) or _near(moment, other.at, rules)), None)
     if twin is not None:
         known = (twin.at, twin.id, twin.content)
     if known is None:
-        verdict.named[key] = moment
+        named.append(moment)
         return True
     at, id_, content = known
     if content != moment.content:
@@ -186,7 +186,7 @@ def _is_new(
         return False
     verdict.dropped.add((moment.source, id_))
     verdict.taken = [other for other in verdict.taken if other.moment is not twin]
-    verdict.named[key] = moment
+    named[:] = [*(other for other in named if other is not twin), moment]
     return True
 
 
@@ -200,8 +200,26 @@ def _folded_twin(customer: Customer, moment: Purchased | Imported, rules: Rules)
         brought = customer.head.brought.get(name_of(moment))
         return brought and (brought[0], moment.id, brought[1])
     order = customer.head.open_orders.get(_name(moment))
-    near = order is not None and abs(moment.at - order.at) < rules.refund_horizon
-    return (order.at, order.id, order.content) if order is not None and near else None
+    if order is not None and _near(moment, order.at, rules):
+        return order.at, order.id, order.content
+    # The head has no order any more that a later one made too old, or took the number of.
+    gone = moment.at < (customer.head.reached - rules.lateness if order is None else order.at)
+    return _forgotten_twin(customer, moment, rules) if gone else None
+
+
+def _forgotten_twin(customer: Customer, moment: Purchased, rules: Rules) -> tuple[int, str, int] | None:
+    for other in customer.recent:
+        same = isinstance(other, Purchased) and other.order == moment.order and other.source == moment.source
+        if same and _near(moment, other.at, rules):
+            return other.at, other.id, other.content
+    order = decode_head(customer.base).open_orders.get(_name(moment))
+    known = order is not None and _near(moment, order.at, rules)
+    return (order.at, order.id, order.content) if order is not None and known else None
+
+
+def _near(moment: Purchased, at: int, rules: Rules) -> bool:
+    """Tell whether an order of the same number at the instant *at* is that of *moment*, and no later use of it."""
+    return abs(moment.at - at) < rules.refund_horizon
 
 
 def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rules: Rules, *, late: bool) -> Customer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 import msgspec
@@ -230,4 +231,17 @@ REFERRING = (Refunded, Cancelled, CaseResponded, CaseEscalated, CaseResolved, Ca
 
 def name_of(moment: AnyMoment) -> str:
     """Return the identity of a moment as one text, for use as a key."""
-    return f"{moment.source}\n{moment.id}"
+    return joined(moment.source, moment.id)
+
+
+def joined(first: str, second: str) -> str:
+    """Return two names as one text, for use as a key; each of them may hold line breaks itself."""
+    return first.replace("\\", "\\\\").replace("\n", "\\n") + "\n" + second
+
+
+def parted(key: str) -> tuple[str, str]:
+    """Return the two names of which `joined` made *key*."""
+    first, _, second = key.partition("\n")
+    if "\\" in first:
+        first = re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], first)
+    return first, second

@@ -8,7 +8,7 @@ import msgspec
 
 from cx import points, tiers
 from cx.amounts import qualifying
-from cx.moments import Purchased
+from cx.moments import Purchased, joined, parted
 from cx.state import LOOK_AGAIN, Day, Order
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Undone(msgspec.Struct, frozen=True, gc=False):
 
 def order_key(source: str, order: str) -> str:
     """Return the business key under which an order is known; another source may number its orders alike."""
-    return f"{order}\n{source}"
+    return joined(order, source)
 
 
 def purchase(head: Head, moment: Purchased, rules: Rules) -> None:
@@ -120,5 +120,5 @@ def _take(head: Head, key: str, smaller: Order, moment: Refunded | Cancelled, ru
     less = Day(before.qualifying - now.qualifying, gone, gone if now.visit else 0, fewer)
     tiers.count(head, now.day, less, -1, rules)
     head.tier_due = LOOK_AGAIN  # with less in the window the tier may fall sooner
-    place = (now.at, Purchased.RANK, key.rpartition("\n")[2], now.id)
+    place = (now.at, Purchased.RANK, parted(key)[1], now.id)
     return Undone(place, now.day, less)

@@ -95,7 +95,7 @@ def _moved(customer: Customer, name: str, move: Move, total: int, cause: str) ->
         data["request_source"], data["request_id"] = move.request
     at = customer.head.reached if corrects else move.at
     kind = f"points.{move.kind}" if more > 0 else _BACK[move.kind]
-    # The year keeps apart what has the same name long after, such as an order whose number was used again.
+    # The year keeps apart what has the same name long after.
     about = f"{name}\n{instant(move.at).year}\n{times}"
     return [_event(customer.id, kind, about, at=at, cause=cause if corrects else move.cause, data=data)]
 

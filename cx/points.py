@@ -8,7 +8,7 @@ import msgspec
 
 from cx.amounts import EXTRAS, qualifying
 from cx.calendar import iso_day, month_end
-from cx.moments import name_of
+from cx.moments import name_of, parted
 from cx.state import NEVER, Earning, Lot, Move, Order
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def bought(head: Head, key: str, at: int, rules: Rules) -> None:
     if order.lot is None:
         return
     if not rules.pending_days:
-        order = _activate(head, key, order, at)
+        order = _activate(head, key, order, at, rules)
         if rules.inactive_days:
             head.points_due = min(head.points_due, rules.calendar.start(order.day + rules.inactive_days + 1))
     head.points_due = min(head.points_due, _due_of(order, rules))
@@ -105,7 +105,9 @@ def undo(head: Head, key: str, moment: Refunded | Cancelled, rules: Rules) -> in
     if charged:
         head.ledger.reversed += charged
         _take(head, charged - own, rules)
-        _note(head, f"r\n{name_of(moment)}", Move(moment.at, "reversed", charged, 0, _id(key), "refund", moment.id))
+        _note(
+            head, f"r\n{name_of(moment)}", Move(moment.at, "reversed", charged, 0, parted(key)[0], "refund", moment.id)
+        )
     return less
 
 
@@ -191,7 +193,7 @@ def settle(head: Head, at: int, rules: Rules) -> None:
     today = rules.calendar.day(at)
     for key, order in _pending(head)[::-1]:
         if order.day + rules.pending_days <= today:
-            _activate(head, key, order, at)
+            _activate(head, key, order, at, rules)
     gone: dict[int, int] = {}
     silent = rules.inactive_days > 0 and _active_day(head) + rules.inactive_days < today
     for key, order in head.open_orders.items():
@@ -278,14 +280,15 @@ def _active_day(head: Head) -> int:
 # Lots
 
 
-def _activate(head: Head, key: str, order: Order, at: int) -> Order:
+def _activate(head: Head, key: str, order: Order, at: int, rules: Rules) -> Order:
     lot = order.lot
     if lot is None or not lot.pending:
         return order
     left = _earned(head, lot.points)
     order = _put(head, key, order, msgspec.structs.replace(lot, pending=False, left=left))
     if lot.points:
-        _note(head, f"e\n{key}", Move(at, "earned", lot.points, 0, _id(key), "", order.id))
+        use = order.at // rules.refund_horizon  # a number may be used again after that, which is another order
+        _note(head, f"o\n{key}\n{use}", Move(at, "earned", lot.points, 0, parted(key)[0], "", order.id))
     return order
 
 
@@ -348,7 +351,3 @@ def _note(head: Head, name: str, move: Move) -> None:
     before = head.moves.get(name)
     points = move.points + (before.points if before else 0)
     head.moves[name] = msgspec.structs.replace(move, points=points, balance=head.ledger.balance)
-
-
-def _id(key: str) -> str:
-    return key.partition("\n")[0]

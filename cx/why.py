@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cx import tiers, timeline
 from cx.calendar import iso_day, rfc3339
+from cx.moments import parted
 from cx.periods import Rolling
 from cx.state import NEVER, decode_head
 from cx.view import as_of, state_of
@@ -24,7 +25,7 @@ def grounds(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
     person, `failing_since` says when a respite began, `change` is the last one, with its order if one brought it.
     """
     head = as_of(customer.head, at, rules)
-    counted = [(key.partition("\n")[0], order) for key, order in head.open_orders.items() if _counts(order, head)]
+    counted = [(parted(key)[0], order) for key, order in head.open_orders.items() if _counts(order, head)]
     change = head.history[-1] if head.history else None
     return {
         **state_of(customer, at, rules),
@@ -103,5 +104,5 @@ def _given(given: Given | None) -> dict[str, Any] | None:
 
 
 def _order_of(event: str, head: Head) -> str | None:
-    found = (key.partition("\n")[0] for key, order in head.open_orders.items() if order.id == event)
+    found = (parted(key)[0] for key, order in head.open_orders.items() if order.id == event)
     return next(found, None)

@@ -261,7 +261,8 @@ def test_what_does_not_fit_the_programme_is_refused(data: dict[str, Any], reason
 
 def test_what_is_of_the_day_of_moving_in_is_taken() -> None:
     today = "2026-03-15"
-    assert moment_of(event(joined=today, tier="gold", tier_since=today, lots=[{"points": 1, "earned": today}]), by())
+    moment = moment_of(event(joined=today, tier="gold", tier_since=today, lots=[{"points": 1, "earned": today}]), by())
+    assert isinstance(moment, Imported)
 
 
 def test_spend_of_another_currency_is_converted_day_by_day() -> None:

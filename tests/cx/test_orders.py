@@ -1,11 +1,14 @@
 """Orders: which of their amounts qualify, on which day, and for how long an order is known."""
 
+from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given as given_any
+from hypothesis.strategies import text
 
-from cx.calendar import DAY
-from cx.moments import Line
+from cx.calendar import DAY, HOUR
+from cx.moments import Line, Purchased, joined, parted
 from tests.spec import at, bought, given, refunded, rules
 
 START = at("2026-03-01T10:00")
@@ -122,3 +125,42 @@ def test_an_id_used_again_moves_the_order_to_its_new_time() -> None:
     assert list(story.customer.head.open_orders) == ["o2\nshop", "o1\nshop"]
     later = story.when(bought(START + 201 * DAY, 4, "o3"))
     assert list(later.customer.head.open_orders) == ["o1\nshop", "o3\nshop"]
+
+
+FIRST = bought(START)
+AGAIN = bought(START, id="again")  # the same order, by another event
+LATER = bought(START + 121 * DAY, 2_000, "o2")  # by when the first is too old to be refunded
+ANEW = bought(START + 100 * DAY, 2_000, id="anew")  # its number used for another order
+
+
+@pytest.mark.parametrize("after", [LATER, ANEW])
+@pytest.mark.parametrize("together", [True, False])
+def test_an_order_counts_once_wherever_it_is_repeated(after: Purchased, *, together: bool) -> None:
+    for order in permutations((FIRST, AGAIN, after)):
+        story = given().when(*order) if together else given(*order)
+        assert (story.spend, story.orders, story.refusals) == (3_000, 2, ())
+        assert [moment.id for moment in story.customer.recent] == ["again", after.id]
+
+
+def test_an_order_of_the_base_counts_once_though_a_newer_one_has_made_it_too_old() -> None:
+    few = [bought(START + n * HOUR, 1, f"few{n}") for n in range(20)]
+    ahead = START + 200 * DAY
+    story = given(FIRST, *few).tick(START + 31 * DAY).each(LATER, bought(ahead, 1, "o3"), recorded=ahead)
+    assert story.customer.floor > START
+
+    again = bought(START + 2 * DAY, id="again")
+    assert story.when(again).orders == story.orders
+
+
+def test_names_with_line_breaks_are_kept_apart() -> None:
+    one, other = bought(START, order="o\nx", source="s"), bought(START + 1, order="o", source="x\ns", id="other")
+    story = given(one, other, by=rules(points={"rates": [{"per": 10}]}))
+    assert (story.orders, [output.event["data"]["lot"] for output in story.outputs[1:]]) == (2, ["o\nx", "o"])
+
+    undone = story.when(refunded(START + 2, "o", source="x\ns"))
+    assert [order.id for order in undone.customer.head.open_orders.values() if order.undone] == ["other"]
+
+
+@given_any(text(alphabet="a\\n\n"), text(alphabet="a\\n\n"))
+def test_a_key_of_two_names_is_taken_apart_again(first: str, second: str) -> None:
+    assert parted(joined(first, second)) == (first, second)

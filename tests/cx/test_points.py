@@ -533,3 +533,16 @@ def test_a_refund_of_what_earned_no_points_takes_none_from_the_ladder(rate: dict
     ladder = [{"name": "member"}, {"name": "silver", "enter": {"points": 100}}]
     story = given(bought(MARCH, 1_000, channel="app"), bought(MARCH, 9, "o2"), by=by(rate, tiers={"ladder": ladder}))
     assert story.when(refunded(MARCH + DAY, "o2")).tier == "silver"
+
+
+@pytest.mark.parametrize("days", [5, 60])  # while the first is in memory, and when it no longer is
+def test_the_points_of_a_number_used_again_are_those_of_another_order(days: int) -> None:
+    short = rules(clock={"refund_days": 5, "lateness_days": 5}, points={"rates": [{"per": 10}]})
+    between = [touched(MARCH + n * DAY) for n in range(1, days)]
+    story = given(bought(MARCH, 100), by=short)
+    for moment in between:
+        story = story.when(moment).tick(moment.at)
+    story = story.when(bought(MARCH + days * DAY, 300, id="anew"))
+
+    assert story.told == ["points.earned 10", "points.earned 30"]
+    assert len({output.event["id"] for output in story.outputs}) == 2

@@ -10,6 +10,7 @@ import orjson
 from cx.calendar import micros
 from cx.decide import Arrival, Decision, advance, decide
 from cx.intake import NotTakenError, moment_of
+from cx.moments import joined
 from cx.rules import Rules, compile_policy
 from cx.state import Customer, Told
 from cx.view import profile_of
@@ -67,7 +68,7 @@ class Fold:
         return {name: self._seen(customer) for name, customer in self.customers.items() if customer.events_held}
 
     def _new(self, name: str) -> Customer:
-        return Customer(name, told=Told(answers={"\n".join(request): n for request, n in self.facts.items()}))
+        return Customer(name, told=Told(answers={joined(*request): n for request, n in self.facts.items()}))
 
     def _become(self, decision: Decision) -> None:
         self.customers[decision.customer.id] = decision.customer

@@ -83,6 +83,8 @@ def as_it_came(case: Case) -> Compared:
     for event in case.log:
         fold.take(event)
     fold.tick(case.end)
+    ids = Counter(output.event["id"] for output in fold.outputs)
+    assert max(ids.values(), default=1) == 1, "no two outputs have one id"
     return fold.states(), states(case.log, ALL[case.name], case.end, fold.answers), fold.look_back(case.log)
 
 
