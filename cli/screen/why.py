@@ -33,12 +33,20 @@ _REASONS: Final = {
     "spend": ("a purchase reached it", "một lần mua đã đủ điều kiện"),
     "refund": ("a refund took away what it rested on", "hoàn tiền làm không còn đủ điều kiện"),
     "window": ("older days count no more", "các ngày cũ không còn được tính"),
-    "guard": ("a case changed what held it back", "yêu cầu hỗ trợ không còn giữ lại việc lên hạng"),
+    "guard": ("a support case does not hold it back any more", "yêu cầu hỗ trợ không còn giữ lại việc lên hạng"),
     "experience": ("a score, a case or the CX level changed", "điểm trải nghiệm, yêu cầu hoặc cấp CX thay đổi"),
     "joining": ("the day of joining turned the window", "ngày gia nhập làm kỳ xét hạng thay đổi"),
     "override": ("a person decided so", "do nhân viên quyết định"),
-    "override-ended": ("a person's decision ended", "quyết định của nhân viên đã hết hạn"),
+    "override-ended": ("a tier given for a while ended", "thời hạn giữ hạng đã hết"),
     "import": ("it was brought along from another system", "chuyển từ hệ thống khác sang"),
+}
+
+_REASONS_OF_LOSS: Final = {
+    "guard": ("a support case stands against it", "yêu cầu hỗ trợ làm không còn đủ điều kiện"),
+    "import": (
+        "what was brought along from another system is not enough for it",
+        "dữ liệu chuyển từ hệ thống khác sang không đủ để giữ hạng",
+    ),
 }
 
 
@@ -86,6 +94,12 @@ class Case:
         """Return what the policy says of a tier."""
         ladder = self.policy.tiers.ladder if self.policy else ()
         return next((rung for rung in ladder if rung.name == name), None)
+
+    def falls(self, change: Mapping[str, Any]) -> bool:
+        """Tell whether a change of tier leads down, as far as the policy at hand knows."""
+        names = [rung.name for rung in self.policy.tiers.ladder] if self.policy else []
+        both = change["from"] in names and change["to"] in names
+        return both and names.index(change["to"]) < names.index(change["from"])
 
     def _day(self, day: date) -> str:
         return self.say(f"{day.day} {_MONTHS[day.month - 1]} {day.year}", f"{day:%d/%m/%Y}")
@@ -175,7 +189,7 @@ def _changed(case: Case) -> str:
     change = known.get("change") or (known["history"][-1] if known["history"] else None)
     if not change:
         return say("It has not changed yet.", "Hạng chưa thay đổi lần nào.")
-    why = say.name(change["reason"], _REASONS)
+    why = say.name(change["reason"], _REASONS | _REASONS_OF_LOSS if case.falls(change) else _REASONS)
     if change.get("order"):
         why += say(f" (order {change['order']})", f" (đơn {change['order']})")
     when = case.moment(change["at"])

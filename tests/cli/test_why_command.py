@@ -121,6 +121,18 @@ def test_a_tier_brought_along_is_told_as_such() -> None:
     assert "from member to silver: it was brought along from another system." in text
 
 
+def test_why_a_tier_fell_is_told_as_a_loss() -> None:
+    brought = event("customer.imported", MARCH, tier="silver", tier_until="2026-06-30")
+    assert "from silver to member: a tier given for a while ended." in told(brought, at="2026-07-02T00:00:00+07:00")
+    endless = event("customer.imported", MARCH, tier="silver")
+    assert "silver to member: what was brought along from another system is not enough for it." in told(endless)
+    calm = [{"name": "member"}, {"name": "silver", "enter": {"spend": 1_000, "open_cases": {"at_most": 0}}}]
+    case = [buys(MARCH, 1_000), event("case.opened", MARCH + 1)]
+    assert "from silver to member: a support case stands against it." in told(*case, tiers={"ladder": calm})
+    solved = [*case, event("case.resolved", MARCH + 2)]
+    assert "from member to silver: a support case does not hold it back" in told(*solved, tiers={"ladder": calm})
+
+
 def test_a_guard_that_holds_back_is_told() -> None:
     bad = event("feedback.submitted", MARCH, instrument="nps", score=1)
     opened = event("case.opened", MARCH - 1)
