@@ -53,8 +53,8 @@ def moment_of(event: Any, rules: Rules) -> AnyMoment:  # noqa: ANN401  # any of 
     """Boil an input *event* down to a moment.
 
     Raises:
-        NotTakenError: its type is handled by a later version, its currency is not the programme's, an amount comes to too
-            much in it, its tier is not one of the ladder, or its days cannot be.
+        NotTakenError: its type is handled by a later version, its currency is not the programme's, an amount comes to
+            too much in it, its tier is not one of the ladder, or its days cannot be.
     """
     build = _BUILDERS.get(event.type)
     if build is None:
