@@ -62,9 +62,14 @@ class Command:
             time.sleep(0.05)
 
     def descendant(self, part: str) -> int:
-        """Return the process id of the descendant whose command ends with *part*, and that is no guard."""
-        told = {pid: _command(pid) for pid in descendants(self.process.pid)}
-        (found,) = [pid for pid, command in told.items() if command.endswith(part) and "guard.py" not in command]
+        """Return the process id of the descendant whose guard's command ends with *part*.
+
+        Its own command tells less: Faust gives its process another name where the library for that is installed.
+        """
+        (guard,) = [
+            pid for pid in descendants(self.process.pid) if "guard.py" in _command(pid) and _command(pid).endswith(part)
+        ]
+        (found,) = descendants(guard)
         return found
 
     def ends(self, number: signal.Signals | None = None) -> int:
