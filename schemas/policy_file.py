@@ -45,6 +45,9 @@ def parse_policy(text: str, name: str = "policy") -> Policy:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise PolicyError(name, [f"line {mark.line + 1 if mark else '?'}: {error.problem}"]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise PolicyError(name, [f"line {line}: a character that YAML does not allow"]) from None
     except yaml.YAMLError as error:
         raise PolicyError(name, [f"not YAML: {type(error).__name__}"]) from None
     except RecursionError:  # the parser's own, before we see a node
