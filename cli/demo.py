@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-import uvloop
 from rich.console import Console, Group
 from rich.live import Live
 
@@ -30,6 +29,7 @@ from ops.embedded.stack import Stack
 from ops.local import Local
 from ops.traffic.options import Options
 from schemas.errors import CxError
+from streams.loop import Loop
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _run(local: Local, options: Options, tiers: list[str], console: Console) -> 
 
 def _on_a_loop(outcome: Coroutine[None, None, Outcome]) -> Outcome:
     """Run on the loop that workers use as well: producing and reading then leave more of the machine to them."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(outcome)
 
 
