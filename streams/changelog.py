@@ -164,7 +164,7 @@ class ChangelogReader:
             if not is_passing(error):
                 raise error
             # What it gave of others is not held up.
-            await self.patience.pause(error, 0 if parts else None)
+            await self.patience.pause(error, 0 if any(part.batches for part in parts) else None)
         if lost:
             # The log begins later by now, or ends earlier: what there is of it, is read.
             starts = await self.earliest(lost)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiokafka.errors import CorruptRecordException, KafkaConnectionError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from streams import changelog, patience
 from streams.changelog import ChangelogReader, Portion
@@ -123,6 +128,28 @@ async def test_a_partition_without_a_leader_holds_no_other_up(broker: Broker, re
     assert keys(await read(reader, 1)) == [b"b"]
     broker.leaders[0] = 2
     assert keys(await read(reader, 0)) == [b"a"]
+    await reader.stop()
+
+
+@pytest.mark.parametrize(("log", "paused"), [([(1, batch(0, b"b"))], 0), ([], None)], ids=["records", "nothing"])
+async def test_a_fetch_that_fails_in_part_is_made_again_at_once_only_where_it_brought_something(
+    broker: Broker,
+    reader: ChangelogReader,
+    monkeypatch: pytest.MonkeyPatch,
+    log: list[tuple[int, bytes]],
+    paused: float | None,
+) -> None:
+    async def pause(_: KafkaError, pause_s: float | None = None) -> None:
+        pauses.append(pause_s)
+
+    pauses: list[float | None] = []
+    monkeypatch.setattr(reader.patience, "pause", pause)
+    broker.logs[1] = log
+    broker.script.append({0: NOT_LEADER})
+    reader.seek(0, 0)
+    reader.seek(1, 0)
+    await reader.read()
+    assert pauses == [paused]
     await reader.stop()
 
 
