@@ -93,7 +93,7 @@ class KafkaSettings(TlsFiles):
     password: SecretStr | None = None
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     session_timeout_s: Annotated[float, Field(ge=1, le=300)] = 6.0
-    heartbeat_s: Annotated[float, Field(gt=0, le=60)] = 1.5
+    heartbeat_s: Annotated[float, Field(gt=0, le=60)] = 0.5  # by the next one a worker learns that another has left
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -74,7 +74,6 @@ class Arena(Onlooker):
         settings = {
             "KAFKA__BOOTSTRAP": self.settings.kafka.bootstrap,
             "KAFKA__SESSION_TIMEOUT_S": str(self._session_s),
-            "KAFKA__HEARTBEAT_S": str(self._session_s / 4),
             "REDIS__URL": self.settings.redis.url,
             "PARTITIONS": str(PARTITIONS),
             "CLOCK": self.settings.clock,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -46,6 +46,7 @@ from mode import Service
 from pydantic import SecretStr
 
 from streams import hooks
+from streams.app import lane_app
 from streams.hooks import (
     BY_KEY,
     READ_ONLY,
@@ -58,7 +59,8 @@ from streams.hooks import (
     LaneTables,
     LaneTransport,
 )
-from streams.settings import KafkaSettings
+from streams.readmodel import NoReadModel
+from streams.settings import KafkaSettings, Settings
 from streams.transactions import Member as Replaced
 from tests.house.tree import ROOT, files
 
@@ -153,6 +155,17 @@ def test_the_consumer_takes_isolation_and_wait_from_the_attributes_that_are_set(
     source = inspect.getsource(AIOKafkaConsumer.start)
     assert "isolation_level=self._isolation_level" in source
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source
+
+
+async def test_a_member_hears_within_half_a_second_that_the_group_is_dealt_anew() -> None:
+    fold: Any = SimpleNamespace(topics=("cx.idle",), clock="")
+    app = lane_app(Settings(), "idle", fold, NoReadModel())
+    app.finalize()
+    thread = cast("LaneConsumer", app.consumer)._thread  # noqa: SLF001
+    consumer = thread._create_worker_consumer(app.transport)  # noqa: SLF001
+    await consumer.stop()
+    thread.thread_loop.close()
+    assert consumer._heartbeat_interval_ms == 500  # noqa: SLF001
 
 
 def test_a_consumer_knows_by_what_name_and_generation_it_is_in_the_group() -> None:
