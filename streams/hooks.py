@@ -197,7 +197,12 @@ class LaneConsumer(driver.Consumer):
         return not self.flow_active or self.app.consumer_generation_id != generation
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stop the flow, then let the lane finish or give up what is in flight."""
+        """Stop the flow, then let the lane finish or give up what is in flight.
+
+        Faust leaves the flow of a worker that had no partitions as it is. What that worker is given would be read, and
+        folded, from where the client happens to stand before it is sent to the committed offsets, and then again.
+        """
+        self.stop_flow()
         await super().on_partitions_revoked(revoked)
         await self.lane.revoke()
 

@@ -40,6 +40,7 @@ VISITORS = 100
 WATCHED = ("-m", "tests.faults.watched")
 UPGRADED = ("-m", "tests.faults.upgraded")
 NEIGHBOUR = ("-m", "tests.faults.neighbour")
+HESITANT = ("-m", "tests.faults.hesitant")
 
 
 async def busy(ring: Arena, seconds: float) -> None:
@@ -66,6 +67,20 @@ async def test_workers_are_added_and_removed_under_traffic(tmp_path: Path) -> No
         verdict = await ring.verdict(
             "workers added and removed", "1, 2, 3, 2, 1, 2 workers; each left by SIGTERM", times=5
         )
+    assert verdict.ok, verdict
+
+
+async def test_a_worker_that_had_no_partition_takes_one_over_and_folds_nothing_twice(tmp_path: Path) -> None:
+    async with arena(tmp_path, seed=107) as ring:
+        workers = [await ring.ready(ring.worker(*HESITANT)) for _ in range(PARTITIONS)]
+        for _ in range(ROUNDS):
+            spare = await ring.ready(ring.worker(*HESITANT))
+            assert "partitions opened partitions=0" in spare.text()
+            stopping = asyncio.create_task(ring.stop(workers.pop(0)))
+            await busy(ring, 8)
+            assert await stopping == 0
+            workers.append(await ring.ready(spare, 2))
+        verdict = await ring.verdict("spare worker", "SIGTERM of one of five; the fifth had no partition", times=ROUNDS)
     assert verdict.ok, verdict
 
 

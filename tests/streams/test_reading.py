@@ -12,7 +12,10 @@ from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError
 from faust.types import TP
 
 from streams import hooks
+from streams.app import lane_app
 from streams.hooks import LaneConsumer
+from streams.readmodel import NoReadModel
+from streams.settings import Settings
 
 SUPPORT = TP("support", 0)
 GENERATION = 7
@@ -90,6 +93,21 @@ async def test_what_makes_reading_fail_is_told_to_the_lane_which_ends_the_worker
     reading, fetcher = Reading(error, stopping=stopping), SimpleNamespace(should_stop=False)
     await reading._drain_messages(fetcher)  # type: ignore[arg-type]  # noqa: SLF001
     assert reading.failures == [error] * told
+
+
+@pytest.mark.parametrize("had", [set[TP](), {SUPPORT}])
+async def test_nothing_is_read_between_two_assignments_whatever_a_worker_had(
+    had: set[TP], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fold: Any = SimpleNamespace(topics=(SUPPORT.topic,), clock="")
+    app = lane_app(Settings(), "idle", fold, NoReadModel())
+    app.finalize()
+    consumer = cast("LaneConsumer", app.consumer)
+    consumer._thread.thread_loop.close()  # noqa: SLF001
+    monkeypatch.setattr(consumer._thread, "assignment", lambda: had)  # noqa: SLF001
+    consumer.resume_flow()
+    await consumer.on_partitions_revoked(had)
+    assert not consumer.flow_active
 
 
 @pytest.mark.parametrize(("rebalances", "noted"), [(False, [{SUPPORT: 5}]), (True, [])])
