@@ -344,6 +344,9 @@ class LaneRecovery(Recovery):
                 log.warning("no seek to the committed offsets, trying again", extra={"error": type(error).__name__})
                 await self.sleep(SEEK_AGAIN_S)
             else:
+                if self._lane.epoch != epoch:
+                    # All was taken away during the seek: what comes next is read once it is opened, and not before.
+                    self.app.consumer.stop_flow()
                 return
 
     @property

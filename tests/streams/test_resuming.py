@@ -84,6 +84,28 @@ async def test_partitions_that_are_taken_away_while_they_are_resumed_are_no_faul
     assert await Resuming(error).run() == (1, [])
 
 
+@pytest.mark.parametrize(("revoked", "flows"), [(False, True), (True, False)])
+async def test_what_is_taken_away_during_the_seek_is_not_read_although_faust_resumes(
+    *, revoked: bool, flows: bool
+) -> None:
+    class Seeking(Resuming):
+        """Its consumer seeks, during which the group may take everything away; then Faust resumes the flow."""
+
+        flows = False
+
+        async def _resume_streams(self, generation_id: int = 0) -> None:
+            await super()._resume_streams(generation_id)
+            self.epoch += revoked
+            self.flows = True
+
+        def stop_flow(self) -> None:
+            self.flows = False
+
+    seeking = Seeking()
+    assert await seeking.run() == (1, [])
+    assert seeking.flows is flows
+
+
 async def test_a_seek_without_partitions_is_told_as_one_of_another_assignment() -> None:
     thread: Any = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(assignment=set))
     with pytest.raises(IllegalStateError):
