@@ -275,7 +275,6 @@ class TiersPolicy(Part):
         if len(set(names)) != len(names):
             message = "each rung needs a name of its own"
             raise _fault(message, "ladder")
-        anytime = self.window.rolling_days is not None or self.downgrade.when == "at-once"
         ways: dict[str, bool] = {}
         enters: list[tuple[dict[str, Bound], ...]] = [({},)]
         for place, rung in enumerate(self.ladder[1:], 1):
@@ -284,11 +283,10 @@ class TiersPolicy(Part):
                 message = f"rung {rung.name} must ask for more than rung {self.ladder[place - 1].name}"
                 raise _fault(message, "ladder", place)
             if rung.keep is not None:
-                keep = _checked(rung, "keep", rung.keep, place, ways)
-                # At the end of a period one way in may well take more to stay; else a tier would be lost while its
-                # customer has what it takes to reach it, and come and go with each event.
-                if (anytime or len(enters[-1]) == len(keep) == 1) and not _follow(enters[-1], keep):
-                    message = "keeping a tier cannot be harder than reaching it, by whichever way"
+                keeps = _checked(rung, "keep", rung.keep, place, ways)
+                # Else a tier would be lost while its customer has what it takes to reach it, and come and go.
+                if not all(any(_within(keep, enter) for keep in keeps) for enter in enters[-1]):
+                    message = "keeping a tier cannot be harder than reaching it: whatever reaches it has to keep it"
                     raise _fault(message, "ladder", place, "keep")
         return self
 
@@ -311,31 +309,23 @@ def _checked(
     return alternatives
 
 
-def _follow(enter: tuple[dict[str, Bound], ...], keep: tuple[dict[str, Bound], ...]) -> bool:
-    """Tell whether who has what it takes by *enter* has it by *keep* as well: each way in is also one to stay."""
-    return all(any(max(_steps(one, other), default=0) <= 0 for other in keep) for one in enter)
-
-
 def _eased(lower: tuple[dict[str, Bound], ...], upper: tuple[dict[str, Bound], ...]) -> bool:
     """Tell whether *upper* asks for less than *lower*, or for no more; told of single lists only."""
     if len(lower) != 1 or len(upper) != 1:
         return False
-    steps = _steps(lower[0], upper[0])
-    return min(steps, default=0) < 0 or max(steps, default=0) == 0
+    return not _within(lower[0], upper[0]) or _within(upper[0], lower[0])
 
 
-def _steps(below: dict[str, Bound], above: dict[str, Bound]) -> list[int]:
-    """Return of each measure 1 where *above* asks for more than *below*, -1 for less, 0 for the same."""
+def _within(easy: dict[str, Bound], hard: dict[str, Bound]) -> bool:
+    """Tell whether what reaches all bounds of *hard* reaches those of *easy* as well."""
+    return all(_least(hard.get(measure), bound) >= _least(bound, bound) for measure, bound in easy.items())
 
-    def harder(measure: str) -> int:
-        low, high = below.get(measure), above.get(measure)
-        if isinstance(low, AtMost) or isinstance(high, AtMost):
-            least = [-bound.at_most if isinstance(bound, AtMost) else -_NO_BOUND for bound in (low, high)]
-        else:
-            least = [low or 0, high or 0]
-        return (least[1] > least[0]) - (least[1] < least[0])
 
-    return [harder(measure) for measure in below.keys() | above.keys()]
+def _least(bound: Bound | None, like: Bound) -> int:
+    """Return a bound as a number that grows as it gets harder to reach; of the kind of *like* where there is none."""
+    if isinstance(like, AtMost):
+        return -bound.at_most if isinstance(bound, AtMost) else -_NO_BOUND
+    return bound if isinstance(bound, int) else 0
 
 
 class Contribution(Part):
