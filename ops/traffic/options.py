@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from ops.traffic.errors import OptionsError
 from ops.traffic.instants import DAY, HOUR, SECOND, to_ms
+from schemas.base import END_OF_MOMENTS, FIRST_MOMENT
 
 Medium = Literal["kafka", "file"]
 
@@ -20,6 +21,7 @@ _SHARE_MAX: Final = 0.3
 _TICKS_PER_SECOND: Final = 4
 _FASTEST: Final = 500  # records between two ticks where no wall rate says how long the run takes
 LONGEST_DAYS: Final = 3_650
+_YEARS: Final = range(FIRST_MOMENT.year + 20, END_OF_MOMENTS.year - 20)  # the longest span, and a life, on either side
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -72,6 +74,7 @@ class Options:
             raise OptionsError(complaint)
         for complaint, wrong in (
             ("the run's instant needs an offset", self.now.tzinfo is None),
+            (f"the run's instant lies in the years {_YEARS[0]} to {_YEARS[-1]}", self.now.year not in _YEARS),
             ("rate and seconds cannot be negative", self.rate < 0 or self.seconds < 0),
             ("rate 0 needs a number of events", self.rate == 0 and self.events is None),
             ("there is nothing to make: raise rate, seconds or events", self.total < 1),

@@ -95,6 +95,8 @@ def test_a_misspelt_variable_and_a_wrong_value_are_one_line_each(cx: Cx, monkeyp
         (("--out", "{}/no/x"), "cx: {}/no/x cannot be written (No such file or directory)"),
         (("--manifest", "{}/no/m"), "cx: {}/no/m cannot be written (No such file or directory)"),
         (("--out", "{}/x", "--rate", "nan"), "cx: rate, seconds and shares are numbers"),
+        (("--out", "{}/x", "--now", "0001-01-01T00:00:00Z"), "cx: the run's instant lies in the years 1920 to 8979"),
+        (("--out", "{}/x", "--now", "9999-12-31T23:59:59Z"), "cx: the run's instant lies in the years 1920 to 8979"),
         (("--out", "{}/x", "--seconds", "inf"), "cx: rate, seconds and shares are numbers"),
         (("--out", "{}/x", "--late-share", "nan"), "cx: rate, seconds and shares are numbers"),
     ],
