@@ -82,8 +82,9 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     cause = taken[-1].id if taken else ""
     # Movements of points are those of this fold: all since the base, where it began there.
     moved = tell_points(twin, cause, anew=late or twin.head is not folded)
-    _settle(twin, _ripe(twin, tick - rules.lateness, rules), rules)
+    # While all that has just happened is still told apart, so that a record can say what was looked at then.
     outputs = (*tell(twin, twin.told, cause, rules, late=late), *moved)
+    _settle(twin, _ripe(twin, tick - rules.lateness, rules), rules)
     return Decision(
         twin,
         changed=True,

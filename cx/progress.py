@@ -24,7 +24,7 @@ def keeping(head: Head, at: int, rules: Rules) -> dict[str, Any] | None:
     if until == NEVER:
         return None
     keep, given = rules.rungs[rules.rung_of(head.tier)].keep, head.standing.given
-    later = _twin(head)
+    later = twin(head)
     later.tier_due = tiers.due_at(later, at, rules)
     if rules.by_period and not head.standing.failing and given is None:
         ends = tiers.period_end(head, head.standing, rules)
@@ -43,7 +43,7 @@ def keeping(head: Head, at: int, rules: Rules) -> dict[str, Any] | None:
 
 def _short_on(day: int, head: Head, keep: Alternatives, at: int, rules: Rules) -> dict[str, int]:
     """Return what is short, by measure, when the window ends on the local *day*."""
-    head = _twin(head)
+    head = twin(head)
     tiers.move_window(head, day, rules)
     return tiers.short_of(tiers.respite_measures(head, head.standing, at, rules), keep, rules)
 
@@ -77,7 +77,7 @@ def _falls_at(head: Head, at: int, rules: Rules) -> int:
     # By then all that counts has left, and all that fades has faded: a tier held still is looked at for ever.
     last = 2 * rules.window.days_max + rules.grace_days + rules.stay_days + len(rules.decay)
     end = rules.calendar.start(today + last)
-    later = _twin(head)
+    later = twin(head)
     later.tier_due = tiers.due_at(later, at, rules)
     while (due := min(later.tier_due, later.level_due)) <= end:
         look(later, due, rules)
@@ -106,7 +106,8 @@ def _pass_time(head: Head, until: int, rules: Rules) -> None:
         look(head, at, rules)
 
 
-def _twin(head: Head) -> Head:
+def twin(head: Head) -> Head:
+    """Return a copy of *head* over which time may pass."""
     twin = copy.copy(head)
     twin.days, twin.past = head.days.copy(), head.past.copy()  # all that time changes inside
     return twin

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cx import orders, progress, tiers
+from cx import orders, progress, tiers, timeline
 from cx.calendar import iso_day, rfc3339
+from cx.grounds import witness
 from cx.moments import Purchased
-from cx.state import NEVER
+from cx.state import NEVER, decode_head
 
 if TYPE_CHECKING:
+    from cx.grounds import Grounds
     from cx.rules import Condition, Rules, Rung
     from cx.state import Customer, Head
 
@@ -17,36 +19,72 @@ DECISIVE_MAX = 20
 
 
 def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[str, Any]:
-    """Return the record of a tier decision, as of the last thing folded.
+    """Return the record of the tier that is held as of the last thing folded; *before* is what was told last.
 
-    Its outcome follows from `measures`, `ladder` and `guards`: the highest rung whose thresholds, and those below,
-    are reached; where a guard holds promotion back, no rung above `before`.
+    The outcome follows from it, beginning with the tier `before`, which need not be the one told last:
+
+    - a tier `given` is the outcome where its `way` is to be set or exact, else the least;
+    - else it is the highest rung whose `enter` is reached by `measures`, if that is above and no guard holds it back;
+    - else `before` stays where `mode` is none, before `held_until`, or where its `keep` is reached;
+    - else it is one rung less, or the highest below whose `keep` is reached, as `mode` has it.
+
+    Window, measures and the orders behind them are those that were asked at the instant `at` of the decision; what is
+    missing for the next rung, and when the tier is looked at again, is as of now.
     """
-    at = head.reached
-    guards = tiers.guards(head, at, rules)
-    first, last = head.window, rules.calendar.day(at)
+    head, at = progress.twin(head), head.reached
+    tiers.move_window(head, rules.calendar.day(at), rules)
+    found = _grounds(customer, head, before, rules)
     due = progress.lost_at(head, at, rules)
     missing = tiers.missing(head, at, rules)
     following = rules.rungs[rules.rung_of(missing[0])] if missing else None
-    decisive, rest = _counted(customer, head, first, last)
+    decisive, rest = _counted(customer, found)
     return {
         "policy": rules.hash,
         "rule": f"tier:{head.tier}",
-        "window": {"first": iso_day(first), "last": iso_day(last)},
-        "measures": tiers.measures(head, at, rules),
+        "window": {"first": iso_day(found.first), "last": iso_day(found.last)},
+        "measures": found.values,
         "ladder": [
             {"name": rung.name, "enter": rung.enter, "keep": rung.keep, "at_most": sorted(rules.at_most)}
-            for rung in rules.rungs
+            for rung in found.rungs
         ],
-        "guards": guards,
-        "before": head.tier if any(guards.values()) else before,
+        "guards": found.guards,
+        "standing": _standing(found),
+        "before": found.before,
         "after": head.tier,
         "decisive": decisive,
         "rest": rest,
-        "failed": _failed(tiers.measures(head, at, rules), following, guards, rules),
+        "failed": _failed(tiers.measures(head, at, rules), following, tiers.guards(head, at, rules), rules),
         "missing": missing[1] if missing else {},
         "next_rung": missing[0] if missing else None,
         "next_deadline": None if due == NEVER else rfc3339(due),
+    }
+
+
+def _grounds(customer: Customer, head: Head, before: str, rules: Rules) -> Grounds:
+    """Return on what the tier of *head* rests: on what is so now, as mostly, or on what was so when it was reached."""
+    at, standing, place = head.reached, head.standing, rules.rung_of(head.tier)
+    if not any(tiers.guards(head, at, rules).values()):
+        given = standing.given is not None or (head.history and head.history[-1].reason == "import")
+        values = tiers.measures(head, at, rules)
+        if rules.rung_of(before) < place == tiers.qualified_rung(values, rules) and not given:
+            return tiers.grounds(head, standing, at, before, rules, terms="enter")
+        twin = witness(decode_head(customer.base))
+        timeline.fold(twin, customer.recent, dict(customer.told.answers), rules)
+        timeline.meet_deadlines(twin, at, rules)
+        if twin.grounds is not None:
+            return twin.grounds
+    return tiers.grounds(head, standing, at, head.tier, rules)
+
+
+def _standing(found: Grounds) -> dict[str, Any]:
+    given, until = found.given, found.held_until
+    return {
+        "at": rfc3339(found.at),
+        "terms": found.terms or None,
+        "mode": found.mode,
+        "held_until": rfc3339(until) if 0 < until < NEVER else None,
+        "given": given
+        and {"tier": given.tier, "until": None if given.until == NEVER else rfc3339(given.until), "way": found.way},
     }
 
 
@@ -92,25 +130,23 @@ def _failed(values: dict[str, int], following: Rung | None, guards: dict[str, bo
     return failed + [f"no {name}" for name, holds in guards.items() if holds]
 
 
-def _counted(
-    customer: Customer, head: Head, first: int, last: int
-) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
-    """Return the newest counted orders by id, oldest first, and the rest as days, number and sum."""
+def _counted(customer: Customer, found: Grounds) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
+    """Return the newest orders that counted by id, oldest first, and the rest as days, number and sum."""
     held: list[dict[str, str]] = []
-    spend, count = head.counted.spend, head.counted.orders
-    buckets = {day: [bucket.spend, bucket.orders] for day, bucket in head.days.items() if first <= day <= last}
+    buckets = {day: [bucket.spend, bucket.orders] for day, bucket in found.days.items()}
     for moment in reversed(customer.recent):
         if len(held) == DECISIVE_MAX:
             break
-        if not isinstance(moment, Purchased) or moment.at > head.reached:
+        if not isinstance(moment, Purchased) or moment.at > found.at:
             continue
-        order = head.open_orders.get(orders.order_key(moment.source, moment.order))
+        order = found.orders.get(orders.order_key(moment.source, moment.order))
         if order is None or order.id != moment.id or not order.qualifying or order.day not in buckets:
             continue
         held.append({"source": moment.source, "id": moment.id})
-        spend, count = spend - order.qualifying, count - 1
         buckets[order.day][0] -= order.qualifying
         buckets[order.day][1] -= 1
-    left = [day for day, bucket in buckets.items() if bucket[0] or bucket[1]]
-    rest = {"first": iso_day(left[0]), "last": iso_day(left[-1]), "count": count, "amount": spend} if left else None
-    return held[::-1], rest
+    left = {day: bucket for day, bucket in buckets.items() if any(bucket)}
+    if not left:
+        return held[::-1], None
+    spend, count = (sum(part) for part in zip(*left.values(), strict=True))
+    return held[::-1], {"first": iso_day(min(left)), "last": iso_day(max(left)), "count": count, "amount": spend}

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cx import cases, scores
+from cx.grounds import Grounds, Witness
 from cx.periods import Rolling
 from cx.rules import COUNTED, DIMENSIONS, sums_of
 from cx.state import LOOK_AGAIN, NEVER, Anchor, Change, Day, Given, Head, Standing, Turn
 
 if TYPE_CHECKING:
+    from cx.grounds import Terms
     from cx.moments import Enrolled, Imported, Overridden
     from cx.rules import Alternatives, Rules
 
@@ -39,17 +41,21 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
     if target <= place:
         standing, target = _kept(head, standing, at, values, rules, ended=ended)
     climbed = climb_again(head, at, rules) if reason == "refund" and rules.replays and target else None
-    if climbed:
-        target = min(target, max(rules.rung_of(climbed.tier), _floor(standing, rules)))
+    taken = climbed is not None and target > max(rules.rung_of(climbed.tier), _floor(standing, rules))
+    if climbed and taken:
+        target = max(rules.rung_of(climbed.tier), _floor(standing, rules))
     change = None
     if target != place:
         change = Change(at, standing.tier, rules.rungs[target].name, reason, cause)
         head.history = (*head.history, change)[-HISTORY_MAX:]
+        if isinstance(head, Witness):
+            terms: Terms = "enter" if target > place else "keep"
+            own = grounds(head, standing, at, change.before, rules, terms=terms, ended=ended)
+            head.grounds = _climbed(climbed, at, rules) if climbed and taken else own
         standing = _moved(head, standing, change, rules)
     if climbed and climbed.tier == standing.tier:  # its periods and respites are those without the purchase as well
-        standing = msgspec.structs.replace(
-            standing, checked=climbed.checked, failing=climbed.failing, hold=climbed.hold
-        )
+        same = climbed.standing
+        standing = msgspec.structs.replace(standing, checked=same.checked, failing=same.failing, hold=same.hold)
     # Else more counts at most, which puts it off.
     if change or standing != head.standing or head.tier_due <= at or not rules.counts_only:
         head.standing = standing
@@ -118,6 +124,59 @@ def _kept(
         return standing, max(place - 1, floor)
     lower = (rung for rung in range(place - 1, floor, -1) if holds(values, rules.rungs[rung].keep, rules))
     return standing, next(lower, floor)
+
+
+def grounds(
+    head: Head, standing: Standing, at: int, before: str, rules: Rules, *, terms: Terms = "", ended: bool = False
+) -> Grounds:
+    """Return what leads at the instant *at* from the tier *before*: up by the *terms* to enter, down by those to keep.
+
+    Without *terms* the tier stands, for the reason that is found. *ended* tells that a person's word has just done so.
+    """
+    place, values = rules.rung_of(before), measures(head, at, rules)
+    first, last = head.window, rules.calendar.day(at)
+    mode = "to-qualified" if ended and rules.downgrade == "none" else rules.downgrade
+    denied = terms != "enter" and qualified_rung(values, rules) > place
+    held_until = 0
+    if terms == "keep" and not ended:
+        held_until = _respite_end(standing, rules)
+        if rules.by_period and not isinstance(rules.window, Rolling):
+            values = _with_period_before(head, standing, values, rules)
+            first = rules.window.first(standing.checked - 1, joined(head, rules))
+            last = last if last in head.days else rules.calendar.day(at - 1)  # at midnight the day has only begun
+    elif not terms and place > _floor(standing, rules) and mode != "none":
+        if rules.by_period and not standing.failing:
+            held_until = period_end(head, standing, rules)
+        elif standing.failing or not holds(values, rules.rungs[place].keep, rules):
+            held_until = _lasts(standing, standing.failing or at, rules)
+        else:
+            terms = "keep"
+    return Grounds(
+        at=at,
+        before=before,
+        first=first,
+        last=last,
+        values=values,
+        days={day: bucket for day, bucket in sorted({**head.past, **head.days}.items()) if first <= day <= last},
+        orders=head.open_orders.copy(),
+        rungs=rules.rungs,
+        terms=terms,
+        guards={name: denied and guard(head, name) for name in sorted(rules.guards)},
+        mode=mode,
+        held_until=held_until,
+        given=standing.given,
+        way="exact" if standing.given and standing.given.pinned else "floor",
+    )
+
+
+def _climbed(climbed: Head, at: int, rules: Rules) -> Grounds:
+    """Return the grounds of the tier that would be held without the purchase; a person's word is in them."""
+    found = climbed.grounds if isinstance(climbed, Witness) else None
+    if found is None:  # nothing changed on the way: by the last window that had anything in it
+        found = grounds(climbed, climbed.standing, at, climbed.tier, sums_of(rules))
+        ends = rules.window.following(climbed.window, joined(climbed, rules), climbed.window) - 1
+        found = msgspec.structs.replace(found, last=min(found.last, ends))
+    return found
 
 
 def is_given(head: Head, rules: Rules) -> bool:
@@ -441,6 +500,8 @@ def give(head: Head, moment: Overridden, rules: Rules) -> Change | None:
     change = _set(head, moment, "override", rules)
     since = moment.at if change or not head.tier else head.tier_since
     head.standing = Standing(moment.tier, since, day, 0, 0, given)
+    if change:
+        _was_set(head, change, given, rules)
     head.tier_due = due_at(head, moment.at, rules)
     _note_anew(head, day, rules)
     return change
@@ -466,8 +527,10 @@ def bring(head: Head, moment: Imported, rules: Rules) -> None:
     if moment.tier and (moment.until is None or moment.until > moment.at):
         given = None if moment.until is None else Given(moment.tier, moment.until, pinned=False)
         if given is None or not head.tier or rules.rung_of(moment.tier) > rules.rung_of(head.tier):
-            _set(head, moment, "import", rules)
+            change = _set(head, moment, "import", rules)
             head.standing = Standing(moment.tier, moment.since or moment.at, today, 0, 0, given)
+            if change:
+                _was_set(head, change, given or Given(moment.tier, NEVER, pinned=False), rules)
         else:  # more than that was reached here already
             head.standing = msgspec.structs.replace(head.standing, given=given)
     settle(head, moment.at, "import", moment.id, rules)
@@ -481,6 +544,12 @@ def _set(head: Head, moment: Overridden | Imported, reason: str, rules: Rules) -
     change = Change(moment.at, before, moment.tier, reason, moment.id)
     head.history = (*head.history, change)[-HISTORY_MAX:]
     return change
+
+
+def _was_set(head: Head, change: Change, given: Given, rules: Rules) -> None:
+    if isinstance(head, Witness):
+        own = grounds(head, head.standing, change.at, change.before, rules)
+        head.grounds = msgspec.structs.replace(own, terms="", held_until=0, given=given, way="set")
 
 
 def undone(head: Head, day: int, hold: int) -> None:
@@ -503,7 +572,7 @@ def _note_anew(head: Head, day: int, rules: Rules) -> None:
     head.turned = ()
 
 
-def climb_again(head: Head, at: int, rules: Rules) -> Standing:
+def climb_again(head: Head, at: int, rules: Rules) -> Head:
     """Climb the ladder again over the days as they count now, from the oldest anchor to the instant *at*.
 
     So a refund leaves what would be had the purchase never been. This never lifts anybody: guards do not count, and
@@ -511,7 +580,8 @@ def climb_again(head: Head, at: int, rules: Rules) -> Standing:
     """
     anchor = head.anchors[0] if head.anchors else Anchor(rules.calendar.day(at), head.standing)
     enrolled = head.turned[0].before if head.turned else head.enrolled
-    scratch = Head(standing=anchor.standing, enrolled=enrolled, first_seen=head.first_seen)
+    scratch = type(head)(standing=anchor.standing, enrolled=enrolled, first_seen=head.first_seen)
+    scratch.open_orders = head.open_orders  # to be told of only
     rules = sums_of(rules)
     buckets, turned = {**head.past, **head.days}, {turn.day: turn.after for turn in head.turned}
     begun = False
@@ -535,7 +605,7 @@ def climb_again(head: Head, at: int, rules: Rules) -> Standing:
     if not begun:
         _begin(scratch, anchor.day, rules)
     _pass_time(scratch, at, rules)
-    return scratch.standing
+    return scratch
 
 
 def _begin(scratch: Head, day: int, rules: Rules) -> None:

@@ -1,6 +1,6 @@
 """The decision record: why a tier, a level or a reward is what it is, in every event that tells of one."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -49,16 +49,52 @@ class Rest(Record):
     amount: Measure
 
 
+class GivenTier(Record):
+    """A tier that a person gave, or that a customer brought along.
+
+    Attributes:
+        until: None for good.
+        way: `set`, just then; `floor`, the least since; `exact`, neither more nor less, for one below what was earned.
+    """
+
+    tier: Short
+    until: Moment | None = None
+    way: Literal["set", "floor", "exact"]
+
+
+class Standing(Record):
+    """What beside measures and thresholds decides a tier.
+
+    It begins with the tier `before`. A `given` one is the outcome, or the least. Else it is the highest rung whose
+    `enter` is reached, if that is above `before` and no guard holds it back. Else `before` stays where `mode` is none,
+    before `held_until`, or where its `keep` is reached. Else it is one rung less, or the highest below whose `keep` is
+    reached, as `mode` has it.
+
+    Attributes:
+        at: When it was decided, and what was measured as of.
+        terms: Which terms of the ladder decided; None where nothing measured would have made a difference.
+        mode: How far a tier falls.
+        held_until: Until when `before` was held, whatever was measured: to a period's end, or that of a respite.
+    """
+
+    at: Moment
+    terms: Literal["enter", "keep"] | None = None
+    mode: Literal["none", "one-step", "to-qualified"]
+    held_until: Moment | None = None
+    given: GivenTier | None = None
+
+
 class Decision(Record):
     """From its measures and thresholds the outcome can be recomputed, and its measures from the log.
 
     Attributes:
         policy: SHA-256 of the policy in force, in hex.
         rule: The rule that decided, such as `tier:gold`.
-        window: The days that were measured; None for a rule without a window.
+        window: The days that were measured, of a period that ended those too; None for a rule without a window.
         measures: Value of each measure that the rule reads; amounts in minor units.
         ladder: Rungs with their thresholds, lowest first; empty for a rule without a ladder.
-        guards: By name, whether it holds promotion back now.
+        guards: By name, whether it holds promotion back.
+        standing: Of a tier, what else decides it.
         before: Outcome from which the measures led to this one, such as a tier's name; not always the one told last.
         after: Outcome from now on; None for one that ends.
         decisive: Events that counted and whose ids are still held, oldest first.
@@ -75,6 +111,7 @@ class Decision(Record):
     measures: Measures = Field(default_factory=dict)
     ladder: tuple[Rung, ...] = ()
     guards: dict[Short, bool] = Field(default_factory=dict)
+    standing: Standing | None = None
     before: Short | None = None
     after: Short | None = None
     decisive: tuple[EventRef, ...] = ()

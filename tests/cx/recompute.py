@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 
 def tier_of(record: dict[str, Any]) -> str:
-    """Return the tier that a record's measures, ladder and guards lead to."""
-    names = [rung["name"] for rung in record["ladder"]]
-    place = max(place for place, rung in enumerate(record["ladder"]) if _met(record, rung, "enter"))
-    if any(record["guards"].values()):
-        place = min(place, names.index(record["before"]))
-    return str(names[place])
+    """Return the tier that a record leads to, by nothing but what it holds."""
+    ladder, standing = record["ladder"], record["standing"]
+    names = [str(rung["name"]) for rung in ladder]
+    given, before = standing["given"], names.index(record["before"])
+    if given and given["way"] in ("set", "exact"):
+        return str(given["tier"])
+    least = names.index(given["tier"]) if given else 0
+    reached = max(place for place, rung in enumerate(ladder) if _met(record, rung, "enter"))
+    if reached > before and not any(record["guards"].values()):
+        assert standing["terms"] == "enter"
+        return names[max(reached, least)]
+    at, until = (datetime.fromisoformat(standing[name] or standing["at"]) for name in ("at", "held_until"))
+    if before <= least or standing["mode"] == "none" or at < until:
+        return names[max(before, least)]
+    assert standing["terms"] == "keep"
+    kept = [place for place, rung in enumerate(ladder[: before + 1]) if _met(record, rung, "keep")]
+    if standing["mode"] == "one-step":
+        return names[max(least, min(before, max(before - 1, *kept)))]
+    return names[max(least, *kept)]
 
 
 def level_of(record: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cx.calendar import DAY
+from cx.moments import Overridden
 from cx.record import DECISIVE_MAX
 from tests.cx.recompute import level_of, tier_of
 from tests.spec import (
@@ -43,6 +44,13 @@ def test_a_tier_record_says_all_that_led_to_the_tier() -> None:
             {"name": "gold", "enter": ({"spend": 5_000},), "keep": ({"spend": 5_000},), "at_most": []},
         ],
         "guards": {},
+        "standing": {
+            "at": "2026-03-02T03:00:00Z",
+            "terms": "enter",
+            "mode": "to-qualified",
+            "held_until": None,
+            "given": None,
+        },
         "before": "member",
         "after": "silver",
         "decisive": [{"source": "shop", "id": "buy-o1"}, {"source": "shop", "id": "buy-o2"}],
@@ -163,6 +171,79 @@ def test_the_outcome_of_a_tier_follows_from_its_record() -> None:
 )
 def test_another_record_would_have_another_outcome(change: dict[str, Any], outcome: str) -> None:
     assert tier_of(record(given(bought(START))) | change) == outcome
+
+
+KEEPS: list[dict[str, Any]] = [
+    {"name": "member"},
+    {"name": "silver", "enter": {"spend": 1_000}, "keep": {"spend": 600}},
+    {"name": "gold", "enter": {"spend": 5_000}},
+]
+YEAR = {"ladder": KEEPS, "window": {"calendar": "year"}}
+NEXT = at("2027-03-01T10:00")
+
+
+def test_at_the_end_of_a_period_the_record_says_what_that_period_brought() -> None:
+    story = given(bought(START, 5_000), bought(NEXT, 700, "o2"), by=rules(tiers=YEAR)).tick(at("2028-01-05T12:00"))
+    found = record(story)
+
+    assert (found["before"], found["after"], tier_of(found)) == ("gold", "silver", "silver")
+    assert found["window"] == {"first": "2027-01-01", "last": "2027-12-31"}
+    assert found["measures"] == {"spend": 700, "orders": 1}
+    assert (found["decisive"], found["rest"]) == ([{"source": "shop", "id": "buy-o2"}], None)
+    ended = "2027-12-31T17:00:00Z"
+    assert found["standing"] == {
+        "at": ended, "terms": "keep", "mode": "to-qualified", "held_until": ended, "given": None
+    }  # fmt: skip
+    assert tier_of(found | {"measures": {"spend": 599, "orders": 1}}) == "member"
+    assert tier_of(found | {"standing": found["standing"] | {"held_until": "2028-01-01T00:00:00Z"}}) == "gold"
+    assert (found["next_rung"], found["missing"]) == ("gold", {"spend": 5_000})
+
+
+def test_after_days_of_grace_the_record_counts_them_with_the_period_before() -> None:
+    by = rules(tiers=YEAR | {"downgrade": {"grace_days": 30, "mode": "one-step"}})
+    saving = bought(at("2028-01-30T09:00"), 300, "o3")
+    found = record(given(bought(START, 5_000), bought(NEXT, 700, "o2"), saving, by=by).tick(at("2028-02-01T00:00")))
+
+    assert found["window"] == {"first": "2027-01-01", "last": "2028-01-30"}
+    assert found["measures"] == {"spend": 1_000, "orders": 2}
+    assert (found["standing"]["mode"], found["standing"]["held_until"]) == ("one-step", "2028-01-30T17:00:00Z")
+    assert tier_of(found) == found["after"] == "silver"
+
+
+def test_a_word_is_the_ground_of_the_tier_that_it_sets_and_of_nothing_when_it_is_over() -> None:
+    until = START + 30 * DAY
+    word = Overridden(START, "desk", "word", tier="gold", until=until, reason="sorry", person="p7")
+    story = given(word).tick(until)
+    up, down = record(story, 0), record(story)
+
+    assert up["standing"]["given"] == {"tier": "gold", "until": "2026-03-31T03:00:00Z", "way": "set"}
+    assert (tier_of(up), up["measures"]["spend"]) == ("gold", 0)
+    assert (down["standing"]["given"], down["standing"]["held_until"]) == (None, None)
+    assert (down["before"], tier_of(down)) == ("gold", "member")
+
+
+def test_a_tier_that_a_refund_took_rests_on_what_would_be_without_the_purchase() -> None:
+    by = rules(tiers=YEAR, clock={"refund_days": 400})
+    story = given(bought(START, 900), bought(START + DAY, 4_100, "o2"), by=by).tick(NEXT)
+    found = record(story.when(refunded(NEXT, "o2")))
+
+    assert story.tier == "gold"
+    assert (found["before"], found["after"], tier_of(found)) == ("member", "member", "member")
+    assert found["window"] == {"first": "2026-01-01", "last": "2026-12-31"}
+    assert (found["measures"], found["decisive"]) == ({"spend": 900, "orders": 1}, [{"source": "shop", "id": "buy-o1"}])
+
+
+def test_a_gift_that_is_taken_while_the_tier_is_held_says_until_when_it_is() -> None:
+    by = rules(
+        tiers={"ladder": KEEPS, "window": {"rolling_days": 20}, "downgrade": {"grace_days": 90}},
+        rewards=[reward("gift", "silver")],
+    )
+    story = given(bought(START), by=by).tick(START + 30 * DAY)
+    assert story.tier == "silver"
+    lost = story.when(refunded(START + 31 * DAY))
+
+    assert lost.since(story) == ["tier.downgraded silver member", "reward.revoked gift 2026 1"]
+    assert {tier_of(record(lost, place)) for place in (-1, -2)} == {"member"}
 
 
 def test_two_steps_in_one_batch_are_one_for_the_tier_and_the_last_for_its_rewards() -> None:

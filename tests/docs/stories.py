@@ -138,12 +138,15 @@ def sections() -> set[str]:
 
 
 def shown(spec: Spec, name: str) -> Any:
-    """Return what the story's end has under *name*: a path into the profile, `told` or `dead letters`."""
+    """Return what the story's end has under *name*: a path into profile or last `record`, `told` or `dead letters`."""
     if name == "told":
         return spec.told
     if name == "dead letters":
         return [reason for reason, _ in spec.refusals]
     value: Any = spec.profile
+    if name.startswith("record."):
+        told = (output.event["data"] for output in reversed(spec.outputs))
+        value = {"record": next(data["decision"] for data in told if "decision" in data)}
     for part in name.split("."):
         value = value[part]
     return value

@@ -10,7 +10,7 @@ from cloudevents.core.formats.json import JSONFormat
 from pydantic import ValidationError
 
 from schemas.care import Alert, CareAlerted, Hold, HoldEnd, HoldLifted, HoldPlaced
-from schemas.decision import Decision, EventRef, Rest, Rung, Span
+from schemas.decision import Decision, EventRef, GivenTier, Rest, Rung, Span, Standing
 from schemas.envelope import STRUCTURED, encode, encode_binary
 from schemas.errors import Reason, UnknownTopicError, Unreadable
 from schemas.level_changes import Evidence, LevelChange, LevelChanged
@@ -45,6 +45,7 @@ DECISION = Decision(
         Rung(name="gold", enter=({"spend": 10_000_000},), keep=({"spend": 8_000_000},)),
     ),
     guards={"detractor-case-open": False},
+    standing=Standing(at=NOW, terms="enter", mode="one-step", given=GivenTier(tier="silver", way="floor")),
     before="silver",
     after="gold",
     decisive=(EventRef(source="shop/web", id="e1"),),

@@ -1,0 +1,65 @@
+"""Every decision record explains its outcome, under every policy: from it alone the outcome can be worked out again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given as over
+
+from cx import decide
+from tests.cx.recompute import level_of, tier_of
+from tests.generated.folded import folded
+from tests.generated.logs import log_of, written
+from tests.generated.programmes import ALL
+from tests.generated.test_reference import EXAMPLES, RULES, SETTLE_MIN, SOME, Case, cases
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _early_base() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("unexplained")
+
+
+@SOME
+@over(case=cases())
+def test_every_outcome_follows_from_its_record(case: Case, folder: Path) -> None:
+    check(case, folder)
+
+
+def test_every_outcome_follows_from_its_record_under_every_policy(folder: Path) -> None:
+    ways = set()
+    for name, seed in ((name, seed) for name in ALL for seed in range(max(EXAMPLES // len(ALL), 9))):
+        log, until = log_of(random.Random(f"{name}/{seed}"), ALL[name])
+        ways |= check(Case(name, log, until), folder)
+
+    assert {("enter", None), ("keep", None), (None, None), (None, "set"), ("enter", "floor")} <= ways
+
+
+def check(case: Case, folder: Path) -> set[tuple[str | None, str | None]]:
+    """Work all outcomes of a log out again, and return what they rested on; where one fails, write the log down."""
+    ways = set()
+    for output in folded(case.log, RULES[case.name], case.end).outputs:
+        data = output.event["data"]
+        if not (record := data.get("decision")):
+            continue
+        outcome = str(data["to"]) if "to" in data else record["after"]
+        if not record["after"] == outcome == (level_of if "cx-level" in record["rule"] else tier_of)(record):
+            pytest.fail(f"{written(case.log, folder)} under {case.name!r} until {case.until.isoformat()}: {record}")
+        if "window" in record:
+            assert record["measures"]["orders"] == len(record["decisive"]) + (record["rest"] or {"count": 0})["count"]
+            ways.add(_way(record["standing"]))
+    return ways
+
+
+def _way(standing: dict[str, Any]) -> tuple[str | None, str | None]:
+    return standing["terms"], standing["given"] and standing["given"]["way"]
