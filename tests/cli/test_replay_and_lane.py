@@ -11,6 +11,7 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from agents import customers
 from agents.customers import CustomerFold
@@ -88,6 +89,41 @@ async def write(log: tuple[Arrival, ...], path: Path) -> None:
         sink = LineSink(file)
         for one in log:
             await sink.send(one)
+
+
+def with_wishes(log: tuple[Arrival, ...]) -> tuple[Arrival, ...]:
+    """Let customers ask for points right after some of their orders, which the generator does not know of."""
+    found: list[Arrival] = []
+    for one in log:
+        found.append(one)
+        if one.type == "purchase.completed" and one.kind is Kind.EVENT and len(found) % 3 == 0:
+            event = orjson.loads(one.value or b"")
+            wish = {"id": f"wish-{event['id']}", "type": "points.redemption-requested", "data": {"points": 100}}
+            found.append(replace(one, topic="cx.touchpoints", value=orjson.dumps(event | wish), type=wish["type"]))
+    return tuple(found)
+
+
+def test_the_policy_over_its_own_complete_log_with_its_answers_shows_no_difference(tmp_path: Path) -> None:
+    log, lane = with_wishes(made(LOG)), Lane()
+    asyncio.run(write(log, tmp_path / "e"))
+    for place, (one, line) in enumerate(zip(log, (tmp_path / "e").read_bytes().splitlines(), strict=True)):
+        lane.take(one, place, line)
+    told = [output for _, outputs in sorted(lane.outputs.items()) for output in outputs]
+    (tmp_path / "answers").write_bytes(b"".join(orjson.dumps(output) + b"\n" for output in told))
+    (tmp_path / "p.yaml").write_text(json.dumps(POLICY), "utf-8")
+    found = [decode(value) for _, value in sorted(lane.state.values.items())]
+    live = [canonical(state_of(one, max(lane.state.tick, one.head.reached), RULES)) for one in found]
+
+    def again(*options: str) -> list[bytes]:
+        names = [str(tmp_path / name) for name in ("e", "p.yaml", "states", "outputs")]
+        where = [names[0], "--policy", names[1], "--states", names[2], "--outputs", names[3]]
+        assert CliRunner().invoke(group, ["replay", *where, *options]).exit_code == 0
+        return (tmp_path / "states").read_bytes().splitlines()
+
+    assert again("--answers", str(tmp_path / "answers")) == live
+    assert read(tmp_path / "outputs") == told
+    assert {"points.spent", "points.refused", "tier.downgraded"} <= {output["type"] for output in told}
+    assert again() != live, "without its answers a request may well be judged otherwise"
 
 
 @pytest.mark.parametrize("bytes_max", [None, 8_000])

@@ -114,6 +114,24 @@ def test_what_reached_a_tier_in_one_year_keeps_it_through_the_next() -> None:
     assert story.tick(at("2028-01-01T00:00")).since(story) == ["tier.downgraded silver member"]
 
 
+@pytest.mark.parametrize(
+    ("when", "amount", "tier"),
+    [
+        ("2027-12-31T23:59", 1_000, "silver"),
+        ("2027-12-31T23:59", 999, "member"),
+        ("2028-01-01T00:00", 999, "member"),
+    ],
+)
+def test_a_late_purchase_that_would_have_kept_the_tier_at_the_end_of_a_period_has_kept_it(
+    when: str, amount: int, tier: str
+) -> None:
+    fallen = given(bought(MARCH), by=calendar()).tick(at("2028-01-10T00:00"))
+    assert fallen.tier == "member"
+    story = fallen.when(bought(at(when), amount, "late"), recorded=at("2028-01-10T00:00"))
+    assert story.tier == tier
+    assert story.since(fallen) == (["tier.corrected member silver"] if tier == "silver" else [])
+
+
 @pytest.mark.parametrize("term", [{"spend": 1_000}, {"orders": 1}])
 @pytest.mark.parametrize(
     ("window", "end"),
