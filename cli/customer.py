@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,13 +15,18 @@ from rich.console import Console
 from cli.here import settings_here
 from cli.screen.customer import picture
 from schemas.base import CUSTOMER_ID_BYTES_MAX
+from schemas.errors import CxError
 from streams.access import of_redis
 from streams.readmodel import connect, read_customer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from streams.settings import RedisSettings
+
+
+class StoredError(CxError):
+    """What is stored cannot be shown; the text is one line for a person."""
 
 
 @click.command(name="customer")
@@ -39,8 +45,20 @@ def command(customer: str, *, as_json: bool) -> None:
         sys.exit(1)
     if as_json:
         click.echo(profile)
-    else:
-        Console().print(picture(orjson.loads(profile)))
+        return
+    with as_stored():
+        drawn = picture(orjson.loads(profile))
+    Console().print(drawn)
+
+
+@contextmanager
+def as_stored() -> Iterator[None]:
+    """Say in one line that what the read model holds is not what we read and draw, in whatever way."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, AttributeError):
+        message = "what the read model has of this customer is damaged, or of another version"
+        raise StoredError(message) from None
 
 
 def check(customer: str) -> None:
@@ -60,9 +78,11 @@ async def read(settings: RedisSettings, customer: str) -> bytes | None:
     Raises:
         AwayError: Redis does not answer.
         RefusedError: it does not let us in.
+        StoredError: it has no profile of them, but something else.
     """
     found = await look_up(settings, customer)
-    return None if found is None else bytes(found[b"profile"])
+    with as_stored():
+        return None if found is None else bytes(found[b"profile"])
 
 
 async def look_up(settings: RedisSettings, customer: str) -> Mapping[bytes, bytes] | None:

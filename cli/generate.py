@@ -13,7 +13,7 @@ import click
 
 from cli.here import settings_here
 from cli.logs import quieten
-from cli.overlaps import check_files
+from cli.overlaps import STANDARD, check_files
 from ops.traffic.generator import generate
 from ops.traffic.kafka import KafkaSink
 from ops.traffic.options import Options, duration
@@ -80,12 +80,12 @@ class WriteError(CxError):
 @click.option("--tick-every", type=Duration(), help="Simulated time between ticks.")
 @click.option("--ticks/--no-ticks", default=None, help="Whether to write ticks; by default with --span or --out.")
 @click.option("--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write lines of JSON here, not to Kafka.")
-@click.option("--manifest", type=click.Path(dir_okay=False, path_type=Path), help="Write what was produced here.")
+@click.option("--manifest", type=click.Path(dir_okay=False, allow_dash=True), help="Write what was produced here.")
 @click.option("--bootstrap", help="Kafka's bootstrap servers, instead of those of the settings.")
 def command(
     *,
     out: str | None,
-    manifest: Path | None,
+    manifest: str | None,
     bootstrap: str | None,
     now: datetime | None,
     ticks: bool | None,
@@ -98,24 +98,26 @@ def command(
     quieten()
     wanted["ticks"] = ticks if ticks is not None else bool(out or wanted["span"])
     options = Options(now=now or datetime.now(UTC), medium="file" if out else "kafka", **wanted)
-    check_files([], [out, None if manifest is None else str(manifest)])
+    check_files([], [out, manifest])
     show = _show if sys.stderr.isatty() else None
-    if manifest:
-        with _told_of(manifest):
-            manifest.touch()  # before anything is produced: afterwards nobody could tell what that was
+    if manifest and manifest != STANDARD:
+        with _told_of(Path(manifest)):
+            Path(manifest).touch()  # before anything is produced: afterwards nobody could tell what that was
     with ExitStack() as stack:
         if out:
             stack.enter_context(_told_of(Path(out)))
-            file: BinaryIO = sys.stdout.buffer if out == "-" else stack.enter_context(Path(out).open("wb"))
+            file: BinaryIO = sys.stdout.buffer if out == STANDARD else stack.enter_context(Path(out).open("wb"))
             made = asyncio.run(generate(options, LineSink(file), show))
         else:
             kafka = settings_here().kafka
             if bootstrap:
                 kafka = KafkaSettings.model_validate(kafka.model_dump() | {"bootstrap": bootstrap})
             made = asyncio.run(_to_kafka(kafka, options, show))
-    if manifest:
-        with _told_of(manifest):
-            made.write(manifest)
+    if manifest == STANDARD:
+        click.echo(made.encoded(), nl=False)
+    elif manifest:
+        with _told_of(Path(manifest)):
+            made.write(Path(manifest))
     _report(made)
 
 

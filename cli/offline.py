@@ -88,7 +88,7 @@ def answers_of(name: str) -> Answers:
 
     Raises:
         NoEventsError: it cannot be read.
-        OptionError: a line of it is no output.
+        OptionError: a line of it is no output, or answers a request again, and otherwise.
     """
     answers = Answers()
     with opened([name]) as lines:
@@ -100,7 +100,10 @@ def answers_of(name: str) -> Answers:
                     answer = msgspec.json.decode(value, type=_Answer)
                     data = answer.data
                     points = data.points if kind == _GRANTED else 0
-                    answers.note(answer.subject, data.request_source, data.request_id, points)
+                    if not answers.note(answer.subject, data.request_source, data.request_id, points):
+                        file, number = lines.where(place)
+                        message = f"--answers: line {number} of {file} is another answer to a request answered before"
+                        raise OptionError(message)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 file, number = lines.where(place)
                 message = f"--answers: line {number} of {file} is no output"

@@ -13,7 +13,7 @@ from cli.screen.parts import plain
 from cli.screen.policy import HASH_SHOWN, picture
 from schemas import contract
 from schemas.errors import CxError
-from schemas.policy_file import PolicyError, parse_policy, policy_hash
+from schemas.policy_file import PolicyError, policy_hash, read_policy
 from streams.settings import Settings, policy_path, presets
 
 if TYPE_CHECKING:
@@ -92,8 +92,12 @@ def load(name: str) -> Policy:
     """
     called = _called(name)
     try:
-        raw = click.get_binary_stream("stdin").read() if name == STDIN else policy_path(Path(name)).read_bytes()
-        text = raw.decode()
+        if name == STDIN:
+            return read_policy(click.get_binary_stream("stdin"), called)
+        with policy_path(Path(name)).open("rb") as file:
+            return read_policy(file, called)
+    except PolicyError as error:  # a key may hold anything
+        raise PolicyError(called, [plain(complaint) for complaint in error.complaints]) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         message = f"{called}: cannot be read ({reason}); presets: {', '.join(presets())}"
@@ -101,10 +105,6 @@ def load(name: str) -> Policy:
     except ValueError as error:  # no such preset
         message = f"{called}: {error}"
         raise NoPolicyError(message) from error
-    try:
-        return parse_policy(text, called)
-    except PolicyError as error:  # a key may hold anything
-        raise PolicyError(called, [plain(complaint) for complaint in error.complaints]) from None
 
 
 def file_of(name: str) -> str:

@@ -14,12 +14,12 @@ import orjson
 
 from cli.events import Log, opened
 from cli.linefile import STDOUT, LineFile
-from cli.offline import answers_of, instant_of, rules_of
+from cli.offline import OptionError, answers_of, instant_of, rules_of
 from cli.overlaps import check_files
 from cli.policy import file_of
 from cli.screen.parts import counted
 from cx.calendar import instant
-from cx.replay import NO_ANSWERS, replay
+from cx.replay import NO_ANSWERS, AnswerError, replay
 from cx.state import canonical
 from cx.view import state_of
 from schemas.dead_letters import dead_letter
@@ -71,7 +71,15 @@ def command(
         letters = log.letters.copy()
         customers = log.customers
         for number, customer in enumerate(customers, 1):
-            found = replay(customer, log.of(customer), log.clock, end, rules, answers=known)
+            try:
+                found = replay(customer, log.of(customer), log.clock, end, rules, answers=known)
+            except AnswerError as error:
+                file, line = lines.where(error.place)
+                message = (
+                    f"--answers: grants {counted(error.points, 'point')} to the request in line {line} of {file},"
+                    f" which asks for {error.asked:,}"
+                )
+                raise OptionError(message) from None
             for output in found.outputs:
                 told.write(orjson.dumps(output.event))
                 tally.outputs[output.event["type"]] += 1

@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.console import Console
 
-from cli.customer import check, look_up
+from cli.customer import as_stored, check, look_up
 from cli.events import Log, called, opened
 from cli.here import settings_here
 from cli.offline import OptionError, instant_of, rules_of
@@ -25,6 +25,8 @@ from cx.why import grounds, looked_back
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
 
     from cli.screen.money import Lang
     from cx.rules import Rules
@@ -47,9 +49,18 @@ def command(customer: str, *, events: Sequence[str], policy: str | None, at: str
     check_files([*events, policy], [])
     rules = rules_of(policy)
     end = None if at is None else instant_of("--at", at)
-    known = _from_files(customer, events, end, rules) if events else _from_redis(customer, end, rules)
+    if events:
+        drawn = _drawn(_from_files(customer, events, end, rules), rules, lang)
+    else:
+        known = _from_redis(customer, end, rules)
+        with as_stored():  # of another policy or version, it is shown as it is
+            drawn = _drawn(known, rules, lang)
+    Console().print(drawn)
+
+
+def _drawn(known: Mapping[str, Any], rules: Rules, lang: Lang) -> RenderableType:
     decided = rules.policy if known["policy"] == rules.hash else None
-    Console().print(picture(known, decided, rules.policy.time_zone, lang))
+    return picture(known, decided, rules.policy.time_zone, lang)
 
 
 def _from_files(customer: str, names: Sequence[str], end: int | None, rules: Rules) -> Mapping[str, Any]:
@@ -71,7 +82,9 @@ def _from_redis(customer: str, end: int | None, rules: Rules) -> Mapping[str, An
     found = asyncio.run(look_up(redis, customer))
     if found is None:
         _unknown(customer, f"the read model (Redis at {redis.address})")
-    profile: dict[str, Any] = orjson.loads(found[b"profile"])
+    with as_stored():
+        profile: dict[str, Any] = orjson.loads(found[b"profile"])
+        as_of = micros(datetime.fromisoformat(profile["as_of"]))
     try:
         state = decode(found[b"state"])
     except (StateFormatError, KeyError):
@@ -82,7 +95,7 @@ def _from_redis(customer: str, end: int | None, rules: Rules) -> Mapping[str, An
             raise OptionError(message)
         return profile
     if end is None:
-        return grounds(state, micros(datetime.fromisoformat(profile["as_of"])), rules)
+        return grounds(state, as_of, rules)
     then = looked_back(state, end, rules)
     if then is None:
         reach = instant(state.floor).astimezone(rules.calendar.zone).isoformat()

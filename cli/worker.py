@@ -12,7 +12,7 @@ import click
 from cli.logs import set_up
 from cx.rules import compile_policy
 from ops.metrics import PrometheusMeter, process_registry, serve
-from schemas.policy_file import PolicyError, parse_policy
+from schemas.policy_file import PolicyError, read_policy
 from schemas.topics import Lane
 from streams import admin
 from streams.access import AwayError, ask_kafka, ask_redis
@@ -58,8 +58,8 @@ async def faults_of(settings: Settings) -> list[str]:
 def load_rules(settings: Settings) -> Rules:
     """Read the policy that the settings name; where it cannot be used, end the process with 78, one line a fault."""
     try:
-        text = settings.policy.read_text(encoding="utf-8")
-        return compile_policy(parse_policy(text, str(settings.policy)))
+        with settings.policy.open("rb") as file:
+            return compile_policy(read_policy(file, str(settings.policy)))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         click.echo(f"cx: policy {settings.policy} cannot be read ({reason}); presets: {', '.join(presets())}", err=True)

@@ -18,7 +18,7 @@ from cx.moments import Requested, name_of
 from cx.state import BYTES_MAX, RECENT_BYTES_MAX, Customer, Kept, Told, encode
 from schemas.base import END_OF_MOMENTS, FIRST_MOMENT
 from schemas.dead_letters import FEEDBACK
-from schemas.errors import Reason, Unreadable
+from schemas.errors import CxError, Reason, Unreadable
 from schemas.inputs import TOPIC_OF, VALUE_BYTES_MAX, parse_line
 
 if TYPE_CHECKING:
@@ -85,6 +85,21 @@ class Clock:
         return found if found < end else None
 
 
+class AnswerError(CxError):
+    """An answer of more, or fewer, points than its request asks for.
+
+    Attributes:
+        place: Of the request, among all lines.
+        points: What is said to have been granted.
+        asked: What the request asks for.
+    """
+
+    def __init__(self, place: int, points: int, asked: int) -> None:
+        """Keep the facts; whoever knows the files makes a line of them."""
+        super().__init__(f"{points} points for a request of {asked}")
+        self.place, self.points, self.asked = place, points, asked
+
+
 class Answers:
     """What was answered to requests to spend points: facts, whatever the events now say."""
 
@@ -92,9 +107,12 @@ class Answers:
         """Begin without any."""
         self._points: dict[tuple[str, str | None, str], int] = {}
 
-    def note(self, customer: str, source: str | None, request: str, points: int) -> None:
-        """Keep that *points* were granted, 0 for a refusal; without a *source* the request's id alone names it."""
-        self._points[customer, source, request] = points
+    def note(self, customer: str, source: str | None, request: str, points: int) -> bool:
+        """Keep that *points* were granted, 0 for a refusal; without a *source* the request's id alone names it.
+
+        Return False where another answer is kept already.
+        """
+        return self._points.setdefault((customer, source, request), points) == points
 
     def given(self, customer: str, request: Requested) -> int | None:
         """Return the points that were granted to a request; None where it has no answer."""
@@ -122,6 +140,9 @@ def replay(
 
     Then the clock comes to *until*, in microseconds, if it has not yet. Requests to spend points have the answers that
     were given, else those of a first pass in total order: so the state depends on no order of arrival.
+
+    Raises:
+        AnswerError: a request is said to have been granted other points than it asks for.
     """
     arrivals, letters = _read(name, lines, rules)
     known: dict[str, int] = {}
@@ -131,6 +152,8 @@ def replay(
             points = answers.given(name, arrival.moment)
             if points is None:
                 asked = True
+            elif points not in {0, arrival.moment.points}:  # a request is granted as it stands, or not at all
+                raise AnswerError(arrival.record.offset, points, arrival.moment.points)
             else:
                 known[name_of(arrival.moment)] = points
     pass_ = _Pass(name, clock, rules, known)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import orjson
 import yaml
@@ -17,6 +17,7 @@ from schemas.policy import Policy
 
 BYTES_MAX = 256 * 1024
 DEPTH_MAX = 20
+_TOO_LARGE: Final = f"larger than {BYTES_MAX} bytes"
 _EMPTY: Final = ""  # no key takes it
 _INT: Final = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
@@ -37,7 +38,7 @@ def parse_policy(text: str, name: str = "policy") -> Policy:
         PolicyError: the text is not YAML, too large, or not a policy; with one line a fault.
     """
     if len(text.encode(errors="replace")) > BYTES_MAX:
-        raise PolicyError(name, [f"larger than {BYTES_MAX} bytes"])
+        raise PolicyError(name, [_TOO_LARGE])
     lines: dict[tuple[str | int, ...], int] = {(): 1}
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -60,6 +61,20 @@ def parse_policy(text: str, name: str = "policy") -> Policy:
         return Policy.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         raise PolicyError(name, _complaints(error, lines)) from None
+
+
+def read_policy(file: BinaryIO, name: str = "policy") -> Policy:
+    """Validate what *file*, called *name*, holds; no more of it is read than a policy may have.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+        PolicyError: it is too large, or no policy.
+    """
+    raw = file.read(BYTES_MAX + 1)
+    if len(raw) > BYTES_MAX:
+        raise PolicyError(name, [_TOO_LARGE])
+    return parse_policy(raw.decode(), name)
 
 
 def policy_hash(policy: Policy) -> str:

@@ -54,7 +54,11 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write as JSON, one document."""
-        path.write_bytes(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        path.write_bytes(self.encoded())
+
+    def encoded(self) -> bytes:
+        """Return it as JSON, one document."""
+        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
     def read(cls, path: Path) -> Self:

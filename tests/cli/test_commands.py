@@ -113,7 +113,16 @@ def test_traffic_and_its_manifest_are_two_files(cx: Cx, tmp_path: Path) -> None:
     said = cx("generate", "--rate", "0", "--events", "9", "--out", f"{tmp_path}/x", "--manifest", f"{tmp_path}/./x")
 
     assert (said.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert said.stderr == f"cx: {tmp_path}/x: cannot be written for two things at the same time\n"
+    assert said.stderr == f"cx: {tmp_path}/./x: cannot be written for two things at the same time\n"
+
+
+def test_a_manifest_may_go_to_standard_output(cx: Cx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = ("generate", "--rate", "0", "--events", "9", "--manifest", "-")
+    assert json.loads(cx(*run, "--out", "x").stdout)["records"] == 9
+    assert [file.name for file in tmp_path.iterdir()] == ["x"]
+    both = cx(*run, "--out", "-")
+    assert (both.returncode, both.stdout) == (2, "")
 
 
 def test_what_a_manifest_says_makes_the_same_traffic_again(cx: Cx, tmp_path: Path) -> None:

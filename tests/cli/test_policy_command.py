@@ -146,6 +146,11 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, good: str) -> None:
     assert (said.exit_code, said.output.split(";")[0]) == (1, "standard input: cannot be read (it is not UTF-8)")
 
 
+def test_no_more_of_a_file_is_read_than_a_policy_may_have() -> None:
+    said = cx("check", "/dev/zero")
+    assert (said.exit_code, said.output) == (1, "/dev/zero: larger than 262144 bytes\n")
+
+
 def test_a_check_of_nothing_is_no_check() -> None:
     assert cx("check").exit_code == 2
 

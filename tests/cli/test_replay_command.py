@@ -339,17 +339,22 @@ def test_bad_lines_harm_no_other(cx: Cx) -> None:
         (("e", "--answers", "none"), "none: cannot be read (No such file or directory)"),
         (("e", "--answers", "o"), "--answers: line 2 of o is no output"),
         (("e", "--answers", "less"), "--answers: line 1 of less is no output"),
+        (("e", "--answers", "more"), "--answers: grants 7,777 points to the request in line 2 of e, which asks for 60"),
+        (("e", "--answers", "both"), "--answers: line 3 of both is another answer to a request answered before"),
         (("e", "--states", "none/s"), "none/s: cannot be written (No such file or directory)"),
         (("e", "--states", "/dev/full"), "/dev/full: cannot be written (No space left on device)"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(cx: Cx, arguments: tuple[str, ...], line: str) -> None:
-    file_of(Path("e"), buys(MARCH))
+    file_of(Path("e"), buys(MARCH), redeems(MARCH + 1, 60, "r1"))
     before = Path("e").read_bytes()
     Path("bad.yaml").write_text(POLICY.replace("VND", "vnd").replace("spend", "spent"), "utf-8")
     Path("o").write_text('{"type":"tier.upgraded"}\n{"type":"points.spent","subject":"lan","data":{}}\n', "utf-8")
     less = {"type": "points.spent", "subject": "lan", "data": {"request_id": "r1", "points": -5}}
     file_of(Path("less"), less)
+    granted = [less | {"data": {"request_id": "r1", "points": points}} for points in (60, 60, 7_777)]
+    file_of(Path("both"), *granted)
+    file_of(Path("more"), *granted[2:])
     policy = () if "--policy" in arguments else ("--policy", "p.yaml")
     said = cx("replay", *policy, *arguments)
 

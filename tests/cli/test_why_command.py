@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cli import why
+from cli import customer, why
 from cli.main import group
 from cx.state import canonical, encode
 from cx.view import profile_of
@@ -254,6 +254,34 @@ def test_of_another_policy_only_the_profile_is_told(monkeypatch: pytest.MonkeyPa
     assert "Still missing: 4,000 VND." in text
     assert "It takes" not in text
     assert "The policy at hand is not the one that decided this" in text
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {b"state": b""},
+        {b"profile": b"{"},
+        {b"profile": b"[]"},
+        {b"profile": b"7"},
+        {b"profile": b"{}"},
+        {b"profile": b'{"as_of":"yesterday"}'},
+        {b"profile": b'{"as_of":"2026-03-01T00:00:00Z","policy":"","currency":"VND","customer_id":"lan"}'},
+        {b"profile": b'{"as_of":"2026-03-01T00:00:00Z"}', b"state": b"\x00" * 9 + b"\x02\xc1"},
+        {b"profile": b'{"as_of":"2026-03-01T00:00:00Z"}', b"state": b"\x00" * 9 + b"\x02\x90"},
+    ],
+)
+@pytest.mark.parametrize("verb", ["why", "customer"])
+def test_what_cannot_be_what_we_wrote_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str, found: dict[bytes, bytes]
+) -> None:
+    async def look_up(*_: Any) -> dict[bytes, bytes]:
+        return found
+
+    for module in (why, customer):
+        monkeypatch.setattr(module, "look_up", look_up)
+    said = typed(monkeypatch, capsys, verb, "lan")
+    line = "cx: what the read model has of this customer is damaged, or of another version\n"
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", line)
 
 
 # What cannot be said
