@@ -1,6 +1,7 @@
 # Everything a person or a build machine does with this project; `make` alone lists it. Set-up is part of each target.
 
 SECONDS ?= 60
+EXAMPLES ?= 10000
 ONLY ?=
 SUITS := -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' </dev/null >/dev/null 2>&1
 # By running it: a name on the PATH may be a shim of a version manager that leads nowhere.
@@ -26,7 +27,7 @@ export PIP_CONSTRAINT :=
 export PIP_REQUIRE_VIRTUALENV :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults verify mutants lock clean setup
+.PHONY: help demo test check bench faults verify properties mutants lock clean setup
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r target line; do \
@@ -56,6 +57,11 @@ faults: setup ## break Kafka, Redis and workers on purpose, and count every even
 
 verify: setup ## a million events against the reference; later what needs Node, Chromium, promtool or Java build tools
 	@VERIFY_PAGE=docs/verify.md $(BIN)/python -m pytest -m verify --session-timeout=14400 tests/verify
+
+properties: setup ## what always holds, on 10,000 logs of chance each; hours; EXAMPLES=200 for fewer
+	@CX_EXAMPLES='$(EXAMPLES)' PROPERTIES_PAGE=docs/properties.md $(BIN)/python -m pytest -q --timeout=0 \
+		-p tests.properties.plugin tests/cx/test_properties.py tests/cx/test_ladder_properties.py \
+		tests/cx/test_points_properties.py tests/generated tests/cli/test_replay_and_lane.py
 
 # What runs wild takes no more than 4 GiB; a run that was ended goes on where it was. Few examples, because each mutant
 # that lives runs all of them.

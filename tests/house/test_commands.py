@@ -9,7 +9,7 @@ import pytest
 
 from tests.house.tree import ROOT
 
-TARGETS = ("demo", "test", "check", "bench", "faults", "verify", "mutants", "lock", "clean")
+TARGETS = ("demo", "test", "check", "bench", "faults", "verify", "properties", "mutants", "lock", "clean")
 
 
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
