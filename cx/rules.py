@@ -104,6 +104,8 @@ class Rules:
         str, tuple[tuple[int, int | None, int], ...]
     ]  # signal -> (dimension, value or None = the score, weight)
     sla: dict[str, int]
+    rhythm_pct: int
+    rhythm_least: int
     levels: dict[int, tuple[Condition, ...]]  # what each asks for beside all lower ones, from 2 upwards
     fading: dict[int, tuple[Condition, ...]]  # what of it time alone may change
     rewards_by_tier: dict[str, tuple[RewardPolicy, ...]]
@@ -195,6 +197,8 @@ def compile_policy(policy: Policy) -> Rules:
         decay=_decay(policy.scores.half_life_days),
         signals={signal: tuple(items) for signal, items in signals.items()},
         sla={name: hours * HOUR for name, hours in policy.sla_hours.model_dump().items()},
+        rhythm_pct=policy.rhythm.factor_pct,
+        rhythm_least=policy.rhythm.least_gaps,
         levels=levels,
         fading={
             level: fading

@@ -267,6 +267,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     brought: dict[str, tuple[int, int]] = {}  # event -> (its time, its checksum): what has moved in, for ever
     level_due: int = NEVER  # never after the first instant at which time alone can change the level
     turned: tuple[Turn, ...] = ()  # since the oldest anchor
+    rhythm: tuple[int, ...] = ()  # local days of the last nine orders, no two of one day
 
     @property
     def tier(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cx import cases, levels, orders, points, progress, rewards, scores, tiers
+from cx import cases, levels, orders, points, progress, rewards, rhythm, scores, tiers
 from cx.moments import (
     Adjusted,
     AnyMoment,
@@ -143,6 +143,7 @@ def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     """Add the order, less what waited for it: nothing can rest yet on what was undone before it counted."""
     scores.signal(head, "repeat-purchase" if head.counted.orders else "purchase", moment.at, rules)
     orders.purchase(head, moment, rules)
+    rhythm.bought(head, rules.calendar.day(moment.at))
     key = "order\n" + orders.order_key(moment.source, moment.order)
     for waiting in head.waiting.pop(key, ()):
         if isinstance(waiting, Refunded | Cancelled):

@@ -444,6 +444,16 @@ class SlaPolicy(Part):
     urgent: Annotated[int, Field(ge=1, le=720)] = 2
 
 
+class RhythmPolicy(Part):
+    """When a customer is out of their own rhythm: `factor_pct` of the median gap of their last orders have gone by.
+
+    `least_gaps` is how many gaps have to be known; orders of one local day count as one.
+    """
+
+    factor_pct: Annotated[int, Field(ge=100, le=2_000)] = 250
+    least_gaps: Annotated[int, Field(ge=1, le=8)] = 3
+
+
 class GiftPolicy(Part):
     """The gift that a reward gives: an e-gift card with a face value in the programme's currency."""
 
@@ -486,6 +496,7 @@ class Policy(Part):
     tiers: TiersPolicy
     scores: ScoresPolicy = ScoresPolicy()
     sla_hours: SlaPolicy = SlaPolicy()
+    rhythm: RhythmPolicy = RhythmPolicy()
     levels: Annotated[tuple[LevelPolicy, ...], Field(max_length=4)] = _default_levels()
     rewards: Annotated[tuple[RewardPolicy, ...], Field(max_length=200)] = ()
 

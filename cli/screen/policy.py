@@ -146,6 +146,24 @@ def _sla(policy: Policy, say: Tongue) -> Section:
     )
 
 
+def _rhythm(policy: Policy, say: Tongue) -> Section:
+    rhythm = policy.rhythm
+    gaps = say.count(rhythm.least_gaps, "gap", "khoảng cách")
+    return Section(
+        say("A customer's own rhythm", "Nhịp mua riêng của khách"),
+        (
+            say(
+                f"It is the median gap between the days of the last orders, once {gaps} are known.",
+                f"Là trung vị khoảng cách giữa các ngày mua gần nhất, khi đã biết ít nhất {gaps}.",
+            ),
+            say(
+                f"Whoever buys nothing for more than {rhythm.factor_pct} % of it is silent.",
+                f"Khách không mua gì trong hơn {rhythm.factor_pct} % nhịp đó được coi là im lặng.",
+            ),
+        ),
+    )
+
+
 def _scores(policy: Policy, say: Tongue) -> Section:
     scores = policy.scores
     half_life = say.count(scores.half_life_days, "day", "ngày")
@@ -254,6 +272,7 @@ SECTIONS: Final[tuple[Callable[[Policy, Tongue], Section], ...]] = (
     _rewards,
     _levels,
     _sla,
+    _rhythm,
     _scores,
     _clock,
 )

@@ -176,9 +176,10 @@ def test_a_state_of_format_1_is_the_customer_that_the_same_story_makes_today() -
 
 
 def without_places(head: Head) -> Head:
-    """Return *head* without what format 1 did not know: since which day a tier is held, and what a reward rests on."""
+    """Return *head* without what format 1 did not know: since when a tier is held, what a reward rests on, a rhythm."""
     owed = {key: msgspec.structs.replace(one, rank=0, source="") for key, one in head.entitlements.items()}
-    return msgspec.structs.replace(head, standing=Standing(head.tier, head.tier_since), entitlements=owed)
+    standing = Standing(head.tier, head.tier_since)
+    return msgspec.structs.replace(head, standing=standing, entitlements=owed, rhythm=())
 
 
 def test_a_state_of_format_2_is_still_written_the_same_way() -> None:
