@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,7 @@ VERBS = {
     "gets": ("cx.touchpoints", "points.adjusted", "points"),
     "is given": ("cx.touchpoints", "tier.overridden", "tier"),
     "looks": ("cx.touchpoints", "touchpoint.recorded", "intent"),
+    "changes": ("cx.touchpoints", "profile.updated", ""),  # the value is what changes
 }
 FILLED: dict[str, dict[str, Any]] = {
     "purchase.completed": {"channel": "web", "currency": "VND"},
@@ -72,32 +73,42 @@ class Example:
 
     def told(self) -> Spec:
         """Let the story happen, in the order in which it is written, and return what has become of it."""
-        rules = self.rules
-        zone = ZoneInfo(rules.policy.time_zone)
-        spec = Spec(rules, Customer("lan"))
+        spec = Spec(self.rules, Customer("lan"))
         for number, line in enumerate(self.story):
-            what = dict(line)
-            at = datetime.fromisoformat(what.pop("at")).replace(tzinfo=zone)
-            came = what.pop("comes", None)
-            recorded = datetime.fromisoformat(came).replace(tzinfo=zone) if came else at
-            if "clock" in what:
-                spec = spec.tick(micros(at))
-                continue
-            try:
-                moment = event_of(number, at, what, rules)
-            except NotTakenError as refusal:
-                spec = spec.refused(refusal.reason, refusal.loc)
-            else:
-                kept = Kept("cx.test", 0, number, moment.id.encode())
-                spec = spec.take(Arrival(moment, micros(recorded), kept))
+            spec = happen(spec, number, line)
         return spec
+
+
+def happen(spec: Spec, number: int, line: Mapping[str, Any]) -> Spec:
+    """Let one *line* happen, the event *number* of its story, and return what has become of it."""
+    if "clock" in line:
+        return spec.tick(micros(_local(line["at"], spec.rules)))
+    try:
+        arrival = arrival_of(spec.rules, number, line)
+    except NotTakenError as refusal:
+        return spec.refused(refusal.reason, refusal.loc)
+    return spec.take(arrival)
+
+
+def arrival_of(rules: Rules, number: int, line: Mapping[str, Any]) -> Arrival:
+    """Return the event *number* of a story as it arrives."""
+    what = dict(line)
+    at = _local(what.pop("at"), rules)
+    recorded = _local(what.pop("comes"), rules) if "comes" in what else at
+    moment = event_of(number, at, what, rules)
+    return Arrival(moment, micros(recorded), Kept("cx.test", 0, number, moment.id.encode()))
+
+
+def _local(text: str, rules: Rules) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(rules.policy.time_zone))
 
 
 def event_of(number: int, at: datetime, what: dict[str, Any], rules: Rules) -> AnyMoment:
     """Return the moment of one line, by way of the event that it stands for."""
     verb = next(name for name in VERBS if name in what)
     topic, kind, field = VERBS[verb]
-    data = FILLED.get(kind, {}) | {field: what.pop(verb)} | what
+    value = what.pop(verb)
+    data = FILLED.get(kind, {}) | ({field: value} if field else value) | what
     if kind == "purchase.completed" and "lines" not in data:
         amount, category = data.pop("amount", 0), data.pop("category", "food")
         data["lines"] = [{"line_id": "1", "sku": "s", "category": category, "quantity": 1, "amount": amount}]
@@ -121,8 +132,8 @@ def examples() -> Iterator[Example]:
     block: list[str] | None = None
     for line in PAGE.read_text("utf-8").splitlines():
         if block is not None and line == FENCE:
-            found = yaml.load("\n".join(block), Loader=yaml.BaseLoader)  # noqa: S506  # it makes nothing but text
-            yield Example(heading, *(_typed(found.get(part, {})) for part in ("policy", "story", "then")))
+            found = read("\n".join(block))
+            yield Example(heading, *(found.get(part, {}) for part in ("policy", "story", "then")))
             block = None
         elif block is not None:
             block.append(line)
@@ -150,6 +161,11 @@ def shown(spec: Spec, name: str) -> Any:
     for part in name.split("."):
         value = value[part]
     return value
+
+
+def read(text: str) -> Any:
+    """Read YAML in which dates stay as they are written."""
+    return _typed(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506  # it makes nothing but text
 
 
 def _typed(value: Any) -> Any:
