@@ -162,6 +162,7 @@ def _touched(event: Any, at: int, content: int, _: Rules) -> Touched:  # noqa: A
         channel=data.channel,
         intent=data.intent,
         accepted=data.accepted,
+        store=data.store or "",
         content=content,
     )
 

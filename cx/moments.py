@@ -155,6 +155,7 @@ class Touched(Moment, frozen=True, tag="t"):
     channel: str
     intent: str
     accepted: bool | None
+    store: str = ""
 
 
 class Overridden(Moment, frozen=True, tag="b"):

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 FIRST: Final = 1  # a ladder over one rolling window, and no points
 _PURCHASE: Final = "p"
+_TOUCHPOINT: Final = "t"
 
 
 def customer_of_first(data: list[Any]) -> list[Any]:
@@ -39,8 +40,8 @@ def head_of_first(data: list[Any]) -> list[Any]:
 
 
 def _moment(data: list[Any]) -> list[Any]:
-    """Return a moment with what has been added: a purchase had no currency but the programme's."""
-    return [*data[:-1], "", data[-1]] if data[0] == _PURCHASE else data
+    """Return a moment with what has been added: a purchase's currency, a touchpoint's store."""
+    return [*data[:-1], "", data[-1]] if data[0] in (_PURCHASE, _TOUCHPOINT) else data
 
 
 def _entitlement(data: list[Any]) -> list[Any]:

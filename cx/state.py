@@ -268,6 +268,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     level_due: int = NEVER  # never after the first instant at which time alone can change the level
     turned: tuple[Turn, ...] = ()  # since the oldest anchor
     rhythm: tuple[int, ...] = ()  # local days of the last nine orders, no two of one day
+    place: tuple[str, str] = ("", "")  # store and channel of the last purchase or touchpoint; the store may be empty
 
     @property
     def tier(self) -> str:

@@ -144,6 +144,7 @@ def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     scores.signal(head, "repeat-purchase" if head.counted.orders else "purchase", moment.at, rules)
     orders.purchase(head, moment, rules)
     rhythm.bought(head, rules.calendar.day(moment.at))
+    head.place = (moment.store, moment.channel)
     key = "order\n" + orders.order_key(moment.source, moment.order)
     for waiting in head.waiting.pop(key, ()):
         if isinstance(waiting, Refunded | Cancelled):
@@ -196,6 +197,7 @@ def _follow(head: Head, moment: CaseResponded | CaseEscalated | CaseResolved | C
 
 
 def _touched(head: Head, moment: Touched, rules: Rules) -> None:
+    head.place = (moment.store, moment.channel)
     if moment.stage in ("discover", "consider"):
         head.channels[moment.channel] = moment.at
     if moment.intent in ("care", "suggestion") and moment.accepted:

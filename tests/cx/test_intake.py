@@ -83,8 +83,8 @@ def taken(kind: str, data: dict[str, Any], **parts: Any) -> AnyMoment:
         ("customer.enrolled", {"joined": "2024-02-29"}, Enrolled(*HEAD, joined=day("2024-02-29"))),
         (
             "touchpoint.recorded",
-            {"stage": "use", "group": "people", "channel": "store", "intent": "care", "accepted": True},
-            Touched(*HEAD, stage="use", group="people", channel="store", intent="care", accepted=True),
+            {"stage": "use", "group": "people", "channel": "store", "intent": "care", "accepted": True, "store": "h1"},
+            Touched(*HEAD, stage="use", group="people", channel="store", intent="care", accepted=True, store="h1"),
         ),
         ("referral.converted", {"referred": "mai"}, Referred(*HEAD)),
         (
