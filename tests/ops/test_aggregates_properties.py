@@ -1,0 +1,124 @@
+"""Properties of counting: whatever arrives when, and however it is read, the cells are those of the events in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cx import decide, scores
+from cx.moments import AnyMoment, Purchased, Touched
+from cx.rules import DIMENSIONS
+from cx.state import encode
+from ops.aggregates.cells import Cell
+from ops.aggregates.counting import Counting
+from ops.aggregates.store import Store
+from ops.aggregates.weeks import week_of
+from tests.cx.strategies import EVERYTHING, SETTLE_MIN, Batch, Log, logs
+from tests.ops.aggregates import cells, portion
+from tests.spec import Spec
+from tests.spec import given as story_of
+
+EXAMPLES = int(os.environ.get("CX_EXAMPLES", "200"))
+SOME = settings(max_examples=max(EXAMPLES // 6, 1), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CHANNELS = ("web", "store", "app")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _early_base() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
+        yield
+
+
+def elsewhere(moment: AnyMoment) -> AnyMoment:
+    """Let a purchase or a contact be in one of several places."""
+    if not isinstance(moment, Purchased | Touched):
+        return moment
+    number = crc32(moment.id.encode()) % len(CHANNELS)
+    return msgspec.structs.replace(moment, channel=CHANNELS[number], store=f"s{number}" if number == 1 else "")
+
+
+def in_places(log: Log) -> Log:
+    batches = [Batch(one.clock, tuple(map(elsewhere, one.moments))) for one in log.batches]
+    return Log(tuple(map(elsewhere, log.moments)), tuple(batches))
+
+
+def told(log: Log) -> tuple[Spec, list[bytes]]:
+    """Return the story in its batches and ticks, and each state that was written down."""
+    story, states = story_of(by=EVERYTHING), list[bytes]()
+    for batch in (*log.batches, Batch(log.end, ())):
+        steps = [lambda story, batch=batch: story.tick(batch.clock)] if batch.clock else []
+        steps += [lambda story, batch=batch: story.when(*batch.moments)] if batch.moments else []
+        for step in steps:
+            before, story = story.customer.version, step(story)
+            if story.customer.version != before:
+                states.append(encode(story.customer, EVERYTHING.lateness))
+    return story, states
+
+
+def expected(log: Log, gone: set[bytes]) -> dict[Cell, tuple[int, int]]:
+    """Return the cells of one customer, from the heads as each event in order leaves them; no state is read."""
+    story, stands = story_of(by=EVERYTHING), dict[int, Any]()
+    for moment in log.moments:
+        if moment.id.encode() not in gone:
+            story = story.when(moment)
+            day = EVERYTHING.calendar.day(moment.at)
+            head = story.customer.head
+            marks = [scores.score(head, place, day, EVERYTHING) for place in range(len(DIMENSIONS))]
+            stands[day - (day - 1) % 7] = (*head.place, head.level, marks)
+    found: dict[Cell, tuple[int, int]] = {}
+    for week, (store, channel, level, marks) in stands.items():
+        found[Cell(week, store, channel, 0, level)] = (1, 0)
+        for kind, score in enumerate(marks, 1):
+            found[Cell(week, store, channel, kind, min(score // 10, 9))] = (1, score)
+    return found
+
+
+def refused(story: Spec) -> set[bytes]:
+    """Return the ids of events that waited in vain."""
+    return {kept.value for kept in story.kept}
+
+
+@SOME
+@given(st.lists(logs().map(in_places), min_size=1, max_size=2), st.data())
+def test_cells_are_those_of_the_events_in_order_however_it_is_read(made: list[Log], data: st.DataObject) -> None:
+    lives = {name: told(log) for name, log in zip(("lan", "mai"), made, strict=False)}
+    waiting = {name: list(states) for name, (_, states) in lives.items()}
+    records: list[tuple[str, bytes | None]] = []
+    while waiting := {name: states for name, states in waiting.items() if states}:
+        name = data.draw(st.sampled_from(sorted(waiting)))
+        records.append((name, waiting[name].pop(0)))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(records)), max_size=4)) | {0, len(records)})
+    wanted: dict[Cell, tuple[int, int]] = {}
+    # What is given up in the very decision that settles its week has been counted for good.
+    open_ = set()
+    for (story, _), log in zip(lives.values(), made, strict=True):
+        gone = refused(story)
+        open_ |= {week_of(moment.at, EVERYTHING) for moment in log.moments if moment.id.encode() in gone}
+        for cell, (customers, total) in expected(log, gone).items():
+            before = wanted.get(cell, (0, 0))
+            wanted[cell] = (before[0] + customers, before[1] + total)
+    with TemporaryDirectory() as folder, closing(Store(Path(folder))) as store:
+        counting = Counting(store, EVERYTHING)
+        for start, end in pairwise(cuts):
+            counting.take([portion(*records[start:end], start=start)])
+            again = data.draw(st.integers(0, end))  # as where a reader was set back
+            counting.take([portion(*records[again:end], start=again)])
+        complete = store.fact("complete")
+        found = cells(Path(folder))
+
+    def sure(cells: dict[Cell, tuple[int, int]]) -> dict[Cell, tuple[int, int]]:
+        return {cell: numbers for cell, numbers in cells.items() if cell.week >= complete and cell.week not in open_}
+
+    assert sure(found) == sure(wanted)
