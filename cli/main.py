@@ -17,6 +17,7 @@ from streams.settings import EXIT_CONFIG, PREFIX
 VERBS = {
     "up": "Run Kafka, Redis, the topics and one worker here.",
     "worker": "Run one worker against the cluster that the settings name.",
+    "aggregate": "Count customers by week, store and channel, for reports.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",
     "replay": "Fold events from files, without a server.",
@@ -25,6 +26,7 @@ VERBS = {
     "demo": "Run everything on lifelike traffic, and watch.",
     "customer": "Show one customer.",
     "why": "Say why a customer's tier is what it is.",
+    "report": "Tell managers where customers stand, by week.",
     "tail": "Show outputs as they come.",
 }
 

@@ -1,4 +1,4 @@
-"""A whole system on this machine: an embedded stack, its topics and its workers, started and stopped in order."""
+"""A whole system on this machine: an embedded stack, its topics, its workers and who counts for reports, in order."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class Local:
         self.stack = stack
         self.settings = base
         self.workers: tuple[Worker, ...] = ()
+        self.counting: tuple[Worker, ...] = ()  # who counts for reports, where there are workers
         self._base, self._brokers, self._worker_count, self._clock = base, brokers, workers, clock
         self._notify = notify
 
@@ -67,6 +68,9 @@ class Local:
             worker = Worker(own, self.stack.root / "logs", Path.cwd(), number)
             self.workers += (worker,)
             worker.launch()
+        if self.workers:
+            self.counting = (Worker(self.settings, self.stack.root / "logs", Path.cwd(), verb="aggregate"),)
+            self.counting[0].launch()
 
     def stop(self) -> None:
         """Stop the workers, then Kafka and Redis; the data stays."""
@@ -74,12 +78,13 @@ class Local:
         self.stack.stop()
 
     def stop_workers(self) -> None:
-        """Stop the workers, all at once."""
-        for worker in self.workers:
+        """Stop the workers and who counts, all at once."""
+        running = self.workers + self.counting
+        for worker in running:
             worker.child.ask_to_stop()
-        for worker in self.workers:
+        for worker in running:
             worker.child.stop()
-        self.workers = ()
+        self.workers = self.counting = ()
 
     @property
     def ready(self) -> bool:
@@ -88,17 +93,17 @@ class Local:
 
     def news(self) -> list[str]:
         """Return what happened to the workers since the last call, one line each."""
-        return [f"{worker.name}: {line}" for worker in self.workers for line in worker.news()]
+        return [f"{worker.name}: {line}" for worker in self.workers + self.counting for line in worker.news()]
 
     def check(self) -> None:
         """Make sure that everything still runs.
 
         Raises:
             EmbeddedError: Kafka or Redis ended.
-            WorkerDiedError: a worker did.
+            WorkerDiedError: a worker did, or who counts.
         """
         self.stack.check()
-        for worker in self.workers:
+        for worker in self.workers + self.counting:
             worker.check()
 
     async def _prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""Workers as child processes: their settings as environment, their logs in plain words, and how they ended."""
+"""Workers and who counts, as child processes: settings as environment, logs in plain words, how they ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 # `-P`, because a folder called `cli` where a person happens to stand must not be taken for ours.
-COMMAND: Final = (sys.executable, "-P", "-m", "cli", "worker")
+COMMAND: Final = (sys.executable, "-P", "-m", "cli")
 GRACE_S: Final = 12.0  # to commit what is in flight and leave the group
 REASON_LENGTH_MAX: Final = 300
 
@@ -93,20 +93,22 @@ def _variables(prefix: str, values: Mapping[str, object]) -> dict[str, str]:
 
 
 class Worker:
-    """One `cx worker` under a guard: it ends with us, whatever ends us."""
+    """One `cx worker`, or another verb that runs for ever, under a guard: it ends with us, whatever ends us."""
 
-    def __init__(self, settings: Settings, logs_folder: Path, cwd: Path, number: int = 1) -> None:
+    def __init__(
+        self, settings: Settings, logs_folder: Path, cwd: Path, number: int = 1, *, verb: str = "worker"
+    ) -> None:
         """Describe the worker; nothing starts yet.
 
         Args:
             cwd: Where paths in *settings*, such as the policy's, begin.
             number: From 1, where several run side by side.
         """
-        self.name = f"worker {number}" if number > 1 else "worker"
-        self.log_path = logs_folder / (f"worker-{number}.log" if number > 1 else "worker.log")
+        self.name = f"{verb} {number}" if number > 1 else verb
+        self.log_path = logs_folder / (f"{verb}-{number}.log" if number > 1 else f"{verb}.log")
         self.child = Child(
             self.name,
-            COMMAND,
+            (*COMMAND, verb),
             log_path=self.log_path,
             cwd=cwd,
             grace_seconds=GRACE_S,

@@ -24,7 +24,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from streams.leaders import EARLIEST, Leaders
+from streams.leaders import EARLIEST, LATEST, Leaders
 from streams.patience import RETRY_PAUSE_S, Patience, UnreadyError, is_passing
 
 if TYPE_CHECKING:
@@ -92,7 +92,19 @@ class ChangelogReader:
         Raises:
             KafkaError: a broker does not say.
         """
-        found = await self._leaders.offsets([TopicPartition(self._topic, number) for number in numbers], EARLIEST)
+        return await self._offsets(numbers, EARLIEST)
+
+    async def latest(self, numbers: Collection[int]) -> dict[int, int]:
+        """Return where what is committed of each partition ends now; see `earliest`."""
+        return await self._offsets(numbers, LATEST)
+
+    def numbers(self) -> set[int]:
+        """Return the partitions of the topic; none where there is no such topic."""
+        return self._client.cluster.partitions_for_topic(self._topic) or set()
+
+    async def _offsets(self, numbers: Collection[int], which: int) -> dict[int, int]:
+        tps = [TopicPartition(self._topic, number) for number in numbers]
+        found = await self._leaders.offsets(tps, which, committed=True)
         return {tp.partition: offset for tp, offset in found.items()}
 
     def seek(self, number: int, offset: int) -> None:

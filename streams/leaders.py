@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 EARLIEST: Final = -2
 LATEST: Final = -1
-_READ_UNCOMMITTED: Final = 0
 _LEADERLESS: Final = -1
 
 
@@ -77,17 +76,19 @@ class Leaders:
             message = "no broker answers"
             raise KafkaConnectionError(message)
 
-    async def offsets(self, tps: Collection[TopicPartition], which: int) -> dict[TopicPartition, int]:
+    async def offsets(
+        self, tps: Collection[TopicPartition], which: int, *, committed: bool = False
+    ) -> dict[TopicPartition, int]:
         """Return the offset that each of *tps* begins with, or that behind its last record, as *which* says.
 
-        Open transactions are included.
+        Open transactions are included, unless only what is *committed* is asked for.
 
         Raises:
             KafkaError: one has no leader, or its leader does not say.
         """
         found: dict[TopicPartition, int] = {}
         for node, own in (await self.of(tps)).items():
-            for tp, (code, offset) in (await self._ask(node, own, which)).items():
+            for tp, (code, offset) in (await self._ask(node, own, which, committed=committed)).items():
                 if code:
                     self._client.force_metadata_update()
                     raise for_code(code)
@@ -106,13 +107,20 @@ class Leaders:
         return {tp: offset for tp, (code, offset) in answers.items() if not code}
 
     async def _ask(
-        self, node: int, tps: Sequence[TopicPartition], which: int, group: int = ConnectionGroup.DEFAULT
+        self,
+        node: int,
+        tps: Sequence[TopicPartition],
+        which: int,
+        group: int = ConnectionGroup.DEFAULT,
+        *,
+        committed: bool = False,
     ) -> dict[TopicPartition, tuple[int, int]]:
         """Return error code and offset by partition, as *node* has them."""
         topics: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         for topic, number in tps:
             topics[topic].append((number, which))
-        answer = await self._client.send(node, OffsetRequest(-1, _READ_UNCOMMITTED, list(topics.items())), group=group)
+        asked = OffsetRequest(-1, int(committed), list(topics.items()))
+        answer = await self._client.send(node, asked, group=group)
         return {
             TopicPartition(topic, number): (code, offset)
             for topic, partitions in answer.topics

@@ -174,6 +174,7 @@ class Settings(BaseSettings):
         clock: Who writes ticks: the `owner` of a partition, or an `external` producer (a generator, an import).
         partitions: Partitions of each topic of the customer lane; final once events are in.
         metrics: Where a worker answers Prometheus, host:port; without it nowhere.
+        weeks: How many weeks of customers' levels and scores `cx aggregate` remembers for reports.
     """
 
     model_config = SettingsConfigDict(
@@ -192,6 +193,7 @@ class Settings(BaseSettings):
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600)] = 1.0
     partitions: Annotated[int, Field(ge=1, le=1_000)] = CUSTOMER_PARTITIONS
     metrics: Annotated[str | None, AfterValidator(_listener)] = None
+    weeks: Annotated[int, Field(ge=2, le=1_000)] = 104
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from cx.state import decode
@@ -21,13 +21,11 @@ if TYPE_CHECKING:
     from ops.aggregates.weeks import Stand
     from streams.changelog import Portion
 
-WEEKS: Final = 104
-
 
 class Counting:
     """Counts into a store."""
 
-    def __init__(self, store: Store, rules: Rules, weeks: int = WEEKS) -> None:
+    def __init__(self, store: Store, rules: Rules, weeks: int) -> None:
         """Remember so many *weeks*, that of the newest event among them."""
         self.store = store
         self.folded = 0  # states of which more had to be decoded than a glance

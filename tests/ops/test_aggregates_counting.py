@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +21,7 @@ from ops.aggregates.counting import Counting
 from ops.aggregates.reading import Group, report
 from ops.aggregates.store import FILE, FORMAT, AggregatesError, Store, TakenError
 from streams.partition import OWN_KEY, OtherChangelogError, PartitionRecord
-from tests.ops.aggregates import cells, portion
+from tests.ops.aggregates import cells, portion, positions
 from tests.spec import Spec, at, bought, day, feedback, given, refunded, rules, touched
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "state-format-1.bin"
@@ -210,3 +213,40 @@ def test_a_refund_given_up_leaves_no_week_behind(counted: Counted) -> None:
     counted.take(story.tick(MONDAY + WEEK + FADING.lateness))
     assert list(counted.levels()) == [W10]
     assert all(cell.kind == LEVEL or total for cell, (_, total) in cells(counted.folder).items())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ops.aggregates.counting import Counting
+from ops.aggregates.store import Store
+from tests.ops.aggregates import portion
+from tests.ops.test_aggregates_counting import FADING, states
+
+store = Store(Path(sys.argv[1]))
+counting = Counting(store, FADING, 104)
+counting.take([portion(*states()[:2])])
+write = store.set_fact
+store.set_fact = lambda name, value: os.kill(os.getpid(), signal.SIGKILL) if name == "at" else write(name, value)
+counting.take([portion(*states()[2:], start=2)])
+"""
+
+
+def states() -> list[tuple[str, bytes | None]]:
+    lan, mai = given(bought(MONDAY), by=FADING), given(touched(MONDAY), by=FADING)
+    lives = [("lan", lan), ("mai", mai), ("lan", lan.when(touched(MONDAY + 1))), ("mai", mai.when(bought(MONDAY + 1)))]
+    return [(name, encode(story.customer, FADING.lateness)) for name, story in lives]
+
+
+def test_killed_with_all_written_but_the_commit_nothing_is_lost_and_nothing_counts_twice(tmp_path: Path) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    ran = subprocess.run([sys.executable, "-c", KILLED, str(killed)], check=False, timeout=60)
+    for folder in (killed, whole):
+        with closing(Store(folder)) as store:
+            position = store.positions().get(0, 0)
+            assert position == (2 if folder is killed else 0)
+            Counting(store, FADING, 104).take([portion(*states()[position:], start=position)])
+
+    assert ran.returncode == -signal.SIGKILL
+    assert cells(killed) == cells(whole) != {}
+    assert positions(killed) == positions(whole) == {0: 4}

@@ -8,7 +8,6 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -16,16 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cx import decide, scores
+from cx import decide
 from cx.moments import AnyMoment, Purchased, Touched
-from cx.rules import DIMENSIONS
 from cx.state import encode
-from ops.aggregates.cells import Cell
 from ops.aggregates.counting import Counting
 from ops.aggregates.store import Store
 from ops.aggregates.weeks import week_of
 from tests.cx.strategies import EVERYTHING, SETTLE_MIN, Batch, Log, logs
-from tests.ops.aggregates import cells, portion
+from tests.ops.aggregates import Cells, cells, expected, portion
 from tests.spec import Spec
 from tests.spec import given as story_of
 
@@ -58,31 +55,12 @@ def told(log: Log) -> tuple[Spec, list[bytes]]:
     """Return the story in its batches and ticks, and each state that was written down."""
     story, states = story_of(by=EVERYTHING), list[bytes]()
     for batch in (*log.batches, Batch(log.end, ())):
-        steps = [lambda story, batch=batch: story.tick(batch.clock)] if batch.clock else []
-        steps += [lambda story, batch=batch: story.when(*batch.moments)] if batch.moments else []
-        for step in steps:
-            before, story = story.customer.version, step(story)
-            if story.customer.version != before:
-                states.append(encode(story.customer, EVERYTHING.lateness))
+        ticked = story.tick(batch.clock) if batch.clock else story
+        for after in (ticked, ticked.when(*batch.moments)):
+            if after.customer.version != story.customer.version:
+                states.append(encode(after.customer, EVERYTHING.lateness))
+            story = after
     return story, states
-
-
-def expected(log: Log, gone: set[bytes]) -> dict[Cell, tuple[int, int]]:
-    """Return the cells of one customer, from the heads as each event in order leaves them; no state is read."""
-    story, stands = story_of(by=EVERYTHING), dict[int, Any]()
-    for moment in log.moments:
-        if moment.id.encode() not in gone:
-            story = story.when(moment)
-            day = EVERYTHING.calendar.day(moment.at)
-            head = story.customer.head
-            marks = [scores.score(head, place, day, EVERYTHING) for place in range(len(DIMENSIONS))]
-            stands[day - (day - 1) % 7] = (*head.place, head.level, marks)
-    found: dict[Cell, tuple[int, int]] = {}
-    for week, (store, channel, level, marks) in stands.items():
-        found[Cell(week, store, channel, 0, level)] = (1, 0)
-        for kind, score in enumerate(marks, 1):
-            found[Cell(week, store, channel, kind, min(score // 10, 9))] = (1, score)
-    return found
 
 
 def refused(story: Spec) -> set[bytes]:
@@ -100,17 +78,15 @@ def test_cells_are_those_of_the_events_in_order_however_it_is_read(made: list[Lo
         name = data.draw(st.sampled_from(sorted(waiting)))
         records.append((name, waiting[name].pop(0)))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(records)), max_size=4)) | {0, len(records)})
-    wanted: dict[Cell, tuple[int, int]] = {}
+    gone = [refused(story) for story, _ in lives.values()]
+    in_vain = [
+        moment for log, ids in zip(made, gone, strict=True) for moment in log.moments if moment.id.encode() in ids
+    ]
+    wanted = expected(([moment for moment in log.moments if moment not in in_vain] for log in made), EVERYTHING)
     # What is given up in the very decision that settles its week has been counted for good.
-    open_ = set()
-    for (story, _), log in zip(lives.values(), made, strict=True):
-        gone = refused(story)
-        open_ |= {week_of(moment.at, EVERYTHING) for moment in log.moments if moment.id.encode() in gone}
-        for cell, (customers, total) in expected(log, gone).items():
-            before = wanted.get(cell, (0, 0))
-            wanted[cell] = (before[0] + customers, before[1] + total)
+    unsure = {week_of(moment.at, EVERYTHING) for moment in in_vain}
     with TemporaryDirectory() as folder, closing(Store(Path(folder))) as store:
-        counting = Counting(store, EVERYTHING)
+        counting = Counting(store, EVERYTHING, 104)
         for start, end in pairwise(cuts):
             counting.take([portion(*records[start:end], start=start)])
             again = data.draw(st.integers(0, end))  # as where a reader was set back
@@ -118,7 +94,7 @@ def test_cells_are_those_of_the_events_in_order_however_it_is_read(made: list[Lo
         complete = store.fact("complete")
         found = cells(Path(folder))
 
-    def sure(cells: dict[Cell, tuple[int, int]]) -> dict[Cell, tuple[int, int]]:
-        return {cell: numbers for cell, numbers in cells.items() if cell.week >= complete and cell.week not in open_}
+    def sure(cells: Cells) -> Cells:
+        return {cell: numbers for cell, numbers in cells.items() if cell.week >= complete and cell.week not in unsure}
 
     assert sure(found) == sure(wanted)

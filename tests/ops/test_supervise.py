@@ -158,7 +158,7 @@ def test_the_command_of_a_worker_is_not_taken_from_where_a_person_stands(tmp_pat
     (tmp_path / "cli").mkdir()
     (tmp_path / "cli" / "__init__.py").write_text("raise RuntimeError('a foreign folder')")
     said = subprocess.run(
-        [*supervise.COMMAND, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        [*supervise.COMMAND, "worker", "--help"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
     )
 
     assert said.returncode == 0
