@@ -1,0 +1,137 @@
+"""`cx report`: what managers want to know of all customers together, from what `cx aggregate` has counted."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import orjson
+from rich.console import Console
+
+from cli.here import aggregates_here
+from cli.offline import OptionError
+from cli.screen.report import Move, iso_week, move, picture
+from cx.calendar import iso_day
+from cx.rules import DIMENSIONS
+from ops.aggregates.reading import LEVELS, report
+from ops.aggregates.weeks import WEEK
+
+if TYPE_CHECKING:
+    from cli.screen.money import Lang
+    from ops.aggregates.reading import By, Report, Row
+
+_WEEKS: Final = 8  # shown by default one under another
+_DIGITS: Final = 2
+_HEAD: Final = ("week", "first_day", "store", "channel", "customers", "customers_move")
+
+
+@click.group(name="report")
+def command() -> None:
+    """Tell managers where customers stand; see `cx report cx --help`."""
+
+
+@command.command(name="cx")
+@click.option("--from", "first", metavar="WEEK|DAY", help="First week, such as 2026-W10, or a day of it.")
+@click.option("--to", "last", metavar="WEEK|DAY", help="Last week; by default that of the newest event.")
+@click.option(
+    "--by",
+    type=click.Choice(["week", "store", "channel", "all"]),
+    default="week",
+    show_default=True,
+    help="Also by store, by channel, or by both of them, in each week.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print lines of CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with scores by bands of ten.")
+@click.option("--lang", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Language of the table.")
+def cx(*, first: str | None, last: str | None, by: By, as_csv: bool, as_json: bool, lang: Lang) -> None:
+    """Show CX levels and dimension scores by week, and what moved against the week before.
+
+    A customer counts once in each week in which something happened, where they bought or were met last, and as they
+    stood after the last of it. Without --from the newest week is shown, --by week the last eight. Exit code 2 when an
+    option is of no use, 70 when nothing has been counted.
+    """
+    until = None if last is None else week_from("--to", last)
+    begin = None if first is None else week_from("--from", first)
+    file = aggregates_here()
+    found = report(file, begin, until, by)
+    if begin is None and by == "week" and (end := until or found.newest):
+        found = report(file, end - WEEK * (_WEEKS - 1), end, by)
+    if as_json:
+        click.echo(orjson.dumps(_as_data(found)))
+    elif as_csv:
+        click.echo(_as_csv(found), nl=False)
+    else:
+        console = Console()
+        console.print(picture(found, by, lang, console.width))
+
+
+def week_from(option: str, text: str) -> int:
+    """Return the week that an option names, by the ordinal of its Monday.
+
+    Raises:
+        OptionError: it names none.
+    """
+    try:
+        day = date.fromisoformat(text).toordinal()  # which reads weeks as well
+    except ValueError:
+        message = f"{option} {text}: is neither a week such as 2026-W10 nor a day such as 2026-03-02"
+        raise OptionError(message) from None
+    return day - (day - 1) % WEEK
+
+
+def _as_data(found: Report) -> dict[str, Any]:
+    complete = found.complete
+    return {
+        "newest": found.newest and iso_week(found.newest),
+        "complete_from": complete and iso_week(complete),
+        "rows": [_row_as_data(row) for row in found.rows],
+    }
+
+
+def _row_as_data(row: Row) -> dict[str, Any]:
+    group = row.group
+    return {
+        "week": iso_week(group.week),
+        "first_day": iso_day(group.week),
+        "store": group.store,
+        "channel": group.channel,
+        "customers": group.customers,
+        "customers_move": move(row).customers,
+        "levels": group.levels,
+        "level_mean": _rounded(group.mean_level),
+        "level_move": _rounded(move(row).level),
+        "dimensions": {
+            name: {
+                "mean": _rounded(group.means[place]),
+                "move": _rounded(_of(move(row), place)),
+                "bands": group.bands[place],
+            }
+            for place, name in enumerate(DIMENSIONS)
+        },
+    }
+
+
+def _as_csv(found: Report) -> str:
+    """Return a header and a line a row; what there is nothing of is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    levels = [f"level_{level}" for level in range(1, LEVELS + 1)]
+    scores = [part for name in DIMENSIONS for part in (name, f"{name}_move")]
+    writer.writerow([*_HEAD, *levels, "level_mean", "level_move", *scores])
+    for row in map(_row_as_data, found.rows):
+        dimensions = [part for one in row["dimensions"].values() for part in (one["mean"], one["move"])]
+        writer.writerow(
+            [*(row[name] for name in _HEAD), *row["levels"], row["level_mean"], row["level_move"], *dimensions]
+        )
+    return text.getvalue()
+
+
+def _of(moved: Move, place: int) -> float | None:
+    return None if moved.scores is None else moved.scores[place]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
