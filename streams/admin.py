@@ -99,6 +99,22 @@ async def _until_led(admin: AIOKafkaAdminClient, wanted: set[str]) -> None:
     raise TopicsError(message)
 
 
+async def has(settings: Settings, name: str) -> bool:
+    """Tell whether there is a topic; to ask for one by its name would make it, where brokers make what is missing.
+
+    Raises:
+        TopicsError: Kafka refused, or does not answer.
+    """
+    admin = AIOKafkaAdminClient(**settings.kafka.client_options())
+    try:
+        await admin.start()
+        return name in await admin.list_topics()
+    except (KafkaError, OSError) as error:
+        raise TopicsError(_line(error, settings)) from error
+    finally:
+        await admin.close()
+
+
 async def check(settings: Settings) -> list[str]:
     """Return what is wrong with the topics, one line each; nothing when all is well."""
     admin = AIOKafkaAdminClient(**settings.kafka.client_options())

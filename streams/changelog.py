@@ -99,7 +99,7 @@ class ChangelogReader:
         return await self._offsets(numbers, LATEST)
 
     def numbers(self) -> set[int]:
-        """Return the partitions of the topic; none where there is no such topic."""
+        """Return the partitions of the topic."""
         return self._client.cluster.partitions_for_topic(self._topic) or set()
 
     async def _offsets(self, numbers: Collection[int], which: int) -> dict[int, int]:

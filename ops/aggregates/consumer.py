@@ -49,6 +49,7 @@ class Consumer:
 
     def __init__(self, settings: Settings, rules: Rules, store: Store) -> None:
         """Read where *settings* say, by *rules*, into *store*; nothing connects yet."""
+        self._settings = settings
         self._topic = admin.changelog(settings)
         self._store = store
         self._counting = Counting(store, rules, settings.weeks)
@@ -59,17 +60,18 @@ class Consumer:
 
         Raises:
             NoChangelogError: there is no such topic.
+            TopicsError: Kafka does not say whether there is.
             ReadingError: a record is damaged, or the topic may not be read.
             AggregatesError: the file cannot be written.
             StateFormatError: a state cannot be read.
             PartitionFormatError: a partition's own record cannot be read.
         """
+        if not await admin.has(self._settings, self._topic):
+            message = f"there is no topic {self._topic}: `cx topics create` makes it"
+            raise NoChangelogError(message)
         try:
             await self._reader.patience.until_done(self._reader.start)
             numbers = self._reader.numbers()
-            if not numbers:
-                message = f"there is no topic {self._topic}: `cx topics create` makes it"
-                raise NoChangelogError(message)
             ends = await self._reader.patience.until_done(lambda: self._reader.latest(numbers))
             if self._store.is_stale:
                 log.info("the file was away for long, the changelog is read once more")

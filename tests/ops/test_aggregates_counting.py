@@ -94,6 +94,14 @@ def test_what_comes_late_changes_the_weeks_after_it(counted: Counted) -> None:
     assert counted.levels() == {W10: [0, 1, 0, 0, 0], W11: [0, 1, 0, 0, 0], W12: [0, 1, 0, 0, 0]}
 
 
+def test_what_is_read_once_more_takes_nothing_back(counted: Counted) -> None:
+    story = given(touched(MONDAY), by=FADING)
+    counted.take(story, story.when(bought(MONDAY + WEEK)))
+    counted.take(story)
+
+    assert counted.levels() == {W10: [1, 0, 0, 0, 0], W11: [0, 1, 0, 0, 0]}
+
+
 def test_time_alone_counts_in_no_week_and_changes_none(counted: Counted) -> None:
     story = given(bought(MONDAY), by=FADING)
     counted.take(story)
@@ -125,6 +133,7 @@ def test_weeks_are_forgotten_after_their_time(tmp_path: Path) -> None:
     assert list(counted.levels()) == [W11, W12]
 
     counted.take(mai.when(bought(MONDAY + 4 * WEEK, order="o2")), name="mai")
+    counted.take(given(bought(MONDAY + WEEK), by=FADING), name="late")
     counted.store.close()
     assert list(counted.levels()) == [W12 + 14]
     assert b"lan" not in (tmp_path / FILE).read_bytes()
