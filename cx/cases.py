@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cx import scores
+from cx import contacts, scores
 from cx.calendar import DAY
 from cx.moments import joined, parted
 from cx.state import Case
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cx.state import Head
 
 KEPT_DAYS = 90  # after its last sign of life a solved case is forgotten
+COMPLAINT_DAYS = 30  # for so long what is accepted is taken to answer a bad feedback
 _DETRACTOR_MAX = {"nps": 6, "csat": 2, "ces": 2, "review": 2}
 
 
@@ -39,6 +40,7 @@ def opened(head: Head, moment: CaseOpened, rules: Rules) -> None:
         touched=moment.at,
         detractor=_last_nps_detracts(head),
     )
+    contacts.case_opened(head, moment.at)
     scores.signal(head, "case-opened", moment.at, rules)
 
 
@@ -85,13 +87,15 @@ def reopened(head: Head, moment: CaseReopened, rules: Rules) -> None:
     if not case.reopened:
         _count(head, "came_back")
     head.cases[key] = msgspec.structs.replace(case, resolved=None, touched=moment.at, reopened=case.reopened + 1)
+    contacts.contacted(head)
     scores.signal(head, "case-reopened", moment.at, rules)
 
 
 def judged(head: Head, moment: FeedbackGiven) -> None:
-    """Mark the cases that a bad feedback is about: the one it names, else all that are open."""
+    """Remember a bad feedback, and mark the cases that it is about: the one it names, else all that are open."""
     if not detracts(moment):
         return
+    head.detracted = moment.at
     for key in _named(head, moment):
         case = head.cases[key]
         if case.open:
@@ -110,6 +114,18 @@ def open_count(head: Head, *, detractors: bool = False) -> int:
         if case.resolved is None and (case.detractor or not detractors):
             count += 1
     return count
+
+
+def before_complaint(head: Head, at: int) -> bool:
+    """Tell whether help accepted at *at* came before a complaint: no case is open, no bad feedback is recent."""
+    if head.detracted is not None and head.detracted >= at - COMPLAINT_DAYS * DAY:
+        return False
+    return not open_count(head)
+
+
+def dues(head: Head) -> list[int]:
+    """Return until when the open cases that nobody has answered yet are to be answered."""
+    return [case.due for case in head.cases.values() if case.resolved is None and case.answered is None]
 
 
 def _named(head: Head, moment: FeedbackGiven) -> list[str]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cx import cases, scores, tiers
-from cx.rules import DIMENSIONS, FADING
+from cx.measures import measure, turns_at
+from cx.rules import FADING
 from cx.state import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Sequence
 
-    from cx.rules import Condition, Rules
+    from cx.rules import Asked, Condition, Rules
     from cx.state import Head
 
-PROMOTER_MIN = 9
+CRITERIA = ("involvement", "effort", "resolution", "emotion", "perception")
 
 
 def settle(head: Head, at: int, rules: Rules) -> None:
@@ -32,53 +31,69 @@ def reached(head: Head, before: int, at: int, rules: Rules) -> int:
     return _reached(head, before, at, rules)[0]
 
 
-def _reached(head: Head, before: int, at: int, rules: Rules) -> tuple[int, Condition | None]:
-    """Return the level, and a condition that is lacking for the next; None at the top."""
+def _reached(head: Head, before: int, at: int, rules: Rules) -> tuple[int, Sequence[Condition]]:
+    """Return the level, and of what is lacking for the next the first, or the first that would do; empty at the top."""
     highest = 1
-    for level, conditions in rules.levels.items():
-        kept = level <= before
-        for condition in conditions:
+    for level, asked in rules.levels.items():
+        kept = _kept(level, before)
+        for condition in asked.all:
             if not holds(condition, measure(head, condition.measure, at, rules), kept=kept):
-                return highest, condition
+                return highest, (condition,)
+        if asked.any and not _one_holds(head, asked.any, at, rules, kept=kept):
+            return highest, asked.any
         highest = level
-    return highest, None
+    return highest, ()
+
+
+def _kept(level: int, before: int) -> bool:
+    """Tell whether *level* is to be kept by one who was on level *before*, or to be reached.
+
+    On level 1 everybody is: what it asks for is kept by those whom it carries higher.
+    """
+    return max(level, 2) <= before
+
+
+def _one_holds(head: Head, some: Iterable[Condition], at: int, rules: Rules, *, kept: bool) -> bool:
+    return any(holds(one, measure(head, one.measure, at, rules), kept=kept) for one in some)
 
 
 def _kept_until(head: Head, at: int, rules: Rules) -> int:
     """Return an instant not after the first one after *at* at which time alone takes the level, or `NEVER`."""
-    return min(
-        (
-            _turns_at(head, condition, condition.keep, at, rules)
-            for level, conditions in rules.fading.items()
-            if level <= head.level
-            for condition in conditions
-        ),
-        default=NEVER,
-    )
+    ends = NEVER
+    for level, asked in rules.fading.items():
+        if not _kept(level, head.level):
+            break
+        for one in asked.all:
+            ends = min(ends, turns_at(head, one.measure, one.keep + one.at_most, at, rules))
+        if asked.any:
+            held = (one for one in asked.any if holds(one, measure(head, one.measure, at, rules), kept=True))
+            ends = min(ends, max(turns_at(head, one.measure, one.keep + one.at_most, at, rules) for one in held))
+    return ends
 
 
-def _comes_at(head: Head, lacking: Condition | None, at: int, rules: Rules) -> int:
+def _comes_at(head: Head, lacking: Sequence[Condition], at: int, rules: Rules) -> int:
     """Return an instant not after the first one after *at* at which time alone brings the next level, or `NEVER`.
 
-    All that is lacking for it has to come, and nothing but scores comes by itself: most often *lacking*, which is a
+    All that is lacking for it has to come, and only some of it ever comes by itself: most often *lacking*, which is a
     part of that, does not.
     """
-    if lacking is None or lacking.measure not in FADING:
+    if not any(one.measure in FADING for one in lacking) or head.level + 1 not in rules.levels:
         return NEVER
-    conditions = rules.levels[head.level + 1]
-    short = [one for one in conditions if not holds(one, measure(head, one.measure, at, rules), kept=False)]
-    return max(_turns_at(head, one, one.reach, at, rules) for one in short)
+    return max(_all_come_at(head, rules.levels[level], at, rules) for level in _next(head.level, rules))
 
 
-def _turns_at(head: Head, condition: Condition, needed: int, at: int, rules: Rules) -> int:
-    """Return the instant at which time alone turns whether *condition* holds, or `NEVER`."""
-    bound = needed + condition.at_most  # from here up it holds, or holds no more
-    if condition.measure == "orders":
-        return tiers.orders_leave(head, bound - 1, at, rules)
-    if condition.measure not in DIMENSIONS:
-        return NEVER
-    day = scores.crosses(head, DIMENSIONS.index(condition.measure), bound, rules.calendar.day(at), rules)
-    return NEVER if day is None else rules.calendar.start(day)
+def _all_come_at(head: Head, asked: Asked, at: int, rules: Rules) -> int:
+    def comes(one: Condition) -> int:
+        if holds(one, measure(head, one.measure, at, rules), kept=False):
+            return at
+        return turns_at(head, one.measure, one.reach + one.at_most, at, rules)
+
+    return max([*map(comes, asked.all), min(map(comes, asked.any), default=at)])
+
+
+def _next(level: int, rules: Rules) -> list[int]:
+    """Return the levels whose conditions stand between *level* and the next: that one, and level 1 for those on it."""
+    return [one for one in ((1, 2) if level == 1 else (level + 1,)) if one in rules.levels]
 
 
 def came_from(head: Head, told: int, rules: Rules) -> int:
@@ -94,79 +109,60 @@ def holds(condition: Condition, value: int | None, *, kept: bool) -> bool:
     return value <= needed if condition.at_most else value >= needed
 
 
-def measure(head: Head, name: str, at: int, rules: Rules) -> int | None:
-    """Return the value of a level measure as of *at*, or None where there is no evidence for it."""
-    read = _MEASURES.get(name)
-    return read(head) if read else scores.score(head, DIMENSIONS.index(name), rules.calendar.day(at), rules)
-
-
 def evidence(head: Head, level: int, before: int, at: int, rules: Rules) -> list[dict[str, Any]]:
     """Return the conditions of *level*, each with the value found, the one needed, and whether it holds.
 
-    What is needed depends on the level held *before*: to keep a level takes less than to reach it.
+    What is needed depends on the level held *before*: to keep a level takes less than to reach it. Of those marked
+    `one_of`, which come last, one has to hold.
     """
-    kept = level <= before
-    rows = []
-    for condition in rules.levels.get(level, ()):
-        value = measure(head, condition.measure, at, rules)
-        rows.append(
-            {
-                "level": level,
-                "criterion": condition.criterion,
-                "measure": condition.measure,
-                "value": value,
-                "comparison": "<=" if condition.at_most else ">=",
-                "needed": condition.keep if kept else condition.reach,
-                "ok": holds(condition, value, kept=kept),
-            }
-        )
-    return rows
+    asked = rules.levels.get(level)
+    if asked is None:
+        return []
+    kept = _kept(level, before)
+    rows = [_row(head, level, one, at, rules, kept=kept) | {"one_of": False} for one in asked.all]
+    return rows + [_row(head, level, one, at, rules, kept=kept) | {"one_of": True} for one in asked.any]
 
 
-def _percent(part: int, whole: int) -> int | None:
-    return part * 100 // whole if whole else None
+def _row(head: Head, level: int, condition: Condition, at: int, rules: Rules, *, kept: bool) -> dict[str, Any]:
+    value = measure(head, condition.measure, at, rules)
+    return {
+        "level": level,
+        "criterion": condition.criterion,
+        "measure": condition.measure,
+        "value": value,
+        "comparison": "<=" if condition.at_most else ">=",
+        "needed": condition.keep if kept else condition.reach,
+        "ok": holds(condition, value, kept=kept),
+    }
 
 
-def _answered_in_time(head: Head) -> int | None:
-    return _percent(head.counts.get("answered_in_time", 0), head.counts.get("answered", 0))
+def lacking(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return which conditions of one level's evidence stand against it: of those `one_of` all, or none."""
+    one_holds = any(row["ok"] for row in rows if row["one_of"])
+    return [row for row in rows if not (row["ok"] or (row["one_of"] and one_holds))]
 
 
-def _resolved_for_good(head: Head) -> int | None:
-    done = head.counts.get("resolved", 0)
-    return _percent(done - head.counts.get("came_back", 0), done)
+def missing(head: Head, at: int, rules: Rules) -> list[dict[str, Any]]:
+    """Return the conditions that stand between the customer and the next level."""
+    found = (evidence(head, level, head.level, at, rules) for level in _next(head.level, rules))
+    return [row for rows in found for row in lacking(rows)]
 
 
-def _last(instrument: str, head: Head) -> int | None:
-    answers = head.feedback.get(instrument)
-    return answers[0][0] if answers else None
+def criteria(head: Head, at: int, rules: Rules) -> dict[str, dict[str, int]]:
+    """Return by criterion how many conditions of the levels held and of the next hold, and of how many.
 
-
-def _nps_rise(head: Head) -> int | None:
-    answers = head.feedback.get("nps", ())
-    return answers[0][0] - answers[1][0] if len(answers) > 1 else None
-
-
-def _promoter_streak(head: Head) -> int:
-    streak = 0
-    for score, _ in head.feedback.get("nps", ()):
-        if score < PROMOTER_MIN:
+    Conditions of which one has to hold are one, of every criterion that they name.
+    """
+    found = {name: {"holds": 0, "of": 0} for name in CRITERIA}
+    for level in rules.levels:
+        if level > head.level + 1:
             break
-        streak += 1
-    return streak
-
-
-# The dimension scores, which depend on the day, are measures as well.
-_MEASURES: dict[str, Callable[[Head], int | None]] = {
-    "channels": lambda head: len(head.channels),
-    "answered_in_time_pct": _answered_in_time,
-    "resolved_for_good_pct": _resolved_for_good,
-    "last_ces": partial(_last, "ces"),
-    "last_csat": partial(_last, "csat"),
-    "orders": lambda head: head.counted.orders,
-    "open_cases": cases.open_count,
-    "open_detractor_cases": partial(cases.open_count, detractors=True),
-    "care_accepted": lambda head: head.counts.get("care_accepted", 0),
-    "nps_rise": _nps_rise,
-    "promoter_streak": _promoter_streak,
-    "advocacy": lambda head: head.counts.get("advocacy", 0),
-}
+        rows = evidence(head, level, head.level, at, rules)
+        told = [(row["criterion"], row["ok"]) for row in rows if not row["one_of"]]
+        either = [row for row in rows if row["one_of"]]
+        one_holds = any(row["ok"] for row in either)
+        told += [(name, one_holds) for name in dict.fromkeys(row["criterion"] for row in either)]
+        for name, ok in told:
+            found[name]["of"] += 1
+            found[name]["holds"] += ok
+    return found

@@ -10,11 +10,13 @@ import msgspec
 from cx import levels, record, rewards
 from cx.calendar import DAY, instant, rfc3339
 from cx.state import NEVER, Move, ToldMove
+from cx.words import condition
 from schemas.outputs import TOPIC_OF
 
 if TYPE_CHECKING:
     from cx.rules import Rules
     from cx.state import Customer, Entitlement, Head, Told
+    from cx.words import Lang
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "cxstream")
 
@@ -175,13 +177,17 @@ class _Teller:
         told.revision += 1
         start = levels.came_from(head, before, rules)
         rows = {level: levels.evidence(head, level, start, head.reached, rules) for level in rules.levels}
-        # What carried the customer up, or the lowest level that could not be kept.
-        shown = range(before + 1, head.level + 1) if head.level > before else [head.level + 1]
+        # What carried the customer up, what level 1 asks for included, or the lowest level that could not be kept.
+        shown = list(range(before if before == 1 else before + 1, head.level + 1))
+        if head.level < before:
+            shown = [level for level, found in rows.items() if levels.lacking(found)][:1]
+        locale = head.locale or rules.policy.locale
+        lang: Lang = "vi" if locale.startswith("vi") else "en"
         data = {
             "from": before,
             "to": head.level,
             "since": rfc3339(head.level_since),
-            "evidence": [row for level in shown for row in rows.get(level, ())],
+            "evidence": [row | {"text": condition(row, lang)} for level in shown for row in rows.get(level, ())],
             **self._notice(record.of_level(head, start, rows, rules)),
         }
         about = f"{head.level}\n{head.level_since}\n{told.revision}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cx import orders, progress, tiers, timeline
+from cx import levels, orders, progress, tiers, timeline
 from cx.calendar import iso_day, rfc3339
 from cx.grounds import witness
 from cx.moments import Purchased
@@ -12,7 +12,7 @@ from cx.state import NEVER, decode_head
 
 if TYPE_CHECKING:
     from cx.grounds import Grounds
-    from cx.rules import Condition, Rules, Rung
+    from cx.rules import Asked, Condition, Rules, Rung
     from cx.state import Customer, Head
 
 DECISIVE_MAX = 20
@@ -92,10 +92,11 @@ def of_level(head: Head, start: int, rows: dict[int, list[dict[str, Any]]], rule
     """Return the record of a level decision that led from level *start*; *rows* is the evidence for every level.
 
     Its outcome follows from `measures` and `ladder`: the highest level whose thresholds, and those below, hold; `keep`
-    counts up to the level `before`, `enter` above. A threshold fails where there is no such measure; one that the
-    policy lets pass without evidence is left out then.
+    counts up to the level `before`, `enter` above; for level 1, where it asks for something, `keep` counts only if
+    `before` is higher, and it is the outcome whatever it asks. A threshold fails where there is no such measure; one
+    that the policy lets pass without evidence is left out then.
     """
-    above = rows.get(head.level + 1, [])
+    above = [row for level, found in rows.items() if level <= head.level + 1 for row in levels.lacking(found)]
     return {
         "policy": rules.hash,
         "rule": f"cx-level:{head.level}",
@@ -105,20 +106,22 @@ def of_level(head: Head, start: int, rows: dict[int, list[dict[str, Any]]], rule
         "ladder": [_level(level, rules.levels[level], found) for level, found in rows.items()],
         "before": str(start),
         "after": str(head.level),
-        "failed": [f"{row['measure']} {row['comparison']} {row['needed']}" for row in above if not row["ok"]],
-        "next_rung": str(head.level + 1) if above else None,
+        "failed": [f"{row['measure']} {row['comparison']} {row['needed']}" for row in above],
+        "next_rung": str(head.level + 1) if head.level + 1 in rows else None,
     }
 
 
-def _level(level: int, conditions: tuple[Condition, ...], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    asked = [
-        condition for condition, row in zip(conditions, rows, strict=True) if row["value"] is not None or not row["ok"]
-    ]
+def _level(level: int, asked: Asked, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    passes = {row["measure"] for row in rows if row["value"] is None and row["ok"]}
+    every = tuple(one for one in asked.all if one.measure not in passes)
+    ways: list[tuple[Condition, ...]] = [every]
+    if asked.any:
+        ways = [every if one.measure in passes else (*every, one) for one in asked.any]
     return {
         "name": str(level),
-        "enter": [{condition.measure: condition.reach for condition in asked}],
-        "keep": [{condition.measure: condition.keep for condition in asked}],
-        "at_most": [condition.measure for condition in asked if condition.at_most],
+        "enter": [{one.measure: one.reach for one in way} for way in ways],
+        "keep": [{one.measure: one.keep for one in way} for way in ways],
+        "at_most": [one.measure for one in (*asked.all, *asked.any) if one.at_most and one.measure not in passes],
     }
 
 

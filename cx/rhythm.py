@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from cx.state import Head
 
 GAPS_MAX: Final = 8
+_LAST_DAY: Final = date.max.toordinal()
 
 
 def bought(head: Head, day: int) -> None:
@@ -25,8 +28,11 @@ def silent_from(head: Head, rules: Rules) -> int | None:
     few gaps are known.
     """
     days = head.rhythm
+    return _silent_from(days, rules.rhythm_pct) if len(days) > rules.rhythm_least else None
+
+
+@lru_cache(maxsize=1 << 12)  # it is asked more than once of every event
+def _silent_from(days: tuple[int, ...], pct: int) -> int:
     gaps = sorted(after - before for before, after in pairwise(days))
-    if len(gaps) < rules.rhythm_least:
-        return None
     twice = gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]  # the median is half of it
-    return days[-1] + twice * rules.rhythm_pct // 200 + 1
+    return min(days[-1] + twice * pct // 200 + 1, _LAST_DAY)

@@ -49,6 +49,14 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a CX level asks for beside all lower ones: every one of `all`, and one of `any` if there is any."""
+
+    all: tuple[Condition, ...] = ()
+    any: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """So many `points` for each `per` minor units; None fits everything, days are ordinals, both counted."""
 
@@ -106,8 +114,8 @@ class Rules:
     sla: dict[str, int]
     rhythm_pct: int
     rhythm_least: int
-    levels: dict[int, tuple[Condition, ...]]  # what each asks for beside all lower ones, from 2 upwards
-    fading: dict[int, tuple[Condition, ...]]  # what of it time alone may change
+    levels: dict[int, Asked]  # upwards, from 1 or 2
+    fading: dict[int, Asked]  # what of it time alone may change
     rewards_by_tier: dict[str, tuple[RewardPolicy, ...]]
     rewards: dict[str, RewardPolicy]
 
@@ -137,7 +145,7 @@ def sums_of(rules: Rules) -> Rules:
 
 
 COUNTED = ("spend", "orders", "visits", "points")
-FADING = ("orders", *DIMENSIONS)  # measures of levels that change with time alone
+FADING = frozenset({"orders", "in_rhythm", "late_cases", *DIMENSIONS})  # measures of levels that change with time alone
 
 
 def compile_policy(policy: Policy) -> Rules:
@@ -149,7 +157,9 @@ def compile_policy(policy: Policy) -> Rules:
     by_tier: dict[str, list[RewardPolicy]] = {}
     for rule in policy.rewards:
         by_tier.setdefault(rule.when.tier_reached, []).append(rule)
-    levels = {rule.level: tuple(map(_condition, rule.all)) for rule in policy.levels}
+    levels = {
+        rule.level: Asked(tuple(map(_condition, rule.all)), tuple(map(_condition, rule.any))) for rule in policy.levels
+    }
     tiers = policy.tiers
     rungs = tuple(map(_rung, tiers.ladder))
     window = window_of(tiers.window)
@@ -200,11 +210,7 @@ def compile_policy(policy: Policy) -> Rules:
         rhythm_pct=policy.rhythm.factor_pct,
         rhythm_least=policy.rhythm.least_gaps,
         levels=levels,
-        fading={
-            level: fading
-            for level, conditions in levels.items()
-            if (fading := tuple(one for one in conditions if one.measure in FADING))
-        },
+        fading={level: fading for level, asked in levels.items() if (fading := _fading(asked)) != Asked()},
         rewards_by_tier={tier: tuple(rules) for tier, rules in by_tier.items()},
         rewards={rule.id: rule for rule in policy.rewards},
         places={rung.name: place for place, rung in enumerate(rungs)},
@@ -264,6 +270,12 @@ def _condition(condition: policies.Condition) -> Condition:
         at_most=condition.at_most,
         unknown_holds=condition.unknown == "holds",
     )
+
+
+def _fading(asked: Asked) -> Asked:
+    """Return what of *asked* time alone may take away: of `any` all, where it may take one."""
+    fades = any(one.measure in FADING for one in asked.any)
+    return Asked(tuple(one for one in asked.all if one.measure in FADING), asked.any if fades else ())
 
 
 def _decay(half_life_days: int) -> tuple[int, ...]:

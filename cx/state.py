@@ -102,6 +102,20 @@ class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.resolved is None
 
 
+class Informed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How often a customer looked for information, and how often a case followed.
+
+    Attributes:
+        asked: How often in all.
+        led: How many of them a case followed.
+        open: Instants of the last ones, which a case may yet follow; oldest first.
+    """
+
+    asked: int = 0
+    led: int = 0
+    open: tuple[int, ...] = ()
+
+
 class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A tier change as folded: when, from which rung to which, and why."""
 
@@ -269,6 +283,9 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     turned: tuple[Turn, ...] = ()  # since the oldest anchor
     rhythm: tuple[int, ...] = ()  # local days of the last nine orders, no two of one day
     place: tuple[str, str] = ("", "")  # store and channel of the last purchase or touchpoint; the store may be empty
+    informed: Informed = Informed()
+    contacts: tuple[int, ...] = ()  # after each of the last six orders, up to the next
+    detracted: int | None = None  # when a feedback was last that of a detractor
 
     @property
     def tier(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cx import cases, levels, orders, points, progress, rewards, rhythm, scores, tiers
+from cx import cases, contacts, levels, orders, points, progress, rewards, rhythm, scores, tiers
 from cx.moments import (
     Adjusted,
     AnyMoment,
@@ -143,6 +143,7 @@ def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     """Add the order, less what waited for it: nothing can rest yet on what was undone before it counted."""
     scores.signal(head, "repeat-purchase" if head.counted.orders else "purchase", moment.at, rules)
     orders.purchase(head, moment, rules)
+    contacts.bought(head)
     rhythm.bought(head, rules.calendar.day(moment.at))
     head.place = (moment.store, moment.channel)
     key = "order\n" + orders.order_key(moment.source, moment.order)
@@ -200,8 +201,11 @@ def _touched(head: Head, moment: Touched, rules: Rules) -> None:
     head.place = (moment.store, moment.channel)
     if moment.stage in ("discover", "consider"):
         head.channels[moment.channel] = moment.at
-    if moment.intent in ("care", "suggestion") and moment.accepted:
-        _count(head, "care_accepted")
+    if moment.intent == "information":
+        contacts.asked(head, moment.at)
+    elif moment.intent in ("care", "suggestion") and moment.accepted:
+        if cases.before_complaint(head, moment.at):
+            _count(head, "care_accepted")
         scores.signal(head, "care-accepted", moment.at, rules)
 
 

@@ -74,9 +74,8 @@ def _derived(name: str, head: Head, at: int, rules: Rules) -> dict[str, Any]:
         "history": [{"at": rfc3339(c.at), "from": c.before, "to": c.after, "reason": c.reason} for c in head.history],
         "cx_level": head.level,
         "cx_level_since": rfc3339(head.level_since) if head.level_since else None,
-        "cx_level_missing": [
-            row for row in levels.evidence(head, head.level + 1, head.level, at, rules) if not row["ok"]
-        ],
+        "cx_level_missing": levels.missing(head, at, rules),
+        "criteria": levels.criteria(head, at, rules),
         "dimensions": scores.shown(head, at, rules),
         "open_cases": cases.open_count(head),
         "points": _points(head, rules),

@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Money = Callable[[int, str], str]  # minor units and their currency
+
+Lang = Literal["en", "vi"]
+
+# What things are called, in English and Vietnamese.
+DIMENSIONS: Final = {
+    "emotion": ("emotion", "cảm xúc"),
+    "interaction": ("interaction", "tương tác"),
+    "service": ("service", "dịch vụ"),
+    "product": ("product", "sản phẩm"),
+    "brand": ("brand", "thương hiệu"),
+}
+CRITERIA: Final = {
+    "involvement": ("involvement", "mức độ tham gia"),
+    "effort": ("effort", "công sức của khách"),
+    "resolution": ("resolution", "chất lượng giải quyết"),
+    "emotion": ("emotion", "cảm xúc"),
+    "perception": ("perception", "thay đổi nhận thức"),
+}
+MEASURES: Final = {
+    "channels": ("channels used", "số kênh đã dùng"),
+    "informed_pct": ("questions that ended without a case", "tỷ lệ hỏi thông tin không phải mở yêu cầu"),
+    "answered_in_time_pct": ("cases answered in time", "tỷ lệ yêu cầu trả lời đúng hạn"),
+    "resolved_for_good_pct": ("cases solved for good", "tỷ lệ yêu cầu giải quyết dứt điểm"),
+    "last_ces": ("latest CES answer", "điểm CES gần nhất"),
+    "last_csat": ("latest CSAT answer", "điểm CSAT gần nhất"),
+    "orders": ("orders in the window", "số đơn hàng trong kỳ"),
+    "in_rhythm": ("buys in their own rhythm", "mua đúng nhịp riêng"),
+    **{name: (f"{en} score", f"điểm {vi}") for name, (en, vi) in DIMENSIONS.items()},
+    "open_cases": ("open cases", "số yêu cầu còn mở"),
+    "open_detractor_cases": ("open cases of somebody dissatisfied", "số yêu cầu còn mở của khách không hài lòng"),
+    "late_cases": ("open cases past their time without an answer", "số yêu cầu còn mở đã quá hạn trả lời"),
+    "care_accepted": ("help accepted before any complaint", "số lần nhận hỗ trợ trước khi phải phàn nàn"),
+    "contacts_rise": (
+        "more contacts around the last three orders than the three before",
+        "số lần liên hệ tăng thêm quanh ba đơn gần nhất so với ba đơn trước đó",
+    ),
+    "nps_rise": ("rise of the latest NPS answer", "mức tăng của điểm NPS gần nhất"),
+    "promoter_streak": ("NPS answers of 9 or 10 in a row", "số lần liên tiếp chấm NPS 9 hoặc 10"),
+    "advocacy": ("referrals and praise", "số lần giới thiệu hoặc khen ngợi"),
+}
+YES_OR_NO: Final = frozenset({"in_rhythm"})  # measures that are 1 or 0
 
 _REASONS = {
     "spend": "spent {spend} in the window from {first} to {last}",
@@ -83,11 +124,7 @@ def _why(data: dict[str, Any], currency: str, money: Money) -> str:
 
 
 def _evidence(data: dict[str, Any]) -> str:
-    rows = [
-        f"{row['measure'].replace('_', ' ')} {row['value']} (needs {row['comparison']} {row['needed']})"
-        for row in data["evidence"]
-        if row["value"] is not None  # what is not known yet is no reason
-    ]
+    rows = conditions([row for row in data["evidence"] if row["value"] is not None])  # what is not known is no reason
     return ", ".join(rows) or "the evidence of all lower levels holds"
 
 
@@ -101,8 +138,34 @@ def amount(measure: str, value: int, currency: str, money: Money = plainly) -> s
     return money(value, currency) if measure == "spend" else f"{value:,} {measure.replace('_', ' ')}"
 
 
-def condition(row: Mapping[str, Any]) -> str:
+def condition(row: Mapping[str, Any], lang: Lang = "en") -> str:
     """Say what a condition of a CX level needs, and what there is."""
-    need = "at most" if row["comparison"] == "<=" else "at least"
-    found = "nothing known yet" if row["value"] is None else f"now {row['value']}"
-    return f"{row['measure'].replace('_', ' ')} {need} {row['needed']}, {found}"
+    measure = row["measure"]
+    found = "nothing known yet" if lang == "en" else "chưa có dữ liệu"
+    if row["value"] is not None:
+        found = f"{'now' if lang == 'en' else 'hiện tại'} {found_of(measure, row['value'], lang)}"
+    return f"{needed_of(measure, row['needed'], lang, at_most=row['comparison'] == '<=')} ({found})"
+
+
+def conditions(rows: Sequence[Mapping[str, Any]], lang: Lang = "en") -> list[str]:
+    """Say what conditions of a CX level need; those of which one has to hold are said as one."""
+    said = [condition(row, lang) for row in rows if not row["one_of"]]
+    either = [condition(row, lang) for row in rows if row["one_of"]]
+    return said + ([(" or " if lang == "en" else " hoặc ").join(either)] if either else [])
+
+
+def needed_of(measure: str, needed: int, lang: Lang, *, at_most: bool) -> str:
+    """Say what a measure of a CX level has to be."""
+    name = MEASURES.get(measure, (measure, measure))[lang == "vi"]
+    if measure in YES_OR_NO and needed and not at_most:
+        return name
+    bound = ("at most", "tối đa") if at_most else ("at least", "tối thiểu")
+    return f"{name} {bound[lang == 'vi']} {found_of(measure, needed, lang)}"
+
+
+def found_of(measure: str, value: int, lang: Lang) -> str:
+    """Say what a measure of a CX level is."""
+    if measure in YES_OR_NO:
+        return (("no", "yes") if lang == "en" else ("không", "có"))[value > 0]
+    number = f"{value:,}" if lang == "en" else f"{value:,}".replace(",", ".")
+    return f"{number}%" if measure.endswith("_pct") else number

@@ -17,6 +17,8 @@ class Evidence(Record):
         value: None where there is no evidence yet.
         comparison: How `value` has to compare with `needed`.
         ok: Whether the condition holds; without evidence, as the policy says.
+        one_of: Of all conditions of a level that have this, one has to hold.
+        text: The same in words: Vietnamese where `locale` is, else English.
     """
 
     level: Level
@@ -26,6 +28,8 @@ class Evidence(Record):
     comparison: Literal[">=", "<="] = ">="
     needed: Measure
     ok: bool
+    one_of: bool = False
+    text: Annotated[str, Field(max_length=256)] = ""
 
 
 class LevelChange(Notice):

@@ -23,9 +23,10 @@ Signal = Literal[
     "care-accepted", "referral",
 ]  # fmt: skip
 LevelMeasure = Literal[
-    "channels", "answered_in_time_pct", "resolved_for_good_pct", "last_ces", "last_csat", "orders",
-    "emotion", "interaction", "service", "product", "brand",
-    "open_cases", "open_detractor_cases", "care_accepted", "nps_rise", "promoter_streak", "advocacy",
+    "channels", "informed_pct", "answered_in_time_pct", "resolved_for_good_pct", "last_ces", "last_csat",
+    "orders", "in_rhythm", "emotion", "interaction", "service", "product", "brand",
+    "open_cases", "open_detractor_cases", "late_cases", "care_accepted", "contacts_rise",
+    "nps_rise", "promoter_streak", "advocacy",
 ]  # fmt: skip
 
 LevelBound = Annotated[int, Field(ge=-(10**6), le=10**6)]
@@ -393,16 +394,24 @@ class Condition(Part):
 
 
 class LevelPolicy(Part):
-    """What must hold, beside all lower levels, for CX level *level*."""
+    """What must hold, beside all lower levels, for CX level *level*: every one of `all`, and one of `any`.
 
-    level: Annotated[int, Field(ge=2, le=5)]
-    all: Annotated[tuple[Condition, ...], Field(min_length=1, max_length=10)]
+    Level 1 is everybody's whatever it asks for; who lacks something of that rises no higher.
+    """
+
+    level: Annotated[int, Field(ge=1, le=5)]
+    all: Annotated[tuple[Condition, ...], Field(max_length=10)] = ()
+    any: Annotated[tuple[Condition, ...], Field(max_length=10)] = ()
 
     @model_validator(mode="after")
     def _each_measure_once(self) -> Self:
-        if len({condition.measure for condition in self.all}) != len(self.all):
+        asked = [condition.measure for condition in (*self.all, *self.any)]
+        if not asked:
+            message = f"level {self.level} must ask for something"
+            raise _fault(message)
+        if len(set(asked)) != len(asked):
             message = f"level {self.level} asks for the same measure twice"
-            raise _fault(message, "all")
+            raise _fault(message, "all" if self.all else "any")
         return self
 
 
@@ -411,26 +420,33 @@ def _default_levels() -> tuple[LevelPolicy, ...]:
         return Condition.model_validate({"measure": measure, "reach": reach, "keep": keep, **more})
 
     return (
-        LevelPolicy(level=2, all=(
+        LevelPolicy(level=1, all=(
             need("channels", 1, criterion="involvement"),
+            need("informed_pct", 50, 40, unknown="holds", criterion="involvement"),
+        )),
+        LevelPolicy(level=2, all=(
             need("answered_in_time_pct", 80, 70, unknown="holds", criterion="resolution"),
             need("resolved_for_good_pct", 70, 60, unknown="holds", criterion="resolution"),
             need("last_ces", 4, 3, unknown="holds", criterion="effort"),
         )),
         LevelPolicy(level=3, all=(
             need("orders", 2, criterion="emotion"),
+            need("in_rhythm", 1, unknown="holds", criterion="emotion"),
             need("last_csat", 4, 3, unknown="holds", criterion="emotion"),
             need("emotion", 50, 45, criterion="emotion"),
             need("open_detractor_cases", 0, at_most=True, criterion="emotion"),
         )),
         LevelPolicy(level=4, all=(
             need("care_accepted", 1, criterion="involvement"),
-            need("open_cases", 0, 1, at_most=True, criterion="effort"),
+            need("contacts_rise", 0, 2, at_most=True, unknown="holds", criterion="effort"),
+            need("late_cases", 0, at_most=True, criterion="effort"),
         )),
         LevelPolicy(level=5, all=(
-            need("promoter_streak", 2, 1, criterion="perception"),
             need("advocacy", 1, criterion="perception"),
             need("brand", 65, 55, criterion="perception"),
+        ), any=(
+            need("nps_rise", 2, 0, criterion="perception"),
+            need("promoter_streak", 2, 1, criterion="perception"),
         )),
     )  # fmt: skip
 
@@ -497,7 +513,7 @@ class Policy(Part):
     scores: ScoresPolicy = ScoresPolicy()
     sla_hours: SlaPolicy = SlaPolicy()
     rhythm: RhythmPolicy = RhythmPolicy()
-    levels: Annotated[tuple[LevelPolicy, ...], Field(max_length=4)] = _default_levels()
+    levels: Annotated[tuple[LevelPolicy, ...], Field(max_length=5)] = _default_levels()
     rewards: Annotated[tuple[RewardPolicy, ...], Field(max_length=200)] = ()
 
     @model_validator(mode="after")
@@ -511,8 +527,9 @@ class Policy(Part):
             message = "each reward needs an id of its own"
             raise _fault(message, "rewards")
         levels = [rule.level for rule in self.levels]
-        if levels != list(range(2, 2 + len(levels))):
-            message = "levels are listed from 2 upwards, none left out"
+        first = min(levels[:1], default=2)
+        if first not in {1, 2} or levels != list(range(first, first + len(levels))):
+            message = "levels are listed from 1 or 2 upwards, none left out"
             raise _fault(message, "levels")
         return self
 

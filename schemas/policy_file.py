@@ -90,6 +90,7 @@ def first_hash(policy: Policy) -> str | None:
     full = policy.model_dump(mode="json")
     tiers = full["tiers"]
     known = {part: full[part] for part in _FIRST_PARTS} | {
+        "levels": [{"level": level["level"], "all": level["all"]} for level in full["levels"]],
         "tiers": {
             "ladder": [
                 {
@@ -101,7 +102,7 @@ def first_hash(policy: Policy) -> str | None:
             ],
             "window": {"rolling_days": tiers["window"]["rolling_days"]},
             "no_promotion_while": tiers["no_promotion_while"],
-        }
+        },
     }
     text = orjson.dumps(known)
     try:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cli.screen.money import in_english
 from cli.screen.parts import bar, colour_of, local, plain
-from cx.words import amount, condition, step
+from cx.words import amount, conditions, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,9 +89,12 @@ def _level(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     ]
     if level < len(_LEVELS):
         lines += [
-            Text(f"            for {level + 1} {_LEVELS[level]}: {condition(row)}", "bright_black")
-            for row in profile["cx_level_missing"]
+            Text(f"            for {level + 1} {_LEVELS[level]}: {said}", "bright_black")
+            for said in conditions(profile["cx_level_missing"])
         ]
+    met = [f"{name} {one['holds']}/{one['of']}" for name, one in profile["criteria"].items() if one["of"]]
+    if met:
+        lines.append(Text(f"            {' · '.join(met)}", "bright_black"))
     return [*lines, Text()]
 
 

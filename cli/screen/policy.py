@@ -20,17 +20,15 @@ from cli.screen.parts import plain
 from cli.screen.policy_points import points, spend
 from cli.screen.policy_tiers import guards, tiers, window
 from cli.screen.tongue import (
-    CRITERIA,
-    DIMENSIONS,
     LANGUAGES,
     LEVELS,
-    MEASURES,
     PRIORITIES,
     SIGNALS,
     Row,
     Section,
     Tongue,
 )
+from cx.words import CRITERIA, DIMENSIONS, found_of, needed_of
 from schemas.policy import Dimension
 from schemas.policy_file import policy_hash
 
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.screen.money import Lang
-    from schemas.policy import Condition, Contribution, Policy, RewardPolicy
+    from schemas.policy import Condition, Contribution, LevelPolicy, Policy, RewardPolicy
 
 HASH_SHOWN: Final = 12  # hex digits: enough for people to tell two policies apart
 _WIDTH: Final = 92
@@ -108,19 +106,23 @@ def _levels(policy: Policy, say: Tongue) -> Section:
             if policy.levels
             else say("There is no other.", "Không có cấp nào khác."),
         ),
-        tuple(
-            Row(f"{rule.level} {say(*LEVELS[rule.level])}", tuple(_condition(one, say) for one in rule.all))
-            for rule in policy.levels
-        ),
+        tuple(Row(f"{rule.level} {say(*LEVELS[rule.level])}", tuple(_asked(rule, say))) for rule in policy.levels),
     )
 
 
+def _asked(rule: LevelPolicy, say: Tongue) -> Iterable[str]:
+    yield from (_condition(one, say) for one in rule.all)
+    if rule.any:
+        yield say("one of these:", "một trong các điều kiện sau:")
+        yield from (f"- {_condition(one, say)}" for one in rule.any)
+    if rule.level == 1:
+        yield say("Whoever lacks it stays on level 1.", "Khách chưa đạt thì ở lại cấp 1.")
+
+
 def _condition(condition: Condition, say: Tongue) -> str:
-    unit = "%" if condition.measure.endswith("_pct") else ""
-    bound = say("at most", "tối đa") if condition.at_most else say("at least", "tối thiểu")
-    said = f"{say.name(condition.measure, MEASURES)}: {bound} {say.number(condition.reach)}{unit}"
+    said = needed_of(condition.measure, condition.reach, say.lang, at_most=condition.at_most)
     if condition.keep not in {None, condition.reach}:
-        kept = f"{say.number(condition.keep or 0)}{unit}"
+        kept = found_of(condition.measure, condition.keep or 0, say.lang)
         said += (
             say(f", kept up to {kept}", f", giữ cấp nếu không quá {kept}")
             if condition.at_most

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cli.screen.parts import colour_of
-from cli.screen.tongue import CHANNELS, DIMENSIONS, GUARDS, Row, Section
+from cli.screen.tongue import CHANNELS, GUARDS, Row, Section
+from cx.words import DIMENSIONS
 from schemas.policy import TIER_MEASURES, AtMost
 
 if TYPE_CHECKING:

@@ -35,40 +35,11 @@ LEVELS: Final = {
     4: ("anticipated", "được quan tâm trước"),
     5: ("advocate", "người ủng hộ"),
 }
-DIMENSIONS: Final = {
-    "emotion": ("emotion", "cảm xúc"),
-    "interaction": ("interaction", "tương tác"),
-    "service": ("service", "dịch vụ"),
-    "product": ("product", "sản phẩm"),
-    "brand": ("brand", "thương hiệu"),
-}
-CRITERIA: Final = {
-    "involvement": ("involvement", "mức độ tham gia"),
-    "effort": ("effort", "công sức của khách"),
-    "resolution": ("resolution", "chất lượng giải quyết"),
-    "emotion": ("emotion", "cảm xúc"),
-    "perception": ("perception", "thay đổi nhận thức"),
-}
 PRIORITIES: Final = {
     "urgent": ("urgent", "khẩn cấp"),
     "high": ("high", "cao"),
     "normal": ("normal", "bình thường"),
     "low": ("low", "thấp"),
-}
-MEASURES: Final = {
-    "channels": ("channels used", "số kênh đã dùng"),
-    "answered_in_time_pct": ("cases answered in time", "tỷ lệ yêu cầu trả lời đúng hạn"),
-    "resolved_for_good_pct": ("cases solved for good", "tỷ lệ yêu cầu giải quyết dứt điểm"),
-    "last_ces": ("latest CES answer", "điểm CES gần nhất"),
-    "last_csat": ("latest CSAT answer", "điểm CSAT gần nhất"),
-    "orders": ("orders in the window", "số đơn hàng trong kỳ"),
-    **{name: (f"{en} score", f"điểm {vi}") for name, (en, vi) in DIMENSIONS.items()},
-    "open_cases": ("open cases", "số yêu cầu còn mở"),
-    "open_detractor_cases": ("open cases of somebody dissatisfied", "số yêu cầu còn mở của khách không hài lòng"),
-    "care_accepted": ("offers of care accepted", "số lần nhận lời chăm sóc"),
-    "nps_rise": ("rise of the latest NPS answer", "mức tăng của điểm NPS gần nhất"),
-    "promoter_streak": ("NPS answers of 9 or 10 in a row", "số lần liên tiếp chấm NPS 9 hoặc 10"),
-    "advocacy": ("referrals and praise", "số lần giới thiệu hoặc khen ngợi"),
 }
 SIGNALS: Final = {
     "purchase": ("purchase", "mua hàng"),

@@ -16,8 +16,9 @@ from rich.text import Text
 from cli.screen.parts import plain
 from cli.screen.policy import drawn
 from cli.screen.policy_tiers import amount, terms
-from cli.screen.tongue import DIMENSIONS, GUARDS, LEVELS, MEASURES, Row, Section, Tongue
+from cli.screen.tongue import GUARDS, LEVELS, Row, Section, Tongue
 from cx.rules import at_most
+from cx.words import CRITERIA, DIMENSIONS, conditions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -350,19 +351,28 @@ def _level(case: Case) -> Section:
         said.append(
             say(f"Missing for level {level + 1}, {following}:", f"Để lên cấp {level + 1} ({following}) còn thiếu:")
             + " "
-            + "; ".join(_condition(row, say) for row in rows)
+            + "; ".join(conditions(rows, say.lang))
             + "."
         )
+    if held := _criteria(case):
+        said.append(held)
     return Section(say("CX level", "Cấp độ trải nghiệm (CX)"), tuple(said))
 
 
-def _condition(row: Mapping[str, Any], say: Tongue) -> str:
-    unit = "%" if row["measure"].endswith("_pct") else ""
-    bound = say("at most", "tối đa") if row["comparison"] == "<=" else say("at least", "tối thiểu")
-    now = say("nothing known yet", "chưa có dữ liệu")
-    if row["value"] is not None:
-        now = say(f"now {say.number(row['value'])}{unit}", f"hiện tại {say.number(row['value'])}{unit}")
-    return f"{say.name(row['measure'], MEASURES)} {bound} {say.number(row['needed'])}{unit} ({now})"
+def _criteria(case: Case) -> str:
+    say = case.say
+    parts = [
+        say(f"{one['holds']} of {one['of']} for {name}", f"{one['holds']}/{one['of']} về {name}")
+        for key, one in case.known["criteria"].items()
+        if one["of"]
+        for name in (say.name(key, CRITERIA),)
+    ]
+    if not parts:
+        return ""
+    return say(
+        f"Of what the levels up to the next one ask, there are {say.listed(parts)}.",
+        f"Trong các điều kiện đến hết cấp kế tiếp, khách đạt {say.listed(parts)}.",
+    )
 
 
 def _note(case: Case) -> Section | None:

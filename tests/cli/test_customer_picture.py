@@ -66,7 +66,8 @@ def test_it_shows_the_level_and_what_the_next_one_needs() -> None:
     text = drawn(given(bought(START), by=rules(levels=None)).profile)
 
     assert "1 informed ●○○○○  since 2026-03-01" in text
-    assert "for 2 answered: channels at least 1, now 0" in text
+    assert "for 2 answered: channels used at least 1 (now 0)" in text
+    assert "involvement 1/2 · effort 1/1 · resolution 2/2  " in text
 
 
 def test_it_shows_five_dimensions_by_their_full_names() -> None:

@@ -20,7 +20,8 @@ from rich.console import Console
 from cli.main import group, main
 from cli.screen.money import Lang, money
 from cli.screen.policy import HASH_SHOWN, picture
-from cli.screen.tongue import MEASURES, SIGNALS
+from cli.screen.tongue import SIGNALS
+from cx.words import MEASURES
 from schemas import contract
 from schemas.policy import LevelMeasure, Policy, Signal
 from schemas.policy_file import parse_policy, policy_hash
@@ -231,8 +232,11 @@ def test_what_the_programme_does_is_told_in_english() -> None:
         "What is paid with points or gift cards does not count.",
         "for silver, once a calendar year: 1 e-voucher card of 50,000 VND, Highlands Coffee, valid for 60 days",
         "2 multi-brand cards of 500,000 VND each",
-        "2 answered channels used: at least 1 (involvement) cases answered in time: at least 80%, kept from 70%,",
-        "open cases: at most 0, kept up to 1 (effort)",
+        "1 informed channels used at least 1 (involvement) questions that ended without a case at least 50%, kept",
+        "Whoever lacks it stays on level 1. 2 answered cases answered in time at least 80%, kept from 70%,",
+        "buys in their own rhythm, or nothing known yet (emotion)",
+        "open cases past their time without an answer at most 0 (effort)",
+        "one of these: - rise of the latest NPS answer at least 2, kept from 0 (perception) - NPS answers of 9 or 10",
         "urgent 2 hours, high 8 hours, normal 24 hours, low 48 hours",
         "Emotion CSAT as scored (weight 3), complaint 10 (weight 3)",
         "Events may come up to 30 days late, and from clocks up to 10 minutes fast.",
@@ -254,8 +258,10 @@ def test_what_the_programme_does_is_told_in_vietnamese() -> None:
         "Phần trả bằng điểm hoặc thẻ quà tặng không được tính.",
         "khi đạt hạng silver, mỗi năm dương lịch một lần: 1 thẻ e-voucher trị giá 50.000 đ, Highlands Coffee, hạn dùng",
         "2 thẻ multi-brand, mỗi thẻ trị giá 500.000 đ",
-        "tỷ lệ yêu cầu trả lời đúng hạn: tối thiểu 80%, giữ cấp nếu còn từ 70%, hoặc chưa có dữ liệu",
-        "số yêu cầu còn mở: tối đa 0, giữ cấp nếu không quá 1",
+        "tỷ lệ yêu cầu trả lời đúng hạn tối thiểu 80%, giữ cấp nếu còn từ 70%, hoặc chưa có dữ liệu",
+        "Khách chưa đạt thì ở lại cấp 1.",
+        "mua đúng nhịp riêng, hoặc chưa có dữ liệu",
+        "một trong các điều kiện sau: - mức tăng của điểm NPS gần nhất tối thiểu 2, giữ cấp nếu còn từ 0",
         "khẩn cấp 2 giờ, cao 8 giờ, bình thường 24 giờ, thấp 48 giờ",
         "Đơn hàng được hoàn tiền trong vòng 90 ngày.",
     ):

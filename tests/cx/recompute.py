@@ -32,7 +32,7 @@ def level_of(record: dict[str, Any]) -> str:
     """Return the CX level that a record's measures and ladder lead to."""
     level, before = 1, int(record["before"])
     for rung in record["ladder"]:
-        name = "keep" if int(rung["name"]) <= before else "enter"
+        name = "keep" if max(int(rung["name"]), 2) <= before else "enter"
         if not _met(record, rung, name):
             break
         level = int(rung["name"])

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from cx import levels, scores
+from cx import scores
 from cx.calendar import DAY, HOUR
+from cx.measures import measure as measured
 from cx.moments import AnyMoment, Enrolled, Imported, Overridden, Referred
 from cx.rules import Rules
 from cx.state import NEVER
@@ -41,7 +42,7 @@ def asking(measure: str, reach: int, **more: Any) -> Rules:
 
 
 # Each adds what the level above asks for.
-INFORMED: list[AnyMoment] = [touched(START)]
+INFORMED: list[AnyMoment] = [touched(START, intent="other")]
 ANSWERED: list[AnyMoment] = [*INFORMED, opened(START + 1), answered(START + 2), resolved(START + 3)]
 COMMITTED: list[AnyMoment] = [
     *ANSWERED,
@@ -117,7 +118,7 @@ def test_channels_are_counted_once_each(channels: list[str], level: int) -> None
 def test_each_measure_is_what_its_name_says(measure: str, moments: list[AnyMoment], value: int | None) -> None:
     story = given(*moments)
 
-    assert levels.measure(story.customer.head, measure, moments[-1].at, story.rules) == value
+    assert measured(story.customer.head, measure, moments[-1].at, story.rules) == value
 
 
 @pytest.mark.parametrize(("unknown", "level"), [("holds", 2), ("fails", 1)])
@@ -153,7 +154,7 @@ def test_a_rise_shows_the_evidence_of_every_level_passed() -> None:
 
     assert story.told == ["cx-level.changed 1 3"]
     rows = told(story)["evidence"]
-    assert {row["level"] for row in rows} == {2, 3}
+    assert {row["level"] for row in rows} == {1, 2, 3}
     assert all(row["ok"] for row in rows)
     assert [row["value"] for row in rows if row["measure"] == "last_ces"] == [None]
 

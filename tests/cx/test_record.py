@@ -266,7 +266,7 @@ def test_a_reward_carries_the_record_of_the_tier_it_is_given_for() -> None:
 
 def test_the_outcome_of_a_level_follows_from_its_record() -> None:
     story = given(
-        touched(START),
+        touched(START, intent="other"),
         bought(START + 1, 1),
         bought(START + 2, 1, "o2"),
         feedback(START + 3, "csat", 5),
@@ -289,14 +289,38 @@ def test_the_outcome_of_a_level_follows_from_its_record() -> None:
         assert level_of(decision) == decision["after"] == str(output.event["data"]["to"])
 
 
+def test_what_a_level_asks_one_of_is_a_list_of_alternatives_in_its_record() -> None:
+    either = [{"measure": "nps_rise", "reach": 2, "keep": 1}, {"measure": "promoter_streak", "reach": 1}]
+    policy = rules(levels=[{"level": 2, "all": [{"measure": "channels", "reach": 1}], "any": either}])
+    story = given(touched(START), feedback(START + 1), by=policy)
+    found = record(story)
+
+    assert found["ladder"][0]["enter"] == [{"channels": 1, "nps_rise": 2}, {"channels": 1, "promoter_streak": 1}]
+    assert found["ladder"][0]["keep"] == [{"channels": 1, "nps_rise": 1}, {"channels": 1, "promoter_streak": 1}]
+    assert (level_of(found), found["measures"]) == ("2", {"channels": 1, "promoter_streak": 1})
+    lost = record(story.when(feedback(START + 2, score=8)))
+    assert (level_of(lost), lost["failed"]) == ("1", ["nps_rise >= 1", "promoter_streak >= 1"])
+
+
+def test_a_condition_of_several_that_holds_unknown_asks_for_nothing_in_the_record() -> None:
+    either = [{"measure": "last_csat", "reach": 4, "unknown": "holds"}, {"measure": "promoter_streak", "reach": 1}]
+    found = record(given(touched(START), by=rules(levels=[{"level": 2, "any": either}])))
+
+    assert found["ladder"][0]["enter"] == [{}, {"promoter_streak": 1}]
+    assert level_of(found) == "2"
+
+
 def test_a_level_record_names_thresholds_to_reach_and_to_keep() -> None:
     story = given(touched(START), by=rules(levels=None))
     found = record(story)
 
     assert found["rule"] == "cx-level:2"
-    assert found["ladder"][0] == {"name": "2", "enter": [{"channels": 1}], "keep": [{"channels": 1}], "at_most": []}
-    assert found["ladder"][1]["enter"] == [{"orders": 2, "emotion": 50, "open_detractor_cases": 0}]
-    assert found["ladder"][1]["keep"] == [{"orders": 2, "emotion": 45, "open_detractor_cases": 0}]
-    assert found["ladder"][1]["at_most"] == ["open_detractor_cases"]
+    first, second, third = found["ladder"][:3]
+    asked, kept = {"channels": 1, "informed_pct": 50}, {"channels": 1, "informed_pct": 40}
+    assert first == {"name": "1", "enter": [asked], "keep": [kept], "at_most": []}
+    assert second == {"name": "2", "enter": [{}], "keep": [{}], "at_most": []}, "nothing of it is known yet"
+    assert third["enter"] == [{"orders": 2, "emotion": 50, "open_detractor_cases": 0}]
+    assert third["keep"] == [{"orders": 2, "emotion": 45, "open_detractor_cases": 0}]
+    assert third["at_most"] == ["open_detractor_cases"]
     assert (found["next_rung"], found["failed"]) == ("3", ["orders >= 2"])
     assert found["measures"] | {"channels": 1, "orders": 0, "emotion": 50} == found["measures"]

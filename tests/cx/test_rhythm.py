@@ -55,3 +55,11 @@ def test_an_order_that_comes_late_takes_its_place() -> None:
     days = [bought(MARCH + n * DAY, 1, f"o{n}") for n in (0, 10, 20, 30)]
     in_time, late = given(*days), given(*days[:1], *days[2:]).when(days[1], recorded=MARCH + 31 * DAY)
     assert late.customer.head.rhythm == in_time.customer.head.rhythm == (FIRST, FIRST + 10, FIRST + 20, FIRST + 30)
+
+
+def test_a_rhythm_of_millennia_ends_with_the_calendar() -> None:
+    ages = [bought(at("2026-03-01T10:00"), 1, "o1"), bought(at("8999-03-01T10:00"), 1, "o2")]
+    policy = rules(rhythm={"least_gaps": 1}, levels=[{"level": 2, "all": [{"measure": "in_rhythm", "reach": 1}]}])
+    story = given(*ages, by=policy)
+    assert rhythm.silent_from(story.customer.head, policy) == day("9999-12-31")
+    assert story.customer.head.level_due == at("9999-12-31T00:00")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from cx.state import (
     Customer,
     Day,
     Head,
+    Informed,
     Standing,
     StateFormatError,
     canonical,
@@ -175,11 +177,19 @@ def test_a_state_of_format_1_is_the_customer_that_the_same_story_makes_today() -
     assert goes_on(before).told == goes_on(today).told
 
 
+NOT_KNOWN: dict[str, Any] = {"rhythm": (), "informed": Informed(), "contacts": (), "detracted": None}
+
+
 def without_places(head: Head) -> Head:
-    """Return *head* without what format 1 did not know: since when a tier is held, what a reward rests on, a rhythm."""
+    """Return *head* without what format 1 did not know.
+
+    That is since when a tier is held, what a reward rests on, a rhythm, contacts, and whether help came before a
+    complaint.
+    """
     owed = {key: msgspec.structs.replace(one, rank=0, source="") for key, one in head.entitlements.items()}
     standing = Standing(head.tier, head.tier_since)
-    return msgspec.structs.replace(head, standing=standing, entitlements=owed, rhythm=())
+    counts = {name: count for name, count in head.counts.items() if name != "care_accepted"}
+    return msgspec.structs.replace(head, standing=standing, entitlements=owed, counts=counts, **NOT_KNOWN)
 
 
 def test_a_state_of_format_2_is_still_written_the_same_way() -> None:

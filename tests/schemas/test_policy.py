@@ -67,7 +67,7 @@ def at_path(path: str, value: object) -> dict[str, Any]:
         ("sla_hours.normal", 1, 720),
         ("sla_hours.high", 1, 720),
         ("sla_hours.urgent", 1, 720),
-        ("levels.0.level", 2, 2),
+        ("levels.0.level", 1, 2),
         ("levels.0.all.0.reach", -(10**6), 10**6),
         ("rewards.0.quantity", 1, 20),
         ("rewards.0.gift.face_value", 0, 10**12),
@@ -225,20 +225,43 @@ def test_keeping_a_level_is_never_harder_than_reaching_it(reach: int, keep: int,
 
 @pytest.mark.parametrize(
     ("levels", "fits"),
-    [([], True), ([2], True), ([2, 3, 4, 5], True), ([3], False), ([2, 4], False), ([3, 2], False), ([2, 2], False)],
+    [
+        ([], True),
+        ([2], True),
+        ([1], True),
+        ([1, 2, 3, 4, 5], True),
+        ([1, 3], False),
+        ([3], False),
+        ([2, 4], False),
+        ([3, 2], False),
+        ([2, 2], False),
+    ],
 )
-def test_levels_are_listed_from_2_upwards_without_a_gap(levels: list[int], *, fits: bool) -> None:
+def test_levels_are_listed_from_1_or_2_upwards_without_a_gap(levels: list[int], *, fits: bool) -> None:
     change = {"levels": [{"level": level, "all": [{"measure": "orders", "reach": 1}]} for level in levels]}
     if fits:
         policy(change)
     else:
-        assert "from 2 upwards" in fault(change)
+        assert "from 1 or 2 upwards" in fault(change)
 
 
 def test_a_level_asks_for_each_measure_once() -> None:
     condition = {"measure": "orders", "reach": 1}
 
-    assert "the same measure twice" in fault({"levels": [{"level": 2, "all": [condition, condition]}]})
+    for asked in (
+        {"all": [condition, condition]},
+        {"any": [condition, condition]},
+        {"all": [condition], "any": [condition]},
+    ):
+        assert "the same measure twice" in fault({"levels": [{"level": 2} | asked]})
+
+
+def test_a_level_asks_for_something() -> None:
+    condition = {"measure": "orders", "reach": 1}
+    for asked in ({"all": [condition]}, {"any": [condition]}):
+        policy({"levels": [{"level": 2} | asked]})
+
+    assert "level 2 must ask for something" in fault({"levels": [{"level": 2}]})
 
 
 def test_rewards_have_ids_of_their_own_and_tiers_of_the_ladder() -> None:
@@ -257,4 +280,4 @@ def test_a_policy_cannot_be_changed() -> None:
 
 
 def test_the_default_levels_are_those_of_the_complete_policy() -> None:
-    assert [level.level for level in policy().levels] == [2, 3, 4, 5]
+    assert [level.level for level in policy().levels] == [1, 2, 3, 4, 5]

@@ -104,8 +104,8 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_a_list_of_refused_items_is_not_also_called_too_short() -> None:
-    assert len(complaints(TEXT + "levels: [{level: 2, all: [{measure: luck, reach: 1}]}]\n")) == 1
-    assert "at least 1 item" in complaints(TEXT + "levels: [{level: 2, all: []}]\n")[0]
+    assert len(complaints("programme: p\ncurrency: VND\ntiers: {ladder: [{nom: member}]}\n")) == 2
+    assert "at least 1 item" in complaints("programme: p\ncurrency: VND\ntiers: {ladder: []}\n")[0]
 
 
 def test_an_alias_is_refused_because_a_few_expand_to_billions() -> None:

@@ -1,0 +1,132 @@
+"""Measures of the CX levels: the value of each as of an instant, and when time alone carries it over a bound."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cx import cases, contacts, rhythm, scores, tiers
+from cx.rules import DIMENSIONS
+from cx.state import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cx.rules import Rules
+    from cx.state import Head
+
+PROMOTER_MIN = 9
+
+
+def measure(head: Head, name: str, at: int, rules: Rules) -> int | None:
+    """Return the value of a measure as of *at*, or None where there is no evidence for it."""
+    read = _BY_EVENTS.get(name)
+    if read:
+        return read(head)
+    timed = _BY_TIME.get(name)
+    return timed[0](head, at, rules) if timed else _score(head, name, at, rules)
+
+
+def turns_at(head: Head, name: str, bound: int, at: int, rules: Rules) -> int:
+    """Return the first instant after *at* at which time alone carries a measure over *bound*, or `NEVER`.
+
+    That is where it comes to be at least *bound*, or to be less, which it was not before.
+    """
+    if name in _BY_EVENTS:
+        return NEVER
+    timed = _BY_TIME.get(name)
+    return timed[1](head, bound, at, rules) if timed else _score_turns(head, name, bound, at, rules)
+
+
+def _score(head: Head, name: str, at: int, rules: Rules) -> int:
+    return scores.score(head, DIMENSIONS.index(name), rules.calendar.day(at), rules)
+
+
+def _score_turns(head: Head, name: str, bound: int, at: int, rules: Rules) -> int:
+    day = scores.crosses(head, DIMENSIONS.index(name), bound, rules.calendar.day(at), rules)
+    return NEVER if day is None else rules.calendar.start(day)
+
+
+def _orders(head: Head, _at: int, _rules: Rules) -> int:
+    return head.counted.orders
+
+
+def _orders_turn(head: Head, bound: int, at: int, rules: Rules) -> int:
+    return tiers.orders_leave(head, bound - 1, at, rules)
+
+
+def _in_rhythm(head: Head, at: int, rules: Rules) -> int | None:
+    silent = rhythm.silent_from(head, rules)
+    return None if silent is None else int(rules.calendar.day(at) < silent)
+
+
+def _rhythm_turns(head: Head, bound: int, at: int, rules: Rules) -> int:
+    silent = rhythm.silent_from(head, rules)
+    if bound != 1 or silent is None or silent <= rules.calendar.day(at):
+        return NEVER
+    return rules.calendar.start(silent)
+
+
+def _late_cases(head: Head, at: int, _rules: Rules) -> int:
+    return sum(at > due for due in cases.dues(head)) if head.cases else 0
+
+
+def _late_cases_turn(head: Head, bound: int, at: int, _rules: Rules) -> int:
+    dues = sorted(cases.dues(head)) if head.cases else []
+    late = dues[bound - 1] + 1 if 0 < bound <= len(dues) else NEVER  # an answer in the instant itself is in time
+    return late if late > at else NEVER
+
+
+def _percent(part: int, whole: int) -> int | None:
+    return part * 100 // whole if whole else None
+
+
+def _answered_in_time(head: Head) -> int | None:
+    return _percent(head.counts.get("answered_in_time", 0), head.counts.get("answered", 0))
+
+
+def _resolved_for_good(head: Head) -> int | None:
+    done = head.counts.get("resolved", 0)
+    return _percent(done - head.counts.get("came_back", 0), done)
+
+
+def _last(instrument: str, head: Head) -> int | None:
+    answers = head.feedback.get(instrument)
+    return answers[0][0] if answers else None
+
+
+def _nps_rise(head: Head) -> int | None:
+    answers = head.feedback.get("nps", ())
+    return answers[0][0] - answers[1][0] if len(answers) > 1 else None
+
+
+def _promoter_streak(head: Head) -> int:
+    streak = 0
+    for score, _ in head.feedback.get("nps", ()):
+        if score < PROMOTER_MIN:
+            break
+        streak += 1
+    return streak
+
+
+_BY_EVENTS: dict[str, Callable[[Head], int | None]] = {
+    "channels": lambda head: len(head.channels),
+    "informed_pct": contacts.informed_pct,
+    "answered_in_time_pct": _answered_in_time,
+    "resolved_for_good_pct": _resolved_for_good,
+    "last_ces": partial(_last, "ces"),
+    "last_csat": partial(_last, "csat"),
+    "open_cases": cases.open_count,
+    "open_detractor_cases": partial(cases.open_count, detractors=True),
+    "care_accepted": lambda head: head.counts.get("care_accepted", 0),
+    "contacts_rise": contacts.rise,
+    "nps_rise": _nps_rise,
+    "promoter_streak": _promoter_streak,
+    "advocacy": lambda head: head.counts.get("advocacy", 0),
+}
+# What time alone changes, as `cx.rules.FADING` has it: beside these the five scores.
+_BY_TIME: dict[str, tuple[Callable[[Head, int, Rules], int | None], Callable[[Head, int, int, Rules], int]]] = {
+    "orders": (_orders, _orders_turn),
+    "in_rhythm": (_in_rhythm, _rhythm_turns),
+    "late_cases": (_late_cases, _late_cases_turn),
+}
