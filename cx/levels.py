@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cx.measures import measure, turns_at
+from cx.measures import READERS, measure, turns_at
 from cx.rules import FADING
 from cx.state import NEVER
 
@@ -35,10 +35,18 @@ def _reached(head: Head, before: int, at: int, rules: Rules) -> tuple[int, Seque
     """Return the level, and of what is lacking for the next the first, or the first that would do; empty at the top."""
     highest = 1
     for level, asked in rules.levels.items():
-        kept = _kept(level, before)
+        kept = level <= before and before > 1  # as `_kept` has it, which this is asked of every event
         for condition in asked.all:
-            if not holds(condition, measure(head, condition.measure, at, rules), kept=kept):
-                return highest, (condition,)
+            value = READERS[condition.measure](head, at, rules)
+            if value is None:
+                if condition.unknown_holds:
+                    continue
+            elif condition.at_most:
+                if value <= (condition.keep if kept else condition.reach):
+                    continue
+            elif value >= (condition.keep if kept else condition.reach):
+                continue
+            return highest, (condition,)
         if asked.any and not _one_holds(head, asked.any, at, rules, kept=kept):
             return highest, asked.any
         highest = level
@@ -77,7 +85,12 @@ def _comes_at(head: Head, lacking: Sequence[Condition], at: int, rules: Rules) -
     All that is lacking for it has to come, and only some of it ever comes by itself: most often *lacking*, which is a
     part of that, does not.
     """
-    if not any(one.measure in FADING for one in lacking) or head.level + 1 not in rules.levels:
+    for one in lacking:
+        if one.measure in FADING and turns_at(head, one.measure, one.reach + one.at_most, at, rules) < NEVER:
+            break
+    else:
+        return NEVER
+    if head.level + 1 not in rules.levels:
         return NEVER
     return max(_all_come_at(head, rules.levels[level], at, rules) for level in _next(head.level, rules))
 
@@ -119,21 +132,22 @@ def evidence(head: Head, level: int, before: int, at: int, rules: Rules) -> list
     if asked is None:
         return []
     kept = _kept(level, before)
-    rows = [_row(head, level, one, at, rules, kept=kept) | {"one_of": False} for one in asked.all]
-    return rows + [_row(head, level, one, at, rules, kept=kept) | {"one_of": True} for one in asked.any]
-
-
-def _row(head: Head, level: int, condition: Condition, at: int, rules: Rules, *, kept: bool) -> dict[str, Any]:
-    value = measure(head, condition.measure, at, rules)
-    return {
-        "level": level,
-        "criterion": condition.criterion,
-        "measure": condition.measure,
-        "value": value,
-        "comparison": "<=" if condition.at_most else ">=",
-        "needed": condition.keep if kept else condition.reach,
-        "ok": holds(condition, value, kept=kept),
-    }
+    rows: list[dict[str, Any]] = []
+    for condition in asked.all + asked.any:
+        value = measure(head, condition.measure, at, rules)
+        rows.append(
+            {
+                "level": level,
+                "criterion": condition.criterion,
+                "measure": condition.measure,
+                "value": value,
+                "comparison": "<=" if condition.at_most else ">=",
+                "needed": condition.keep if kept else condition.reach,
+                "ok": holds(condition, value, kept=kept),
+                "one_of": len(rows) >= len(asked.all),
+            }
+        )
+    return rows
 
 
 def lacking(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

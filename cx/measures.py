@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cx import cases, contacts, rhythm, scores, tiers
 from cx.rules import DIMENSIONS
 from cx.state import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cx.rules import Rules
     from cx.state import Head
 
@@ -20,11 +19,7 @@ PROMOTER_MIN = 9
 
 def measure(head: Head, name: str, at: int, rules: Rules) -> int | None:
     """Return the value of a measure as of *at*, or None where there is no evidence for it."""
-    read = _BY_EVENTS.get(name)
-    if read:
-        return read(head)
-    timed = _BY_TIME.get(name)
-    return timed[0](head, at, rules) if timed else _score(head, name, at, rules)
+    return READERS[name](head, at, rules)
 
 
 def turns_at(head: Head, name: str, bound: int, at: int, rules: Rules) -> int:
@@ -32,23 +27,17 @@ def turns_at(head: Head, name: str, bound: int, at: int, rules: Rules) -> int:
 
     That is where it comes to be at least *bound*, or to be less, which it was not before.
     """
-    if name in _BY_EVENTS:
-        return NEVER
-    timed = _BY_TIME.get(name)
-    return timed[1](head, bound, at, rules) if timed else _score_turns(head, name, bound, at, rules)
+    turns = _TURNS.get(name)
+    return turns(head, bound, at, rules) if turns else NEVER
 
 
-def _score(head: Head, name: str, at: int, rules: Rules) -> int:
-    return scores.score(head, DIMENSIONS.index(name), rules.calendar.day(at), rules)
+def _score(place: int, head: Head, at: int, rules: Rules) -> int:
+    return scores.score(head, place, rules.calendar.day(at), rules)
 
 
-def _score_turns(head: Head, name: str, bound: int, at: int, rules: Rules) -> int:
-    day = scores.crosses(head, DIMENSIONS.index(name), bound, rules.calendar.day(at), rules)
+def _score_turns(place: int, head: Head, bound: int, at: int, rules: Rules) -> int:
+    day = scores.crosses(head, place, bound, rules.calendar.day(at), rules)
     return NEVER if day is None else rules.calendar.start(day)
-
-
-def _orders(head: Head, _at: int, _rules: Rules) -> int:
-    return head.counted.orders
 
 
 def _orders_turn(head: Head, bound: int, at: int, rules: Rules) -> int:
@@ -81,26 +70,26 @@ def _percent(part: int, whole: int) -> int | None:
     return part * 100 // whole if whole else None
 
 
-def _answered_in_time(head: Head) -> int | None:
+def _answered_in_time(head: Head, _at: int, _rules: Rules) -> int | None:
     return _percent(head.counts.get("answered_in_time", 0), head.counts.get("answered", 0))
 
 
-def _resolved_for_good(head: Head) -> int | None:
+def _resolved_for_good(head: Head, _at: int, _rules: Rules) -> int | None:
     done = head.counts.get("resolved", 0)
     return _percent(done - head.counts.get("came_back", 0), done)
 
 
-def _last(instrument: str, head: Head) -> int | None:
+def _last(instrument: str, head: Head, _at: int, _rules: Rules) -> int | None:
     answers = head.feedback.get(instrument)
     return answers[0][0] if answers else None
 
 
-def _nps_rise(head: Head) -> int | None:
+def _nps_rise(head: Head, _at: int, _rules: Rules) -> int | None:
     answers = head.feedback.get("nps", ())
     return answers[0][0] - answers[1][0] if len(answers) > 1 else None
 
 
-def _promoter_streak(head: Head) -> int:
+def _promoter_streak(head: Head, _at: int, _rules: Rules) -> int:
     streak = 0
     for score, _ in head.feedback.get("nps", ()):
         if score < PROMOTER_MIN:
@@ -109,24 +98,30 @@ def _promoter_streak(head: Head) -> int:
     return streak
 
 
-_BY_EVENTS: dict[str, Callable[[Head], int | None]] = {
-    "channels": lambda head: len(head.channels),
-    "informed_pct": contacts.informed_pct,
+Reader = Callable[["Head", int, "Rules"], int | None]
+READERS: Final[dict[str, Reader]] = {
+    "channels": lambda head, _at, _rules: len(head.channels),
+    "informed_pct": lambda head, _at, _rules: contacts.informed_pct(head),
     "answered_in_time_pct": _answered_in_time,
     "resolved_for_good_pct": _resolved_for_good,
     "last_ces": partial(_last, "ces"),
     "last_csat": partial(_last, "csat"),
-    "open_cases": cases.open_count,
-    "open_detractor_cases": partial(cases.open_count, detractors=True),
-    "care_accepted": lambda head: head.counts.get("care_accepted", 0),
-    "contacts_rise": contacts.rise,
+    "orders": lambda head, _at, _rules: head.counted.orders,
+    "in_rhythm": _in_rhythm,
+    **{name: partial(_score, place) for place, name in enumerate(DIMENSIONS)},
+    "open_cases": lambda head, _at, _rules: cases.open_count(head),
+    "open_detractor_cases": lambda head, _at, _rules: cases.open_count(head, detractors=True),
+    "late_cases": _late_cases,
+    "care_accepted": lambda head, _at, _rules: head.counts.get("care_accepted", 0),
+    "contacts_rise": lambda head, _at, _rules: contacts.rise(head),
     "nps_rise": _nps_rise,
     "promoter_streak": _promoter_streak,
-    "advocacy": lambda head: head.counts.get("advocacy", 0),
+    "advocacy": lambda head, _at, _rules: head.counts.get("advocacy", 0),
 }
-# What time alone changes, as `cx.rules.FADING` has it: beside these the five scores.
-_BY_TIME: dict[str, tuple[Callable[[Head, int, Rules], int | None], Callable[[Head, int, int, Rules], int]]] = {
-    "orders": (_orders, _orders_turn),
-    "in_rhythm": (_in_rhythm, _rhythm_turns),
-    "late_cases": (_late_cases, _late_cases_turn),
+# What time alone changes, as `cx.rules.FADING` has it.
+_TURNS: Final[dict[str, Callable[[Head, int, int, Rules], int]]] = {
+    "orders": _orders_turn,
+    "in_rhythm": _rhythm_turns,
+    "late_cases": _late_cases_turn,
+    **{name: partial(_score_turns, place) for place, name in enumerate(DIMENSIONS)},
 }

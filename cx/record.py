@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cx import levels, orders, progress, tiers, timeline
@@ -12,7 +13,7 @@ from cx.state import NEVER, decode_head
 
 if TYPE_CHECKING:
     from cx.grounds import Grounds
-    from cx.rules import Asked, Condition, Rules, Rung
+    from cx.rules import Condition, Rules, Rung
     from cx.state import Customer, Head
 
 DECISIVE_MAX = 20
@@ -103,7 +104,10 @@ def of_level(head: Head, start: int, rows: dict[int, list[dict[str, Any]]], rule
         "measures": {
             row["measure"]: row["value"] for found in rows.values() for row in found if row["value"] is not None
         },
-        "ladder": [_level(level, rules.levels[level], found) for level, found in rows.items()],
+        "ladder": [
+            _level(level, frozenset(row["measure"] for row in found if row["value"] is None and row["ok"]), rules)
+            for level, found in rows.items()
+        ],
         "before": str(start),
         "after": str(head.level),
         "failed": [f"{row['measure']} {row['comparison']} {row['needed']}" for row in above],
@@ -111,8 +115,10 @@ def of_level(head: Head, start: int, rows: dict[int, list[dict[str, Any]]], rule
     }
 
 
-def _level(level: int, asked: Asked, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    passes = {row["measure"] for row in rows if row["value"] is None and row["ok"]}
+@lru_cache
+def _level(level: int, passes: frozenset[str], rules: Rules) -> dict[str, Any]:
+    """Return what *level* takes but for the measures that pass without evidence; all records share it."""
+    asked = rules.levels[level]
     every = tuple(one for one in asked.all if one.measure not in passes)
     ways: list[tuple[Condition, ...]] = [every]
     if asked.any:

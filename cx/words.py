@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -140,11 +141,15 @@ def amount(measure: str, value: int, currency: str, money: Money = plainly) -> s
 
 def condition(row: Mapping[str, Any], lang: Lang = "en") -> str:
     """Say what a condition of a CX level needs, and what there is."""
-    measure = row["measure"]
+    return _condition(row["measure"], row["value"], row["comparison"], row["needed"], lang)
+
+
+@lru_cache(maxsize=1 << 12)  # few values, and a level change says many of them
+def _condition(measure: str, value: int | None, comparison: str, needed: int, lang: Lang) -> str:
     found = "nothing known yet" if lang == "en" else "chưa có dữ liệu"
-    if row["value"] is not None:
-        found = f"{'now' if lang == 'en' else 'hiện tại'} {found_of(measure, row['value'], lang)}"
-    return f"{needed_of(measure, row['needed'], lang, at_most=row['comparison'] == '<=')} ({found})"
+    if value is not None:
+        found = f"{'now' if lang == 'en' else 'hiện tại'} {found_of(measure, value, lang)}"
+    return f"{needed_of(measure, needed, lang, at_most=comparison == '<=')} ({found})"
 
 
 def conditions(rows: Sequence[Mapping[str, Any]], lang: Lang = "en") -> list[str]:
