@@ -168,14 +168,14 @@ def criteria(head: Head, at: int, rules: Rules) -> dict[str, dict[str, int]]:
     Conditions of which one has to hold are one, of every criterion that they name.
     """
     found = {name: {"holds": 0, "of": 0} for name in CRITERIA}
-    for level in rules.levels:
+    for level, asked in rules.levels.items():
         if level > head.level + 1:
             break
-        rows = evidence(head, level, head.level, at, rules)
-        told = [(row["criterion"], row["ok"]) for row in rows if not row["one_of"]]
-        either = [row for row in rows if row["one_of"]]
-        one_holds = any(row["ok"] for row in either)
-        told += [(name, one_holds) for name in dict.fromkeys(row["criterion"] for row in either)]
+        kept = _kept(level, head.level)
+        told = [(one.criterion, _one_holds(head, (one,), at, rules, kept=kept)) for one in asked.all]
+        if asked.any:
+            either = _one_holds(head, asked.any, at, rules, kept=kept)
+            told += [(name, either) for name in dict.fromkeys(one.criterion for one in asked.any)]
         for name, ok in told:
             found[name]["of"] += 1
             found[name]["holds"] += ok

@@ -9,7 +9,8 @@ from itertools import groupby, pairwise
 from hypothesis import strategies as st
 
 from cx.calendar import DAY, HOUR
-from cx.moments import AnyMoment, Purchased, Referred, Refunded
+from cx.contacts import ORDERS_MAX
+from cx.moments import AnyMoment, Purchased, Referred, Refunded, Touched
 from cx.rules import Rules
 from tests.spec import (
     GUARDED,
@@ -42,6 +43,27 @@ CLOCK = {"lateness_days": 10}
 
 # All that can move a tier, a level or a reward, with a guard, and a window and lateness short enough to matter.
 EVERYTHING = rules(clock=CLOCK, tiers=GUARDED | {"window": SHORT}, levels=None, rewards=REWARDS)
+# Levels that turn easily, by all that the table of levels measures and time alone can turn.
+TURNING = [
+    {"level": 1, "all": [{"measure": "informed_pct", "reach": 60, "keep": 40, "unknown": "holds"}]},
+    {"level": 2, "all": [{"measure": "late_cases", "reach": 0, "at_most": True}]},
+    {
+        "level": 3,
+        "any": [
+            {"measure": "in_rhythm", "reach": 1},
+            {"measure": "care_accepted", "reach": 1},
+            {"measure": "emotion", "reach": 55, "keep": 52},
+        ],
+    },
+    {
+        "level": 4,
+        "all": [{"measure": "contacts_rise", "reach": 0, "keep": 1, "at_most": True, "unknown": "holds"}],
+        "any": [{"measure": "nps_rise", "reach": 2, "keep": 0}, {"measure": "orders", "reach": 2}],
+    },
+]
+LEVELS = rules(
+    clock=CLOCK, tiers=GUARDED | {"window": SHORT}, levels=TURNING, rhythm={"factor_pct": 150, "least_gaps": 1}
+)
 # Spend alone decides, and no window ends within a log: what property 3 speaks of.
 SPEND_ALONE = rules(clock=CLOCK, tiers={"ladder": LADDER}, rewards=REWARDS)
 
@@ -128,6 +150,8 @@ def answers(draw: st.DrawFn, number: int) -> list[AnyMoment]:
         feedback(when, "csat", 1, id=name, case="k0"),
         feedback(when, "csat", 5, id=name),
         feedback(when, "complaint", None, id=name),
+        feedback(when, "nps", 7, id=name),
+        touched(when, id=name),
         touched(when, id=name),
         touched(when, "use", "care", id=name, accepted=True),
         Referred(when, "app", name),
@@ -215,6 +239,45 @@ def _turned_round(log: Log) -> set[str]:
     return found
 
 
+def turns(log: Log) -> set[str]:
+    """Return which turns of the CX level a log holds, under levels that turn easily."""
+    story, found, newest = given(by=LEVELS), set(), 0
+    for moment in log.moments:
+        due = story.customer.head.level_due
+        if due <= moment.at:
+            before = story.customer.head.level
+            head = story.tick(due).customer.head
+            found |= {"falls by time"} if head.level < before else set()
+            found |= {"rises by time"} if head.level > before else set()
+        before, story = story.customer.head.level, story.when(moment)
+        found |= {"falls with an event"} if story.customer.head.level < before else set()
+        newest = max(newest, story.customer.head.level)
+    head = story.customer.head
+    seen = {
+        "a case followed a question": head.informed.led > 0,
+        "help came after a complaint": any(_is_help(one) for one in log.moments)
+        and not head.counts.get("care_accepted"),
+        "help came before a complaint": head.counts.get("care_accepted", 0) > 0,
+        "contacts of six orders": len(head.contacts) == ORDERS_MAX,
+        "the highest": newest == len(TURNING),
+    }
+    return found | {turn for turn, there in seen.items() if there}
+
+
+def _is_help(moment: AnyMoment) -> bool:
+    return isinstance(moment, Touched) and bool(moment.accepted)
+
+
+TURNS = {
+    "falls by time",
+    "rises by time",
+    "falls with an event",
+    "a case followed a question",
+    "help came after a complaint",
+    "help came before a complaint",
+    "contacts of six orders",
+    "the highest",
+}
 HARD = {
     "refund before purchase by time",
     "refund before purchase by arrival",

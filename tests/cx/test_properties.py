@@ -9,12 +9,27 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from cx import decide
-from cx.calendar import DAY
+from cx import decide, levels
+from cx.calendar import DAY, HOUR
 from cx.moments import Purchased
+from cx.rules import Rules
 from cx.state import NEVER, Head, canonical
+from cx.view import as_of
 from tests.cx.recompute import level_of, tier_of
-from tests.cx.strategies import EVERYTHING, HARD, SETTLE_MIN, SPEND_ALONE, START, Log, hard_cases, in_total_order, logs
+from tests.cx.strategies import (
+    EVERYTHING,
+    HARD,
+    LEVELS,
+    SETTLE_MIN,
+    SPEND_ALONE,
+    START,
+    TURNS,
+    Log,
+    hard_cases,
+    in_total_order,
+    logs,
+    turns,
+)
 from tests.spec import Spec, bought, refunded
 
 EXAMPLES = int(os.environ.get("CX_EXAMPLES", "200"))  # for a long run, set it to 10,000
@@ -75,11 +90,12 @@ def test_a_replay_from_nothing_says_the_same_under_the_same_ids(log: Log, later:
 # 2
 
 
+@pytest.mark.parametrize("by", [EVERYTHING, LEVELS], ids=["everything", "levels"])
 @MANY
-@over(logs(), st.integers(0, 60))
-def test_in_whatever_order_events_came_the_same_follows_from_them(log: Log, later: int) -> None:
-    late = log.arrives(EVERYTHING).tick(log.end + later * DAY)
-    timely = in_total_order(log.moments).arrives(EVERYTHING).tick(log.end + later * DAY)
+@over(log=logs(), later=st.integers(0, 60))
+def test_in_whatever_order_events_came_the_same_follows_from_them(log: Log, later: int, by: Rules) -> None:
+    late = log.arrives(by).tick(log.end + later * DAY)
+    timely = in_total_order(log.moments).arrives(by).tick(log.end + later * DAY)
 
     assert derived(late) == derived(timely)
     assert had(late) == had(timely)
@@ -139,10 +155,11 @@ def test_when_all_is_refunded_nothing_is_left(log: Log) -> None:
 # 6
 
 
+@pytest.mark.parametrize("by", [EVERYTHING, LEVELS], ids=["everything", "levels"])
 @MANY
-@over(logs())
-def test_every_outcome_follows_from_its_record(log: Log) -> None:
-    for output in log.arrives(EVERYTHING).tick(log.end + 60 * DAY).outputs:
+@over(log=logs())
+def test_every_outcome_follows_from_its_record(log: Log, by: Rules) -> None:
+    for output in log.arrives(by).tick(log.end + 60 * DAY).outputs:
         decision = output.event["data"]["decision"]
         if decision["rule"].startswith("cx-level:"):
             assert level_of(decision) == decision["after"] == str(output.event["data"]["to"])
@@ -186,6 +203,37 @@ def test_each_hard_case_is_in_at_least_one_log_of_twenty() -> None:
 
     assert count >= 200
     assert {case: found[case] / count for case in HARD if found[case] < count / 20} == {}
+
+
+def test_each_turn_of_a_level_is_in_at_least_one_log_of_twenty() -> None:
+    found: Counter[str] = Counter()
+    count = 0
+
+    @settings(MANY, max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
+    @over(logs())
+    def look(log: Log) -> None:
+        nonlocal count
+        count += 1
+        found.update(turns(log))
+
+    look()
+
+    assert {turn: found[turn] / count for turn in TURNS if found[turn] < count / 20} == {}
+
+
+@SOME
+@over(logs(), st.lists(st.integers(1, 30 * 24), min_size=1, max_size=6))
+def test_at_no_instant_the_level_is_another_than_its_evidence_makes_it(log: Log, hours: list[int]) -> None:
+    story = log.arrives(LEVELS)
+    clock = log.end
+    for step in hours:
+        before, clock = story.customer.head.level_due, clock + step * HOUR
+        story = story.tick(clock)
+        head = as_of(story.customer.head, clock, LEVELS)
+        assert levels.reached(head, head.level, clock, LEVELS) == head.level
+        assert head.level_since <= clock
+        if head.level_since > log.end:
+            assert head.level_since >= before, "no level turns before its deadline"
 
 
 @SOME

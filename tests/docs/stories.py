@@ -38,6 +38,7 @@ VERBS = {
     "opens": ("cx.support", "case.opened", "case_id"),
     "answers": ("cx.support", "case.responded", "case_id"),
     "resolves": ("cx.support", "case.resolved", "case_id"),
+    "reopens": ("cx.support", "case.reopened", "case_id"),
     "says": ("cx.feedback", "feedback.submitted", "instrument"),
     "joins": ("cx.touchpoints", "customer.enrolled", "joined"),
     "moves in": ("cx.touchpoints", "customer.imported", "currency"),
@@ -149,9 +150,12 @@ def sections() -> set[str]:
 
 
 def shown(spec: Spec, name: str) -> Any:
-    """Return what the story's end has under *name*: a path into profile or last `record`, `told` or `dead letters`."""
+    """Return what the story's end has under *name*: a path into profile or last `record`, `told`, `evidence` or `dead letters`."""
     if name == "told":
         return spec.told
+    if name == "evidence":  # of the last change of the CX level, in words
+        events = [output.event for output in spec.outputs if output.event["type"] == "cx-level.changed"]
+        return [row["text"] for row in events[-1]["data"]["evidence"]]
     if name == "dead letters":
         return [reason for reason, _ in spec.refusals]
     value: Any = spec.profile
@@ -159,7 +163,7 @@ def shown(spec: Spec, name: str) -> Any:
         told = (output.event["data"] for output in reversed(spec.outputs))
         value = {"record": next(data["decision"] for data in told if "decision" in data)}
     for part in name.split("."):
-        value = value[part]
+        value = value[int(part) if part.isdigit() else part]
     return value
 
 
