@@ -172,11 +172,13 @@ def criteria(head: Head, at: int, rules: Rules) -> dict[str, dict[str, int]]:
         if level > head.level + 1:
             break
         kept = _kept(level, head.level)
-        told = [(one.criterion, _one_holds(head, (one,), at, rules, kept=kept)) for one in asked.all]
+        for one in asked.all:
+            counts = found[one.criterion]
+            counts["of"] += 1
+            counts["holds"] += holds(one, measure(head, one.measure, at, rules), kept=kept)
         if asked.any:
             either = _one_holds(head, asked.any, at, rules, kept=kept)
-            told += [(name, either) for name in dict.fromkeys(one.criterion for one in asked.any)]
-        for name, ok in told:
-            found[name]["of"] += 1
-            found[name]["holds"] += ok
+            for name in {one.criterion for one in asked.any}:
+                found[name]["of"] += 1
+                found[name]["holds"] += either
     return found

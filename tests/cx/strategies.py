@@ -46,13 +46,19 @@ EVERYTHING = rules(clock=CLOCK, tiers=GUARDED | {"window": SHORT}, levels=None, 
 # Levels that turn easily, by all that the table of levels measures and time alone can turn.
 TURNING = [
     {"level": 1, "all": [{"measure": "informed_pct", "reach": 60, "keep": 40, "unknown": "holds"}]},
-    {"level": 2, "all": [{"measure": "late_cases", "reach": 0, "at_most": True}]},
+    {
+        "level": 2,
+        "all": [
+            {"measure": "late_cases", "reach": 0, "at_most": True},
+            {"measure": "emotion", "reach": 42, "keep": 38},
+        ],
+    },
     {
         "level": 3,
         "any": [
             {"measure": "in_rhythm", "reach": 1},
             {"measure": "care_accepted", "reach": 1},
-            {"measure": "emotion", "reach": 55, "keep": 52},
+            {"measure": "brand", "reach": 55, "keep": 52},
         ],
     },
     {
@@ -62,7 +68,11 @@ TURNING = [
     },
 ]
 LEVELS = rules(
-    clock=CLOCK, tiers=GUARDED | {"window": SHORT}, levels=TURNING, rhythm={"factor_pct": 150, "least_gaps": 1}
+    clock=CLOCK,
+    tiers=GUARDED | {"window": SHORT},
+    levels=TURNING,
+    rhythm={"factor_pct": 150, "least_gaps": 1},
+    scores={"half_life_days": 4},
 )
 # Spend alone decides, and no window ends within a log: what property 3 speaks of.
 SPEND_ALONE = rules(clock=CLOCK, tiers={"ladder": LADDER}, rewards=REWARDS)
@@ -152,11 +162,22 @@ def answers(draw: st.DrawFn, number: int) -> list[AnyMoment]:
         feedback(when, "complaint", None, id=name),
         feedback(when, "nps", 7, id=name),
         touched(when, id=name),
-        touched(when, id=name),
         touched(when, "use", "care", id=name, accepted=True),
         Referred(when, "app", name),
     ]
     return [draw(st.sampled_from(contacts))]
+
+
+@st.composite
+def contacts(draw: st.DrawFn, number: int) -> list[AnyMoment]:
+    """Return a question or help that was accepted, mostly before the cases."""
+    when, name = draw(instants(12)), f"c{number}"
+    made: list[AnyMoment] = [
+        touched(when, id=name),
+        touched(when, "use", "suggestion", id=name, accepted=True),
+        touched(when, "use", "care", id=name, accepted=True),
+    ]
+    return [draw(st.sampled_from(made))]
 
 
 @st.composite
@@ -180,6 +201,7 @@ def logs(draw: st.DrawFn, *, spend_only: bool = False, points: bool = False) -> 
     if not spend_only:
         parts += [draw(support(number)) for number in range(draw(st.sampled_from([1, 1, 0, 2])))]
         parts += [draw(answers(number)) for number in range(draw(st.integers(0, 4)))]
+        parts += [draw(contacts(number)) for number in range(draw(st.sampled_from([0, 0, 1, 2])))]
     moments = sorted((moment for part in parts for moment in part), key=lambda moment: moment.key)
     # Where ticks come in between, nothing may arrive after what waits for it has been given up.
     ticking = draw(st.booleans())
