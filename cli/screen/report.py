@@ -11,8 +11,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cli.screen.parts import FULL, RUNGS, plain
-from cli.screen.tongue import DIMENSIONS, LEVELS, Tongue
+from cli.screen.tongue import LEVELS, Tongue
 from cx.rules import DIMENSIONS as NAMES
+from cx.words import DIMENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

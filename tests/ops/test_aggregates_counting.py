@@ -142,7 +142,7 @@ def test_weeks_are_forgotten_after_their_time(tmp_path: Path) -> None:
 def test_a_file_made_anew_has_what_the_last_states_tell_and_says_since_when(tmp_path: Path) -> None:
     whole, anew = Counted(tmp_path / "whole"), Counted(tmp_path / "anew")
     story = given(by=FADING)
-    for number in range(18):
+    for number in range(16):
         story = story.when(touched(MONDAY + number * DAY))
         whole.take(story)
     story = story.tick(MONDAY + 50 * DAY).when(touched(MONDAY + 49 * DAY))
@@ -151,7 +151,7 @@ def test_a_file_made_anew_has_what_the_last_states_tell_and_says_since_when(tmp_
     whole.store.close()
     anew.store.close()
 
-    assert story.customer.settled == 18
+    assert story.customer.settled == 16
     assert list(whole.levels()) == [W10, W11, W12, W12 + 35]
     assert anew.levels() == {week: levels for week, levels in whole.levels().items() if week >= W12}
     assert [report(one.folder / FILE, None, None, "week").complete for one in (whole, anew)] == [None, W12]
