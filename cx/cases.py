@@ -124,8 +124,8 @@ def before_complaint(head: Head, at: int) -> bool:
 
 
 def dues(head: Head) -> list[int]:
-    """Return until when the open cases that nobody has answered yet are to be answered."""
-    return [case.due for case in head.cases.values() if case.resolved is None and case.answered is None]
+    """Return until when the cases that nobody has answered yet are to be answered; a solution is an answer."""
+    return [case.due for case in head.cases.values() if case.answered is None]
 
 
 def _named(head: Head, moment: FeedbackGiven) -> list[str]:

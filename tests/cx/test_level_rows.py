@@ -135,6 +135,11 @@ def test_while_too_few_gaps_are_known_the_policy_says_whether_one_is_in_rhythm()
     assert given(*few, by=asking("in_rhythm", 1, unknown="holds")).customer.head.level_due == NEVER
 
 
+def test_a_rhythm_that_is_not_asked_for_is_no_deadline() -> None:
+    story = given(*orders(0, 10, 20, 30), by=asking("in_rhythm", 0))
+    assert (story.customer.head.level, story.customer.head.level_due) == (2, NEVER)
+
+
 def test_an_order_that_comes_late_makes_the_silence_one_that_never_was() -> None:
     story = given(*orders(0, 10, 20, 30), by=asking("in_rhythm", 1)).tick(START + 60 * DAY)
     assert story.customer.head.level == 1
