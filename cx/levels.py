@@ -90,8 +90,6 @@ def _comes_at(head: Head, lacking: Sequence[Condition], at: int, rules: Rules) -
             break
     else:
         return NEVER
-    if head.level + 1 not in rules.levels:
-        return NEVER
     return max(_all_come_at(head, rules.levels[level], at, rules) for level in _next(head.level, rules))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cx.rules import compile_policy
 from schemas.policy import Policy
-from schemas.policy_file import BYTES_MAX, DEPTH_MAX, PolicyError, parse_policy, policy_hash
+from schemas.policy_file import BYTES_MAX, DEPTH_MAX, PolicyError, first_hash, parse_policy, policy_hash
 
 READY = sorted((Path(__file__).parents[2] / "policies").glob("*.yaml"))
 TEXT = """\
@@ -179,3 +179,9 @@ def test_a_hash_is_a_sha256_in_hex() -> None:
 
     assert len(text) == 64
     assert int(text, 16)
+
+
+def test_a_policy_with_levels_has_the_hash_that_states_of_format_1_have_of_it() -> None:
+    asked = "levels: [{level: 2, all: [{measure: orders, reach: 1}]}]\n"
+    assert first_hash(parse_policy(TEXT + asked)) == "2e5381dcd62490d4adf96c952ba8deb757ccd030e8b7f7064a4108a2e5d3124b"
+    assert first_hash(parse_policy(TEXT + asked.replace("all", "any"))) is None
