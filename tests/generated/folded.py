@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 Answers = dict[tuple[str, str], int]
-SEEN = ("customer_id", "tier", "tier_since", "cx_level", "dimensions", "measures")
+SEEN = (
+    "customer_id", "tier", "tier_since", "cx_level", "cx_level_since", "criteria", "dimensions", "measures",
+)  # fmt: skip
 
 
 def compiled(policy: dict[str, Any]) -> Rules:

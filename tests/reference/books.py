@@ -12,6 +12,7 @@ FOLLOWING = ("case.responded", "case.escalated", "case.resolved", "case.reopened
 EXTRAS = ("shipping", "tax")
 DETRACTING = {"nps": 6, "csat": 2, "ces": 2, "review": 2}
 Part = tuple[str, str]  # a line, or shipping, or tax
+Fact = tuple[str, int]  # what happened, and when
 
 
 @dataclass(order=True)
@@ -101,12 +102,13 @@ class Case:
 
 
 class Books:
-    """What is known of orders, cases and answers after the events entered so far."""
+    """What is known of orders, cases and answers after the events entered so far; `facts` as they took effect."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy, self.number, self.counts = policy, 0, Counter[str]()
         self.orders, self.cases, self.said = list[Order](), dict[Part, Case](), dict[str, list[int]]()
         self.waiting, self.refused = list[Event](), list[Event]()
+        self.facts, self.channels = list[Fact](), set[str]()
 
     def enter(self, event: Event, tier: str = "") -> list[Order]:
         """Enter the next event, and whatever has waited for it; return the orders of which something was undone."""
@@ -154,7 +156,6 @@ class Books:
             self.signal("case-escalated", at)
         if not case.answered and (kind == "case.responded" or (kind == "case.resolved" and case.open)):
             case.answered, case.touched = True, at
-            self.counts.update(["answered", "in time"] if at <= case.due else ["answered"])
             self.signal("case-answered" if at <= case.due else "case-answered-late", at)
         if (kind == "case.resolved" and case.open) or (kind == "case.reopened" and not case.open):
             self.counts[kind] += not case.came_back

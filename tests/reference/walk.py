@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any
 
 from tests.reference.books import DETRACTING, UNDOING, Books, Event, Order, worth
+from tests.reference.cx_levels import criteria, level_after
 from tests.reference.days import DAY, EPOCH, NEVER, day_of, first_of, instant, later, next_of, ordinal, start_of
+from tests.reference.experience import evidence, lateness
 from tests.reference.ledger import Ledger
 from tests.reference.policy import Bounds, Policy
 
@@ -49,9 +51,10 @@ class Walk(Books):
     def __init__(self, policy: Policy, events: list[Event], answers: Answers) -> None:
         super().__init__(policy)
         self.answers, self.ledger, self.zone = answers, Ledger(policy), policy["time_zone"]
-        self.channels, self.brought, self.rewards = set[str](), list[tuple[int, int, Policy]](), dict[Any, Policy]()
+        self.brought, self.rewards = list[tuple[int, int, Policy]](), dict[Any, Policy]()
         self.scores, at, today = [(0, 0, 0)] * 5, events[0].at, self.day(events[0].at)
         self.standing, self.moods = Standing(0, at, today), [Mood(0, at, today, self.scores, {"level": 1})]
+        self.turned = at  # when the CX level last changed
         self.start, self.fresh = self.standing, 0  # from where, and from which mood, the ladder is walked again
         for event in events:
             self.pass_time(event.at)
@@ -63,12 +66,13 @@ class Walk(Books):
     def pass_time(self, until: int) -> None:
         while (at := self.next_look(self.standing, self.moods[-1].at)) <= until:
             self.ledger.settle(self.day(at))
-            self.feel(at, self.moods[-1].joined)
-            self.stand(self.settled(self.standing, at, self.moods[-1]))
+            before = self.moods[-1]
+            self.feel(at, before.joined)
+            self.stand(self.settled(self.standing, at, self.moods[-1], ended=before))
 
     def next_look(self, standing: Standing, at: int) -> int:
         """Return the next instant at which time may change something: the start of a day, or the end of a term."""
-        terms = [standing.given[1], self.respite_end(standing)]
+        terms = [standing.given[1], self.respite_end(standing), *lateness(self)]
         return min([start_of(self.day(at) + 1, self.zone), *(one for one in terms if one > at)])
 
     def happen(self, event: Event) -> None:
@@ -95,6 +99,7 @@ class Walk(Books):
     # What the customer says and feels
 
     def signal(self, name: str, at: int, percent: int | None = None, only: str | None = None) -> None:
+        self.facts.append((name, at))
         if name == "purchase" and self.sums(self.day(at), self.moods[-1])["orders"]:
             name = "repeat-purchase"
         for item in self.policy["scores"]["contributions"]:
@@ -123,17 +128,19 @@ class Walk(Books):
         if event.kind == "feedback.submitted":
             low, high = SCALES.get(name, (0, 1))
             percent = None if score is None else (score - low) * 100 // (high - low)
+            bad = score is None or score <= DETRACTING[name]
+            self.facts += [("detracted", event.at)] if bad else []
             self.signal(name, event.at, percent, event.data.get("dimension"))
             self.said[name] = ([] if score is None else [score]) + self.said.get(name, [])
             for key, case in self.cases.items():
                 meant = not about or key == (event.source, about)
                 meant |= key[1] == about and (event.source, about) not in self.cases
-                case.angry |= meant and case.open and (score is None or score <= DETRACTING[name])
+                case.angry |= meant and case.open and bad
         elif event.data.get("stage") in ("discover", "consider"):
             self.channels.add(event.data["channel"])
+        self.facts += [("asked", event.at)] if event.data.get("intent") == "information" else []
         self.signal({"referral.converted": "referral"}.get(event.kind, ""), event.at)
         if event.data.get("intent") in ("care", "suggestion") and event.data.get("accepted"):
-            self.counts["care"] += 1
             self.signal("care-accepted", event.at)
         self.counts["advocacy"] += event.kind == "referral.converted" or (name == "review" and event.data["score"] >= 4)
 
@@ -142,27 +149,17 @@ class Walk(Books):
         opened = [case.angry for case in self.cases.values() if case.open]
         values = {"open_cases": len(opened), "open_detractor_cases": sum(opened)}
         mood = Mood(self.number, at, joined, list(self.scores), values)
-        evidence = self.evidence(mood) if self.policy["levels"] else {}
-        before, level = self.moods[-1].values["level"], 1
-        rules = {rule["level"]: rule["all"] for rule in self.policy["levels"]}
-        while level + 1 in rules and all(proven(one, evidence, held=level < before) for one in rules[level + 1]):
-            level += 1
-        values["level"] = level
+        before = self.moods[-1].values["level"]
+        values["level"] = level_after(before, self.policy["levels"], self.evidence(mood, at))
+        self.turned = self.turned if before == values["level"] else at
         self.moods.append(mood)
 
-    def evidence(self, mood: Mood) -> dict[str, int | None]:
-        """Return the measures of the levels; None where there is no evidence."""
-        count, said, nps = self.counts, self.said, [*self.said.get("nps", []), -1]
-        for_good = count["case.resolved"] - count["case.reopened"]
-        return {
-            "channels": len(self.channels), "care_accepted": count["care"], "advocacy": count["advocacy"],
-            "answered_in_time_pct": count["in time"] * 100 // count["answered"] if count["answered"] else None,
-            "resolved_for_good_pct": for_good * 100 // count["case.resolved"] if count["case.resolved"] else None,
-            "last_ces": said.get("ces", [None])[0], "last_csat": said.get("csat", [None])[0],
-            "nps_rise": nps[0] - nps[1] if len(nps) > 2 else None,
-            "promoter_streak": 0 if nps[0] < 9 else 1 if nps[1] < 9 else 2,
-            "orders": self.sums(self.day(mood.at), mood)["orders"],
-        } | mood.values | self.shown(mood.scores, mood.at)  # fmt: skip
+    def evidence(self, mood: Mood, at: int) -> dict[str, int | None]:
+        """Return the measures that the levels ask for, as of an instant; None where there is no evidence."""
+        if not self.policy["levels"]:
+            return {}
+        orders = self.sums(self.day(at), mood)["orders"]
+        return evidence(self, at) | mood.values | {"orders": orders} | self.shown(mood.scores, at)
 
     # The ladder
 
@@ -188,18 +185,23 @@ class Walk(Books):
             found |= mood.values | self.shown(mood.scores, at)
         return {name: value for name, value in found.items() if name in self.policy["measures"]}
 
-    def settled(self, before: Standing, at: int, mood: Mood, refund: list[Order] | None = None) -> Standing:
-        """Return what a standing becomes at an instant: up at once, down as the policy says."""
-        day, ended = self.day(at), before.given[1] <= at
-        now = Standing(before.rung, before.since, day) if ended else replace(before)
+    def settled(
+        self, before: Standing, at: int, mood: Mood, refund: list[Order] | None = None, *, ended: Mood | None = None
+    ) -> Standing:
+        """Return what a standing becomes at an instant: up at once, down as the policy says.
+
+        A period that ended is judged by how things stood in it, its last mood.
+        """
+        day, over = self.day(at), before.given[1] <= at
+        now = Standing(before.rung, before.since, day) if over else replace(before)
         while self.policy["by_period"] and now.rung and (ends := self.period_end(now.checked, now.checked, mood)) <= at:
             now.checked = self.day(ends)
-            keeps = holds(self.measures(ends, mood, last=now.checked - 1), self.policy["keep"][now.rung])
+            keeps = holds(self.measures(ends, ended or mood, last=now.checked - 1), self.policy["keep"][now.rung])
             now.failing = 0 if keeps else ends
         rung = self.earned_rung(at, mood)
         guards = [name.replace("-", "_") + "s" for name in self.policy["tiers"]["no_promotion_while"]]
         if rung <= now.rung or now.given[2] or any(mood.values.get(name) for name in guards):
-            rung = self.kept(now, at, mood, ended=ended)
+            rung = self.kept(now, at, mood, ended=over)
         never = self.walked_again() if refund and rung and self.policy["tiers"]["refunds"] == "at-once" else now
         rung = rung if never is now else min(rung, max(never.rung, now.given[0]))
         after = now if rung == now.rung else Standing(rung, at, day, given=now.given)
@@ -305,12 +307,17 @@ class Walk(Books):
         values, above = self.measures(at, mood), [*self.policy["enter"], [{}]][rung + 1]
         points = {name: ledger.sums[name] for name in ("earned", "spent", "expired", "reversed")}
         points |= {"balance": ledger.balance, "pending": sum(lot.points for lot in ledger.lots if lot.pending)}
-        since = (EPOCH + timedelta(microseconds=self.standing.since)).isoformat().replace("+00:00", "Z")
+        since, turned = (
+            (EPOCH + timedelta(microseconds=one)).isoformat().replace("+00:00", "Z")
+            for one in (self.standing.since, self.turned)
+        )
         missing = min((lacking(values, bounds) for bounds in above), key=lambda gaps: gaps[0])[1]
         owed = [(*key, names[one["rung"]], "lost" if one["lost"] else "owed") for key, one in self.rewards.items()]
         rewards = [dict(zip(("rule", "occasion", "item", "tier", "status"), one, strict=True)) for one in sorted(owed)]
         return {
             "customer_id": customer, "tier": names[rung], "tier_since": since, "cx_level": mood.values["level"],
+            "cx_level_since": turned,
+            "criteria": criteria(mood.values["level"], self.policy["levels"], self.evidence(mood, at)),
             "dimensions": self.shown(self.scores, at), "measures": values, "rewards": rewards,
             "points": points, "progress": {"next": [*names, None][rung + 1], "missing": missing},
         }  # fmt: skip
@@ -320,14 +327,6 @@ class Walk(Books):
 def decay(days: int, half_life: int) -> int:
     """Return what is left of one unit after so many days; nothing after 24 half-lives."""
     return round(UNIT * Decimal(2) ** (Decimal(-days) / half_life)) if days < 24 * half_life else 0
-
-
-def proven(condition: Policy, evidence: dict[str, int | None], *, held: bool) -> bool:
-    """Tell whether a condition of a level holds; to keep a level takes less than to reach it."""
-    value, keep = evidence[condition["measure"]], condition.get("keep")
-    needed = keep if held and keep is not None else condition["reach"]
-    known = value is not None and (value <= needed if condition.get("at_most") else value >= needed)
-    return bool(known or (value is None and condition.get("unknown") == "holds"))
 
 
 def holds(values: Values, terms: list[Bounds]) -> bool:
