@@ -9,7 +9,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from cx import amounts, calendar, decide, orders, points, rewards, scores, tiers, timeline
+from cx import (
+    amounts,
+    calendar,
+    cases,
+    contacts,
+    decide,
+    levels,
+    measures,
+    orders,
+    points,
+    rewards,
+    rhythm,
+    scores,
+    tiers,
+    timeline,
+)
 from cx.calendar import DAY, Calendar
 from cx.moments import AnyMoment, Overridden
 from cx.orders import Undone
@@ -211,6 +226,86 @@ def feelings_do_not_fade(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
     return rules
 
 
+def question_is_followed_for_a_day_longer(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(contacts, "CASE_DAYS", contacts.CASE_DAYS + 1)
+    return rules
+
+
+def case_coming_back_is_no_contact(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    reopened, contacted = cases.reopened, contacts.contacted
+
+    def quietly(head: Head, moment: Any, by: Rules) -> None:
+        patch.setattr(contacts, "contacted", lambda _: None)
+        reopened(head, moment, by)
+        patch.setattr(contacts, "contacted", contacted)
+
+    patch.setattr(cases, "reopened", quietly)
+    return rules
+
+
+def answer_in_the_last_instant_is_late(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    dues = cases.dues
+    patch.setattr(cases, "dues", lambda head: [due - 1 for due in dues(head)])
+    return rules
+
+
+def case_is_late_where_something_happens(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setitem(measures._TURNS, "late_cases", lambda *_: NEVER)  # noqa: SLF001  # of time, which is broken here
+    return rules
+
+
+def rhythm_is_the_mean(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def silent_from(days: tuple[int, ...], pct: int) -> int:
+        return days[-1] + (days[-1] - days[0]) * pct // (100 * (len(days) - 1)) + 1
+
+    patch.setattr(rhythm, "_silent_from", silent_from)
+    return rules
+
+
+def orders_of_a_day_are_many(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def bought(head: Head, day: int) -> None:
+        head.rhythm = (*head.rhythm[-rhythm.GAPS_MAX :], day)
+
+    patch.setattr(rhythm, "bought", bought)
+    return rules
+
+
+def help_counts_after_a_complaint(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(cases, "before_complaint", lambda *_: True)
+    return rules
+
+
+def complaint_is_forgotten_an_instant_early(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    before = cases.before_complaint
+    patch.setattr(cases, "before_complaint", lambda head, at: before(head, at + 1))
+    return rules
+
+
+def first_word_is_a_rise(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def rise(head: Head, *_: object) -> int | None:
+        scores = [score for score, _ in head.feedback.get("nps", ())]
+        return scores[0] - [*scores, 0][1] if scores else None
+
+    patch.setitem(measures.READERS, "nps_rise", rise)
+    return rules
+
+
+def first_level_asks_for_nothing(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, levels={level: asked for level, asked in rules.levels.items() if level > 1})
+
+
+def first_level_is_kept_by_all(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(levels, "_kept", lambda level, before: level <= before)
+    return rules
+
+
+def all_of_several_have_to_hold(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(
+        rules,
+        levels={level: replace(asked, all=asked.all + asked.any, any=()) for level, asked in rules.levels.items()},
+    )
+
+
 # By the policy under which each of them shows.
 FAULTS: dict[Fault, str] = {
     threshold_is_exclusive: "mixed",
@@ -230,16 +325,28 @@ FAULTS: dict[Fault, str] = {
     gift_cards_count_as_money: "mixed",
     refund_is_taken_after_its_horizon: "kept by less",
     order_counts_twice: "mixed",
-    waiting_is_never_given_up: "grace and stay",
-    points_run_out_a_day_early: "kept by less",
-    newest_points_are_spent_first: "one step",
-    pending_points_wait_a_day_less: "mixed",
+    waiting_is_never_given_up: "rolling by period",
+    points_run_out_a_day_early: "feelings",
+    newest_points_are_spent_first: "kept by less",
+    pending_points_wait_a_day_less: "grace and stay",
     debt_is_forgiven: "grace and stay",
     expired_points_are_charged_again: "calendar year",
-    request_is_no_activity: "refunds keep",
+    request_is_no_activity: "habits",
     line_earns_by_every_rate: "one step",
     campaign_lasts_a_day_longer: "kept by less",
     visits_of_a_day_all_count: "cafe-visits",
     reward_survives_its_refund: "calendar year",
     feelings_do_not_fade: "feelings",
+    question_is_followed_for_a_day_longer: "questions and cases",
+    case_coming_back_is_no_contact: "habits",
+    answer_in_the_last_instant_is_late: "questions and cases",
+    case_is_late_where_something_happens: "questions and cases",
+    rhythm_is_the_mean: "habits",
+    orders_of_a_day_are_many: "habits",
+    help_counts_after_a_complaint: "one of several",
+    complaint_is_forgotten_an_instant_early: "one of several",
+    first_word_is_a_rise: "one of several",
+    first_level_asks_for_nothing: "questions and cases",
+    first_level_is_kept_by_all: "one of several",
+    all_of_several_have_to_hold: "one of several",
 }

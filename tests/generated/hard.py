@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from cx.calendar import instant, micros
+from cx.decide import Decision
+from cx.levels import evidence, lacking
+from cx.measures import measure
+from cx.rules import Rules
+from cx.state import Head
 from tests.generated.folded import Event, Fold
 from tests.generated.logs import time_of
 
@@ -20,6 +25,9 @@ HARD = {
     *KINDS.values(), "a late event changes the tier", "a late change of points after an answer", "a duplicate",
     "a refund before its purchase", "equal times", "a deadline between two events", "pending points",
     "points run out", "debt",
+    "a case follows a question", "no case follows a question", "a case is late", "in rhythm", "out of rhythm",
+    "contacts rise", "contacts fall", "NPS rises", "care before a complaint", "care after a complaint",
+    "level 1 is not held", "one of several holds", "a level turns between two events",
 }  # fmt: skip
 
 
@@ -28,6 +36,7 @@ class Watched(Fold):
     """Notes in `met` what it sees on the way, and, by `look_back`, in the end."""
 
     met: set[str] = field(default_factory=set)
+    turns: set[tuple[str, int]] = field(default_factory=set)  # since when which customer has been on a CX level
 
     def take(self, event: Event) -> None:
         """Take a record, and note what an event changes that comes late."""
@@ -37,6 +46,9 @@ class Watched(Fold):
         after = self.customers.get(name)
         if before is None or after is None or after is before:
             return
+        helps = bool(event["data"].get("accepted")) and after.events_held > before.events_held
+        if helps and after.head.counts.get("care_accepted", 0) == before.head.counts.get("care_accepted", 0):
+            self.met.add("care after a complaint")
         late = time_of(event) < instant(before.head.reached)
         if late and before.head.tier not in ("", after.head.tier):
             self.met.add("a late event changes the tier")
@@ -69,6 +81,40 @@ class Watched(Fold):
                 change.reason in ("window", "override-ended") and change.at < newest for change in head.history
             )
             self.met |= {"a deadline between two events"} if by_time else set()
+            times = {micros(time_of(one)) for one in mine if one["subject"] == customer.id}
+            turned = any(name == customer.id and at < newest and at not in times for name, at in self.turns)
+            self.met |= {"a level turns between two events"} if turned else set()
             self.met |= {"points run out"} if head.ledger.expired else set()
             self.met |= {"debt"} if head.ledger.debt else set()
         return self.met
+
+    def _become(self, decision: Decision) -> None:
+        super()._become(decision)
+        head = decision.customer.head
+        self.met |= measured(head, self.rules)
+        self.turns.add((decision.customer.id, head.level_since))
+
+
+def measured(head: Head, rules: Rules) -> set[str]:
+    """Return which hard cases show in the measures of the CX levels."""
+
+    def value(name: str) -> int | None:
+        return measure(head, name, head.reached, rules)
+
+    rows = {level: evidence(head, level, head.level, head.reached, rules) for level in range(1, max(head.level, 1) + 2)}
+    either = [{row["ok"] for row in some if row["one_of"]} for some in rows.values()]
+    informed, rise = value("informed_pct"), value("contacts_rise") or 0
+    found = {
+        "a case follows a question": informed is not None and informed < 100,
+        "no case follows a question": informed is not None and informed > 0,
+        "a case is late": value("late_cases"),
+        "in rhythm": value("in_rhythm") == 1,
+        "out of rhythm": value("in_rhythm") == 0,
+        "contacts rise": rise > 0,
+        "contacts fall": rise < 0,
+        "NPS rises": (value("nps_rise") or 0) > 0,
+        "care before a complaint": value("care_accepted"),
+        "level 1 is not held": lacking(rows[1]) and not lacking(rows[2]),
+        "one of several holds": {True, False} in either,
+    }
+    return {name for name, met in found.items() if met}

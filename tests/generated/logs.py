@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from tests.generated.lives import DAY, HOUR, LIVES, TICK
+
 Event = dict[str, Any]
 Policy = dict[str, Any]
 T = TypeVar("T")
 
 START = datetime(2026, 2, 20, tzinfo=UTC) - timedelta(hours=7)  # a midnight in Vietnam
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-TICK = timedelta(microseconds=1)
 CATEGORIES = ("food", "coffee", "gift-cards")
 CASE_CHANNELS = ("phone", "chat", "email")
 
@@ -57,6 +56,10 @@ class Teller:
         """Return a time on a coarse grid: equal times are common, and so are midnights, where deadlines fall."""
         hours = self.pick(0 * HOUR, 10 * HOUR, 10 * HOUR, 24 * HOUR - TICK)
         return START + self.chance.randrange(self.span) * DAY + hours
+
+    def begun(self, at: datetime) -> datetime:
+        """Return a time that is not before everything else."""
+        return max(START, at)
 
     def say(self, customer: str, kind: str, at: datetime, source: str, data: dict[str, Any]) -> Event:
         """Add an event, which has not arrived yet."""
@@ -104,7 +107,7 @@ class Teller:
     def back(self, customer: str, bought: datetime, source: str, order: dict[str, Any]) -> None:
         """Let something of an order be undone."""
         waits = (HOUR, 0 * HOUR, 3 * DAY, 15 * DAY, -HOUR, -2 * DAY, self.horizon - TICK, self.horizon)
-        at, name = max(START, bought + self.pick(*waits)), order["order_id"]
+        at, name = self.begun(bought + self.pick(*waits)), order["order_id"]
         what = self.pick("all", "part", "part", "cancel", "unknown")
         data: dict[str, Any] = {"order_id": name if what != "unknown" else f"{name}x"}
         if what == "part":
@@ -152,6 +155,10 @@ class Teller:
         ]
         kind, data = self.pick(*words)
         self.say(customer, kind, self.instant(), "app", data)
+
+    def life(self, customer: str) -> None:
+        """Let a customer go through what the CX levels measure."""
+        self.pick(*LIVES)(self, customer)
 
     def wish(self, customer: str) -> None:
         """Let a customer spend points, or a person give or take them."""
@@ -228,6 +235,7 @@ def log_of(chance: Chance, policy: Policy, customers: int = 1) -> tuple[list[Eve
         for tell, counts in (
             (teller.case, (0, 1, 1, 2)),
             (teller.word, (0, 1, 2, 4)),
+            (teller.life, (0, 1, 1, 2)),
             (teller.wish, (0, 1, 2, 4)),
             (teller.given, (0, 0, 0, 1)),
             (teller.beginning, (0, 0, 1, 1, 2)),

@@ -45,7 +45,11 @@ REWARDS = [
     {"id": "big", "when": {"tier_reached": "gold"}, "every": "ever", "quantity": 2, "gift": GIFT},
 ]
 LEVELS = [
-    {"level": 2, "all": [{"measure": "channels", "reach": 1}, {"measure": "open_cases", "reach": 0, "at_most": True}]},
+    {
+        "level": 2,
+        "all": [{"measure": "channels", "reach": 1}],
+        "any": [{"measure": "open_cases", "reach": 0, "at_most": True}, {"measure": "nps_rise", "reach": 2, "keep": 0}],
+    },
     {
         "level": 3,
         "all": [
@@ -63,6 +67,41 @@ BY_TIME = [  # nothing but what changes with time alone
     {"level": 2, "all": [{"measure": "emotion", "reach": 52, "keep": 51}, {"measure": "orders", "reach": 1}]},
     {"level": 3, "all": [{"measure": "orders", "reach": 2, "keep": 1}]},
     {"level": 4, "all": [{"measure": "service", "reach": 50}, {"measure": "orders", "reach": 3, "at_most": True}]},
+]
+QUESTIONS = [  # of questions and cases, also at the very first level
+    {"level": 1, "all": [{"measure": "informed_pct", "reach": 60, "keep": 40, "unknown": "holds"}]},
+    {"level": 2, "all": [{"criterion": "effort", "measure": "late_cases", "reach": 0, "at_most": True}]},
+    {"level": 3, "all": [{"measure": "answered_in_time_pct", "reach": 70, "unknown": "holds"}]},
+]
+HABITS = [  # of orders and what lies between them
+    {
+        "level": 2,
+        "all": [
+            {"criterion": "effort", "measure": "contacts_rise", "reach": 0, "at_most": True, "unknown": "holds"},
+            {"criterion": "emotion", "measure": "in_rhythm", "reach": 1},
+        ],
+    },
+    {"level": 3, "all": [{"criterion": "effort", "measure": "contacts_rise", "reach": -1, "keep": 0, "at_most": True}]},
+]
+ONE_OF = [  # one of several, here of as many criteria
+    {
+        "level": 1,
+        "any": [
+            {"measure": "care_accepted", "reach": 1},
+            {"criterion": "perception", "measure": "nps_rise", "reach": 2, "keep": 0},
+        ],
+    },
+    {
+        "level": 2,
+        "all": [{"criterion": "emotion", "measure": "orders", "reach": 1}],
+        "any": [
+            {"criterion": "effort", "measure": "late_cases", "reach": 0, "at_most": True},
+            {"measure": "in_rhythm", "reach": 1},
+            {"measure": "emotion", "reach": 60, "keep": 52},
+        ],
+    },
+    {"level": 3, "any": [{"measure": "care_accepted", "reach": 1}, {"measure": "contacts_rise", "reach": 1}]},
+    {"level": 4, "all": [{"measure": "nps_rise", "reach": 1, "at_most": True, "unknown": "holds"}]},
 ]
 USD = {"USD": {"units": 100, "worth": 254}}
 BY_TIER = [{"points": 3, "per": 10, "categories": ["coffee"], "tiers": ["silver", "gold"]}, {"per": 10}]
@@ -110,5 +149,8 @@ SMALL = {
     "feelings": by(FEELINGS, SHORT, MONTH, spend=ALL_COUNTS),
     "levels by time": by(KEEPS, SHORT, MONTH, levels=BY_TIME, downgrade={"when": "period-end"}),
     "a ladder by levels": by(MIXED, SHORT, SILENCE, levels=BY_TIME),
+    "questions and cases": by(PLAIN, SHORT, MONTH, levels=QUESTIONS, sla_hours={"normal": 30, "low": 100}),
+    "habits": by(MIXED, SHORT, SILENCE, levels=HABITS, rhythm={"factor_pct": 150, "least_gaps": 2}),
+    "one of several": by(MIXED, QUARTER, MONTH, levels=ONE_OF, rhythm={"least_gaps": 4}),
 }
 ALL = PRESETS | SMALL

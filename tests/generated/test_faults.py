@@ -16,7 +16,7 @@ from tests.generated.logs import log_of, recorded_at
 from tests.generated.programmes import ALL
 from tests.reference.states import states
 
-SEEDS = range(10)
+SEEDS = range(24)
 Told = tuple[list[Event], int, Answers, dict[str, Any]]
 
 
