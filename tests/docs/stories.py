@@ -150,7 +150,7 @@ def sections() -> set[str]:
 
 
 def shown(spec: Spec, name: str) -> Any:
-    """Return what the end has under *name*: a path into profile or last `record`, `told`, `evidence`, `dead letters`."""
+    """Return what is under *name*: a path into profile or last `record`, `told`, `evidence`, `dead letters`."""
     if name == "told":
         return spec.told
     if name == "evidence":  # of the last change of the CX level, in words
