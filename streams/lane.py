@@ -53,7 +53,7 @@ REJOIN_S = 60.0  # for it to begin to join again
 
 
 class LostBatchError(CxError):
-    """A batch that the consumer handed over did not reach the fold in its turn."""
+    """A batch that the consumer handed over did not reach the fold in its turn, or was folded before."""
 
 
 class Lane:
@@ -270,9 +270,9 @@ class Lane:
     # Folding
 
     def _take(self, slot: Slot, topic: str, records: list[ConsumerRecord[bytes, bytes]]) -> None:
-        coming = slot.coming.get(topic)
-        if not coming or coming.popleft() != records[0].offset:
-            # To fold on would commit offsets behind a batch that nobody has folded.
+        coming, first = slot.coming.get(topic), records[0].offset
+        if not coming or coming.popleft() != first or first < slot.reached(topic):
+            # To fold on would commit offsets behind a batch that nobody has folded, or fold one twice.
             raise LostBatchError(topic)
         self._taken.set()
         if topic == self.fold.clock:

@@ -14,7 +14,7 @@ import pytest
 from faust.types import TP
 
 from streams import lane as module
-from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane
+from streams.lane import EXIT_BROKEN, HANDED_MAX, HANDED_RECORDS_MAX, Lane, LostBatchError
 from streams.partition import Partition, PartitionFormatError
 from streams.readmodel import NoReadModel
 from streams.recovery import BrokenOffError
@@ -61,6 +61,9 @@ class Slot:
         self.folded: dict[str, int] = {}
         self.ticks: list[object] = []
         self.ticked = True
+
+    def reached(self, topic: str) -> int:
+        return self.folded.get(topic, -1)
 
 
 class Writer:
@@ -264,6 +267,18 @@ async def test_batches_of_very_many_records_are_not_many(lane: Lane, monkeypatch
     assert not await lane.ready()
     lane._take(lane._slots[0], "clock", [Tick()])  # noqa: SLF001
     assert await lane.ready()
+
+
+@pytest.mark.parametrize(
+    ("handed", "reached"), [([], 0), ([5], 0), ([0], 1)], ids=["not handed over", "behind a lost one", "once more"]
+)
+def test_a_batch_that_does_not_come_in_its_turn_is_not_folded(lane: Lane, handed: list[int], reached: int) -> None:
+    slot = lane._slots[0]  # noqa: SLF001
+    slot.folded["in"] = reached
+    for first in handed:
+        lane.handed_over(TP("in", 0), first, first + 1)
+    with pytest.raises(LostBatchError):
+        lane._take(slot, "in", [Tick()])  # noqa: SLF001
 
 
 async def test_what_was_handed_over_for_partitions_that_are_gone_holds_nothing_up(lane: Lane) -> None:

@@ -84,11 +84,12 @@ class Rig:
 
     def take(self, *values: tuple[bytes, int, int]) -> None:
         """Let a batch come: of each record the key, by how much the state grows, and the size of the output."""
+        first = max(self.slot.reached("in"), 0)
         records = [
             ConsumerRecord("in", 0, offset, 0, 0, key, f"{grows} {size}".encode(), None, 0, 0, ())
-            for offset, (key, grows, size) in enumerate(values)
+            for offset, (key, grows, size) in enumerate(values, first)
         ]
-        self.lane.handed_over(TP("in", 0), 0, len(records))
+        self.lane.handed_over(TP("in", 0), first, first + len(records))
         self.lane._take(self.slot, "in", records)  # noqa: SLF001  # what an agent does with a batch
 
     @property
