@@ -16,7 +16,7 @@ _committed = AIOKafkaConsumer.committed
 
 
 async def _late(self: Any, partition: Any) -> int | None:
-    offset = await _committed(self, partition)
+    offset: int | None = await _committed(self, partition)
     await asyncio.sleep(LATE_S)
     return offset
 
