@@ -25,6 +25,7 @@ VERBS = {
     "generate": "Produce lifelike traffic.",
     "demo": "Run everything on lifelike traffic, and watch.",
     "customer": "Show one customer.",
+    "journey": "Draw the map of a customer's journey.",
     "why": "Say why a customer's tier is what it is.",
     "report": "Tell managers where customers stand, by week.",
     "tail": "Show outputs as they come.",

@@ -171,6 +171,7 @@ class Watch:
             tier_changes=sum(count for kind, count in ledger.outputs.items() if kind.startswith("tier.")),
             level_changes=ledger.outputs["cx-level.changed"],
             rewards_issued=ledger.outputs["reward.issued"],
+            alerts=ledger.outputs["care.alerted"],
             ladder=tuple((tier, tiers[tier]) for tier in self._tiers),
             levels=tuple(levels[level] for level in range(1, 6)),
             news=tuple(self._news(event) for event in _newest(ledger.latest)),
@@ -180,9 +181,9 @@ class Watch:
         plain = event.model_dump(mode="json", by_alias=True)
         tier = plain["data"].get("to") or plain["data"].get("tier")
         rung = self._tiers.index(tier) if tier in self._tiers else 0
-        return News(event.type, event.subject, sentence(plain), rung)
+        return News(event.type, event.subject, sentence(plain), rung, plain["data"].get("severity", ""))
 
 
 def _newest(events: Sequence[OutputEvent]) -> list[OutputEvent]:
-    wanted = [event for event in events if event.type.startswith(("tier.", "reward."))]
+    wanted = [event for event in events if event.type.startswith(("tier.", "reward.", "care."))]
     return wanted[-NEWS_MAX:]

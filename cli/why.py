@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,8 +27,6 @@ from cx.why import grounds, looked_back
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.console import RenderableType
-
     from cli.screen.money import Lang
     from cx.rules import Rules
 
@@ -44,23 +43,28 @@ def command(customer: str, *, events: Sequence[str], policy: str | None, at: str
     With --events from files as `cx replay` reads them, else from the read model in Redis. Exit code 1 when there is no
     such customer, 2 when a file, the policy or an option cannot be used.
     """
+    known, rules = looked_up(customer, events, policy, at)
+    decided = rules.policy if known["policy"] == rules.hash else None
+    with nullcontext() if events else as_stored():  # of another policy or version, it is shown as it is
+        drawn = picture(known, decided, rules.policy.time_zone, lang)
+    Console().print(drawn)
+
+
+def looked_up(
+    customer: str, events: Sequence[str], policy: str | None, at: str | None
+) -> tuple[Mapping[str, Any], Rules]:
+    """Return what is known of a customer, from files of *events* if there are any, and the rules of *policy*.
+
+    Raises:
+        OptionError: the policy or the instant *at* cannot be used.
+    """
     check(customer)
     policy = str(settings_here().policy) if policy is None else policy
     check_files([*events, policy], [])
     rules = rules_of(policy)
     end = None if at is None else instant_of("--at", at)
-    if events:
-        drawn = _drawn(_from_files(customer, events, end, rules), rules, lang)
-    else:
-        known = _from_redis(customer, end, rules)
-        with as_stored():  # of another policy or version, it is shown as it is
-            drawn = _drawn(known, rules, lang)
-    Console().print(drawn)
-
-
-def _drawn(known: Mapping[str, Any], rules: Rules, lang: Lang) -> RenderableType:
-    decided = rules.policy if known["policy"] == rules.hash else None
-    return picture(known, decided, rules.policy.time_zone, lang)
+    known = _from_files(customer, events, end, rules) if events else _from_redis(customer, end, rules)
+    return known, rules
 
 
 def _from_files(customer: str, names: Sequence[str], end: int | None, rules: Rules) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Support cases: their clocks, whether they were solved for good, and which of them hold promotion back."""
+"""Support cases: their clocks, whether they were solved for good, seams, and which of them hold promotion back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cx import contacts, scores
-from cx.calendar import DAY
+from cx import alerts, contacts, scores
+from cx.calendar import DAY, HOUR
 from cx.moments import joined, parted
-from cx.state import Case
+from cx.state import NEVER, Alert, Case
 
 if TYPE_CHECKING:
     from cx.moments import CaseEscalated, CaseOpened, CaseReopened, CaseResolved, CaseResponded, FeedbackGiven
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KEPT_DAYS = 90  # after its last sign of life a solved case is forgotten
 COMPLAINT_DAYS = 30  # for so long what is accepted is taken to answer a bad feedback
+SEAMS_DAYS = 90  # for so long a seam counts
 _DETRACTOR_MAX = {"nps": 6, "csat": 2, "ces": 2, "review": 2}
 
 
@@ -32,16 +33,66 @@ def opened(head: Head, moment: CaseOpened, rules: Rules) -> None:
     key = case_key(moment.source, moment.case)
     if key in head.cases:
         return
-    head.cases[key] = Case(
+    before = _other_side(head, moment, rules)
+    case = head.cases[key] = Case(
         opened=moment.at,
         due=moment.at + rules.sla[moment.priority],
         topic=moment.topic,
         channel=moment.channel,
         touched=moment.at,
         detractor=_last_nps_detracts(head),
+        priority=moment.priority,
+        seam=before is not None,
     )
     contacts.case_opened(head, moment.at)
-    scores.signal(head, "case-opened", moment.at, rules)
+    _set_clock(head, rules)
+    scores.signal(head, "case-opened", moment.at, rules, cause=moment.id)
+    if before is not None:
+        scores.signal(head, "seam", moment.at, rules, cause=moment.id)
+        facts = _facts(key, case) | {"from": before.channel, "to": case.channel}
+        alerts.put(head, f"{alerts.SEAM}/{key}", Alert(moment.at, facts, cause=moment.id), rules)
+
+
+def _other_side(head: Head, moment: CaseOpened, rules: Rules) -> Case | None:
+    """Return the case of which a new one is the seam: on its topic, of late, over another channel; the last of them."""
+    sides = [
+        case
+        for case in head.cases.values()
+        if case.topic == moment.topic
+        and case.channel != moment.channel
+        and moment.at - case.touched <= rules.care.seam_span
+    ]
+    return max(sides, key=lambda case: case.touched, default=None)
+
+
+def seams(head: Head, at: int) -> int:
+    """Return how many seams there were in the last 90 days before the instant *at*."""
+    return sum(case.seam and at < case.opened + SEAMS_DAYS * DAY for case in head.cases.values())
+
+
+def seam_fades_at(head: Head, at: int) -> int:
+    """Return the first instant after *at* at which a seam counts no more, or `NEVER`."""
+    ends = (case.opened + SEAMS_DAYS * DAY for case in head.cases.values() if case.seam)
+    return min((end for end in ends if end > at), default=NEVER)
+
+
+def overdue(head: Head, at: int, rules: Rules) -> None:
+    """Alert about the cases whose time for a first answer is over just before the instant *at*."""
+    for key, case in head.cases.items():
+        if case.answered is None and case.due + 1 == at:
+            facts = _facts(key, case) | {"priority": case.priority, "hours": rules.sla[case.priority] // HOUR}
+            alerts.put(head, f"{alerts.FIRST_RESPONSE}/{key}", Alert(case.due, facts), rules)
+    _set_clock(head, rules)
+
+
+def _set_clock(head: Head, rules: Rules) -> None:
+    """Note when the next case is late: just after the last instant at which an answer is in time."""
+    if alerts.FIRST_RESPONSE in rules.care.alerts:
+        head.sla_due = min((due + 1 for due in dues(head) if due >= head.reached), default=NEVER)
+
+
+def _facts(key: str, case: Case) -> dict[str, int | str]:
+    return {"case": parted(key)[0], "topic": case.topic, "channel": case.channel}
 
 
 def responded(head: Head, moment: CaseResponded | CaseResolved, rules: Rules) -> None:
@@ -55,14 +106,16 @@ def responded(head: Head, moment: CaseResponded | CaseResolved, rules: Rules) ->
     if in_time:
         _count(head, "answered_in_time")
     head.cases[key] = msgspec.structs.replace(case, answered=moment.at, touched=moment.at)
-    scores.signal(head, "case-answered" if in_time else "case-answered-late", moment.at, rules)
+    _set_clock(head, rules)
+    name = "case-answered" if in_time else "case-answered-late"
+    scores.signal(head, name, moment.at, rules, cause=moment.id)
 
 
 def escalated(head: Head, moment: CaseEscalated, rules: Rules) -> None:
     """Note that the case went to a higher desk; its clock stays as promised."""
     key = case_key(moment.source, moment.case)
     head.cases[key] = msgspec.structs.replace(head.cases[key], touched=moment.at)
-    scores.signal(head, "case-escalated", moment.at, rules)
+    scores.signal(head, "case-escalated", moment.at, rules, cause=moment.id)
 
 
 def resolved(head: Head, moment: CaseResolved, rules: Rules) -> None:
@@ -75,7 +128,7 @@ def resolved(head: Head, moment: CaseResolved, rules: Rules) -> None:
     if not case.reopened:
         _count(head, "resolved")
     head.cases[key] = msgspec.structs.replace(case, resolved=moment.at, touched=moment.at)
-    scores.signal(head, "case-resolved", moment.at, rules)
+    scores.signal(head, "case-resolved", moment.at, rules, cause=moment.id)
 
 
 def reopened(head: Head, moment: CaseReopened, rules: Rules) -> None:
@@ -86,9 +139,12 @@ def reopened(head: Head, moment: CaseReopened, rules: Rules) -> None:
         return
     if not case.reopened:
         _count(head, "came_back")
-    head.cases[key] = msgspec.structs.replace(case, resolved=None, touched=moment.at, reopened=case.reopened + 1)
+    case = head.cases[key] = msgspec.structs.replace(case, resolved=None, touched=moment.at, reopened=case.reopened + 1)
     contacts.contacted(head)
-    scores.signal(head, "case-reopened", moment.at, rules)
+    scores.signal(head, "case-reopened", moment.at, rules, cause=moment.id)
+    if case.reopened >= rules.care.reopened_times:
+        facts = _facts(key, case) | {"times": case.reopened}
+        alerts.put(head, f"{alerts.REOPENED}/{key}", Alert(moment.at, facts, cause=moment.id), rules)
 
 
 def judged(head: Head, moment: FeedbackGiven) -> None:
@@ -96,7 +152,7 @@ def judged(head: Head, moment: FeedbackGiven) -> None:
     if not detracts(moment):
         return
     head.detracted = moment.at
-    for key in _named(head, moment):
+    for key in named(head, moment):
         case = head.cases[key]
         if case.open:
             head.cases[key] = msgspec.structs.replace(case, detractor=True)
@@ -128,7 +184,7 @@ def dues(head: Head) -> list[int]:
     return [case.due for case in head.cases.values() if case.answered is None]
 
 
-def _named(head: Head, moment: FeedbackGiven) -> list[str]:
+def named(head: Head, moment: FeedbackGiven) -> list[str]:
     """Return the keys of the cases that a feedback is about.
 
     A survey has a source of its own and knows a case by its number alone. Where its source has no case of that number,

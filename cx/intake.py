@@ -143,6 +143,8 @@ def _feedback(event: Any, at: int, content: int, _: Rules) -> FeedbackGiven:  # 
         score=getattr(data, "score", None),
         dimension=data.dimension,
         case=data.case_id,
+        touchpoint=data.touchpoint,
+        order=data.order_id,
         content=content,
     )
 

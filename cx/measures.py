@@ -70,8 +70,19 @@ def _percent(part: int, whole: int) -> int | None:
     return part * 100 // whole if whole else None
 
 
-def _answered_in_time(head: Head, _at: int, _rules: Rules) -> int | None:
-    return _percent(head.counts.get("answered_in_time", 0), head.counts.get("answered", 0))
+def _answered_in_time(head: Head, at: int, rules: Rules) -> int | None:
+    return _percent(head.counts.get("answered_in_time", 0), _answered_or_late(head, at, rules))
+
+
+def _answered_or_late(head: Head, at: int, rules: Rules) -> int:
+    return head.counts.get("answered", 0) + _late_cases(head, at, rules)
+
+
+def _answered_in_time_turns(head: Head, bound: int, at: int, rules: Rules) -> int:
+    if not _answered_or_late(head, at, rules):
+        return _late_cases_turn(head, 1, at, rules)
+    in_time, answered = head.counts.get("answered_in_time", 0), head.counts.get("answered", 0)
+    return _late_cases_turn(head, in_time * 100 // bound + 1 - answered, at, rules) if bound > 0 else NEVER
 
 
 def _resolved_for_good(head: Head, _at: int, _rules: Rules) -> int | None:
@@ -121,6 +132,7 @@ READERS: Final[dict[str, Reader]] = {
 # What time alone changes, as `cx.rules.FADING` has it.
 _TURNS: Final[dict[str, Callable[[Head, int, int, Rules], int]]] = {
     "orders": _orders_turn,
+    "answered_in_time_pct": _answered_in_time_turns,
     "in_rhythm": _rhythm_turns,
     "late_cases": _late_cases_turn,
     **{name: partial(_score_turns, place) for place, name in enumerate(DIMENSIONS)},

@@ -144,6 +144,8 @@ class FeedbackGiven(Moment, frozen=True, tag="f"):
     score: int | None
     dimension: str | None
     case: str | None
+    touchpoint: str | None = None
+    order: str | None = None
 
 
 class Touched(Moment, frozen=True, tag="t"):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 FIRST: Final = 1  # a ladder over one rolling window, and no points
-_PURCHASE: Final = "p"
-_TOUCHPOINT: Final = "t"
+_ADDED: Final[dict[str, list[Any]]] = {"p": [""], "f": [None, None], "t": [""]}  # to moments, by their tag
 
 
 def customer_of_first(data: list[Any]) -> list[Any]:
@@ -40,8 +39,8 @@ def head_of_first(data: list[Any]) -> list[Any]:
 
 
 def _moment(data: list[Any]) -> list[Any]:
-    """Return a moment with what has been added: a purchase's currency, a touchpoint's store."""
-    return [*data[:-1], "", data[-1]] if data[0] in (_PURCHASE, _TOUCHPOINT) else data
+    """Return a moment with what has been added since: the currency of a purchase, what a feedback is about, a store."""
+    return [*data[:-1], *_ADDED.get(data[0], ()), data[-1]]
 
 
 def _entitlement(data: list[Any]) -> list[Any]:

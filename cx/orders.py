@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cx.moments import Cancelled, Key, Refunded
     from cx.rules import Rules
     from cx.state import Head
+
+
+DIGITAL: Final = frozenset({"web", "app"})  # channels of which nobody of ours is a part
 
 
 class Undone(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +50,7 @@ def purchase(head: Head, moment: Purchased, rules: Rules) -> None:
         qualifying=0,
         visit=moment.channel in rules.visit_channels,
         currency=moment.currency,
+        digital=moment.channel in DIGITAL,
     )
     lot = points.lot_of(order, moment.channel, head.tier or rules.rungs[0].name, rules)
     order = msgspec.structs.replace(order, qualifying=qualifying(order, rules), lot=lot)

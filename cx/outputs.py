@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from cx import levels, record, rewards
+from cx import alerts, care, levels, record, rewards
 from cx.calendar import DAY, instant, rfc3339
 from cx.state import NEVER, Move, ToldMove
 from cx.words import condition
@@ -42,11 +42,14 @@ def tell(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool
     head = customer.head
     if not head.tier:
         return []
-    if head.tier == told.tier and head.level == told.level and rewards.are_told(head, told):  # most events are no news
+    cared = not head.alerts or alerts.are_told(head, told)
+    if head.tier == told.tier and head.level == told.level and rewards.are_told(head, told):
         told.tier_since = _tier_since(head)
-        return []
+        if cared:  # most events are no news
+            return []
+        return _Teller(customer, told, cause, rules, late=late).alerts()
     teller = _Teller(customer, told, cause, rules, late=late)
-    return [*teller.tier(), *teller.level(), *teller.rewards()]
+    return [*teller.tier(), *teller.level(), *teller.rewards(), *(() if cared else teller.alerts())]
 
 
 def tell_points(customer: Customer, cause: str, *, anew: bool) -> list[Output]:
@@ -211,6 +214,19 @@ class _Teller:
                 told.rewards[key] = ("revoked", times)
                 outputs.append(self._revoked(key, "correction", times))
         return outputs
+
+    def alerts(self) -> list[Output]:
+        head, told, rules = self._head, self._told, self._rules
+        return [
+            self._event(
+                "care.alerted",
+                f"{key}\n{instant(alert.at).year}",  # a desk may begin its numbers anew every year
+                at=alert.at,
+                cause=alert.cause,
+                data=care.told(key, alert, rules),
+            )
+            for key, alert in alerts.untold(head, told, late=self._late).items()
+        ]
 
     def _issued(self, key: str, owed: Entitlement, times: int) -> Output:
         gift = self._rules.rewards[owed.rule].gift

@@ -9,7 +9,7 @@ import msgspec
 from cx.amounts import EXTRAS, qualifying
 from cx.calendar import iso_day, month_end
 from cx.moments import name_of, parted
-from cx.state import NEVER, Earning, Lot, Move, Order
+from cx.state import LOOK_AGAIN, NEVER, Earning, Lot, Move, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +79,11 @@ def bought(head: Head, key: str, at: int, rules: Rules) -> None:
         if rules.inactive_days:
             head.points_due = min(head.points_due, rules.calendar.start(order.day + rules.inactive_days + 1))
     head.points_due = min(head.points_due, _due_of(order, rules))
+    if rules.care.expiring_days:
+        ends = [_last_day(order.day, rules)] if rules.after_months else []
+        ends += [order.day + rules.inactive_days] if rules.inactive_days else []
+        for last in ends:
+            head.care_due = min(head.care_due, rules.calendar.start(last - rules.care.expiring_days))
 
 
 def undo(head: Head, key: str, moment: Refunded | Cancelled, rules: Rules) -> int:
@@ -243,6 +248,17 @@ def next_expiry(head: Head, rules: Rules) -> tuple[int, int] | None:
     return lots[0][0], sum(left for last, left in lots if last == lots[0][0])
 
 
+def expiries(head: Head, rules: Rules) -> dict[int, int]:
+    """Return how many points run out if nothing more happens, by the last local day on which they count."""
+    silent = _active_day(head) + rules.inactive_days if rules.inactive_days else _FAR
+    found: dict[int, int] = {}
+    for date, _, _, _, left in _lots(head, rules):
+        last = min(date, silent)
+        if last < _FAR:
+            found[last] = found.get(last, 0) + left
+    return found
+
+
 def _due_of(order: Order, rules: Rules) -> int:
     lot = order.lot
     if lot is None:
@@ -294,6 +310,7 @@ def _activate(head: Head, key: str, order: Order, at: int, rules: Rules) -> Orde
 
 def _give(head: Head, points: int, last: int, rules: Rules) -> None:
     left = _earned(head, points)
+    head.care_due = LOOK_AGAIN  # they may run out soon
     if left:
         head.ledger.closed[last] = head.ledger.closed.get(last, 0) + left
         if last:

@@ -31,8 +31,16 @@ def silent_from(head: Head, rules: Rules) -> int | None:
     return _silent_from(days, rules.rhythm_pct) if len(days) > rules.rhythm_least else None
 
 
+def usual_gap(head: Head) -> int:
+    """Return how many days usually lie between the customer's orders, of whom two are known at least."""
+    return _twice_the_median(head.rhythm) // 2
+
+
 @lru_cache(maxsize=1 << 12)  # it is asked more than once of every event
 def _silent_from(days: tuple[int, ...], pct: int) -> int:
+    return min(days[-1] + _twice_the_median(days) * pct // 200 + 1, _LAST_DAY)
+
+
+def _twice_the_median(days: tuple[int, ...]) -> int:
     gaps = sorted(after - before for before, after in pairwise(days))
-    twice = gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]  # the median is half of it
-    return min(days[-1] + twice * pct // 200 + 1, _LAST_DAY)
+    return gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]

@@ -73,6 +73,21 @@ class Rate:
         return self.categories is None or category in self.categories
 
 
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What calls for care; spans are in microseconds, and 0, or nothing, is what an alert has that is switched off."""
+
+    alerts: dict[str, policies.AlertPolicy | policies.FirstResponsePolicy]  # those that are on, by reason
+    seam_span: int
+    reopened_times: int
+    fall: int  # of a score, in points
+    fall_days: int
+    silent: frozenset[str]  # tiers on which silence counts
+    expiring_least: int
+    expiring_days: int
+    risk_span: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """All that the folds ask a policy; built once per policy by `compile_policy`. Spans are in microseconds."""
@@ -109,8 +124,8 @@ class Rules:
     prior_weight: int
     decay: tuple[int, ...]  # decay[d] = UNIT * 2 ** (-d / half-life), d in whole days
     signals: dict[
-        str, tuple[tuple[int, int | None, int], ...]
-    ]  # signal -> (dimension, value or None = the score, weight)
+        str, tuple[tuple[int, int | None, int, bool], ...]
+    ]  # signal -> (dimension, value or None = the score, weight, whether a fall by it is looked for)
     sla: dict[str, int]
     rhythm_pct: int
     rhythm_least: int
@@ -126,6 +141,8 @@ class Rules:
     replays: bool  # a tier is more than what the window holds: after a refund the ladder is climbed again
     remembers: bool  # days before the window are needed
     anchor_days: int
+
+    care: Care
 
     def rung_of(self, name: str) -> int:
         """Return the place of a tier in the ladder; a name that the policy has lost counts as the lowest."""
@@ -145,15 +162,18 @@ def sums_of(rules: Rules) -> Rules:
 
 
 COUNTED = ("spend", "orders", "visits", "points")
-FADING = frozenset({"orders", "in_rhythm", "late_cases", *DIMENSIONS})  # measures of levels that change with time alone
+# Measures of levels that change with time alone.
+FADING = frozenset({"orders", "in_rhythm", "answered_in_time_pct", "late_cases", *DIMENSIONS})
 
 
 def compile_policy(policy: Policy) -> Rules:
     """Prepare *policy* for folding."""
-    signals: dict[str, list[tuple[int, int | None, int]]] = {}
+    signals: dict[str, list[tuple[int, int | None, int, bool]]] = {}
     for item in policy.scores.contributions:
         value = None if item.value == "score" else item.value
-        signals.setdefault(item.when, []).append((DIMENSIONS.index(item.dimension), value, item.weight))
+        # What the table holds for no worse than nothing known only thins a higher score out.
+        watched = policy.care.dimension_falls.enabled and (value is None or value < policy.scores.prior.value)
+        signals.setdefault(item.when, []).append((DIMENSIONS.index(item.dimension), value, item.weight, watched))
     by_tier: dict[str, list[RewardPolicy]] = {}
     for rule in policy.rewards:
         by_tier.setdefault(rule.when.tier_reached, []).append(rule)
@@ -222,6 +242,32 @@ def compile_policy(policy: Policy) -> Rules:
         or isinstance(window, Anniversary)
         or (when == "period-end" and not isinstance(window, Rolling)),
         anchor_days=policy.clock.refund_days + 1,
+        care=_care(policy),
+    )
+
+
+def _care(policy: Policy) -> Care:
+    care = policy.care
+    named: dict[str, policies.AlertPolicy | policies.FirstResponsePolicy] = {
+        "first-response": care.first_response,
+        "case-reopened": care.case_reopened,
+        "dimension-falls": care.dimension_falls,
+        "silent": care.silent,
+        "points-expiring": care.points_expiring,
+        "tier-at-risk": care.tier_at_risk,
+        "seam": care.seam,
+    }
+    silent = care.silent.tiers or [rung.name for rung in policy.tiers.ladder]
+    return Care(
+        alerts={name: alert for name, alert in named.items() if alert.enabled},
+        seam_span=care.seam_days * DAY,
+        reopened_times=care.case_reopened.times,
+        fall=care.dimension_falls.points if care.dimension_falls.enabled else 0,
+        fall_days=care.dimension_falls.days,
+        silent=frozenset(silent) if care.silent.enabled else frozenset(),
+        expiring_least=care.points_expiring.least,
+        expiring_days=care.points_expiring.days if care.points_expiring.enabled else 0,
+        risk_span=care.tier_at_risk.days * DAY if care.tier_at_risk.enabled else 0,
     )
 
 

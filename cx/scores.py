@@ -6,7 +6,10 @@ from bisect import bisect_right
 from operator import neg
 from typing import TYPE_CHECKING
 
+from cx import alerts
+from cx.calendar import iso_day
 from cx.rules import DIMENSIONS, UNIT
+from cx.state import Alert
 
 if TYPE_CHECKING:
     from cx.moments import FeedbackGiven
@@ -18,19 +21,27 @@ _SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
 
 
 def signal(
-    head: Head, name: str, at: int, rules: Rules, *, score_pct: int | None = None, only: str | None = None
+    head: Head,
+    name: str,
+    at: int,
+    rules: Rules,
+    *,
+    score_pct: int | None = None,
+    only: str | None = None,
+    cause: str = "",
 ) -> None:
     """Let the signal *name* move the dimensions that the policy's table says.
 
     *score_pct* stands in where the table says `score`; *only* names the dimension a feedback was about, which
-    then takes all of it.
+    then takes all of it. *cause* is the id of the event.
     """
     items = rules.signals.get(name)
     if items is None:
         return
     day = rules.calendar.day(at)
     scores = list(head.scores)
-    for dimension, fixed, weight in items:
+    lowered = []  # dimension, and where it stood before
+    for dimension, fixed, weight, watched in items:
         value = fixed if fixed is not None else score_pct
         if value is None:
             continue
@@ -38,19 +49,47 @@ def signal(
         total, weights, last = scores[place]
         if day > last:
             total, weights = _decayed(total, weights, day - last, rules)
+        if watched and value * (weights + rules.prior_weight) < total + rules.prior_value * rules.prior_weight:
+            lowered.append((place, _rounded(total, weights, rules)))
         scores[place] = (total + value * weight * UNIT, weights + weight * UNIT, max(day, last))
     head.scores = tuple(scores)
+    for place, before in lowered:
+        _fell(head, place, before, (at, cause), rules)
+
+
+def _fell(head: Head, place: int, before: int, moved: tuple[int, str], rules: Rules) -> None:
+    """Look how far a score has fallen that an event, *moved* its instant and id, lowers from where it stood *before*.
+
+    It falls from its crest: the highest that it stood at, of late, when something lowered it. So fading is no fall.
+    """
+    at, cause = moved
+    care, day, crest = rules.care, rules.calendar.day(at), head.crests[place]
+    if crest[1] < day - care.fall_days or before >= crest[0]:
+        crest = (before, day)
+    after = score(head, place, day, rules)
+    if crest[0] - after >= care.fall:
+        name, since = DIMENSIONS[place], iso_day(crest[1])
+        facts: dict[str, int | str] = {"dimension": name, "from": crest[0], "to": after, "since": since}
+        alerts.put(head, f"{alerts.FALLS}/{name}/{iso_day(day)}", Alert(at, facts, cause=cause), rules)
+        crest = (after, day)
+    head.crests = (*head.crests[:place], crest, *head.crests[place + 1 :])
+
+
+def scaled(moment: FeedbackGiven) -> int | None:
+    """Return a feedback's score on a scale of 0 to 100; None for a complaint."""
+    if moment.score is None:
+        return None
+    low, high = _SCALES[moment.instrument]
+    return (moment.score - low) * 100 // (high - low)
 
 
 def feedback(head: Head, moment: FeedbackGiven, rules: Rules) -> None:
     """Let a feedback move its dimension, and remember the last two answers per instrument."""
-    score_pct = None
+    score_pct = scaled(moment)
     if moment.score is not None:
-        low, high = _SCALES[moment.instrument]
-        score_pct = (moment.score - low) * 100 // (high - low)
         before = head.feedback.get(moment.instrument, ())
         head.feedback[moment.instrument] = ((moment.score, moment.at), *before[:1])
-    signal(head, moment.instrument, moment.at, rules, score_pct=score_pct, only=moment.dimension)
+    signal(head, moment.instrument, moment.at, rules, score_pct=score_pct, only=moment.dimension, cause=moment.id)
 
 
 def shown(head: Head, at: int, rules: Rules) -> dict[str, int]:
@@ -64,6 +103,10 @@ def score(head: Head, place: int, day: int, rules: Rules) -> int:
     total, weights, last = head.scores[place]
     if day > last:
         total, weights = _decayed(total, weights, day - last, rules)
+    return _rounded(total, weights, rules)
+
+
+def _rounded(total: int, weights: int, rules: Rules) -> int:
     weights += rules.prior_weight
     return (2 * (total + rules.prior_value * rules.prior_weight) + weights) // (2 * weights)
 

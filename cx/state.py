@@ -71,6 +71,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     visit: bool = False  # whether it counts as one
     currency: str = ""  # empty for the programme's own
     lot: Lot | None = None
+    digital: bool = False  # whether it was bought on the web or in the app
 
     @property
     def left(self) -> int:
@@ -95,6 +96,8 @@ class Case(msgspec.Struct, frozen=True, array_like=True, gc=False):
     answered: int | None = None
     resolved: int | None = None
     reopened: int = 0
+    priority: str = "normal"
+    seam: bool = False  # whether the customer had asked the same over another channel just before
 
     @property
     def open(self) -> bool:
@@ -114,6 +117,38 @@ class Informed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     asked: int = 0
     led: int = 0
     open: tuple[int, ...] = ()
+
+
+class Spot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The contacts of one stage of the journey with one group of touchpoints.
+
+    Attributes:
+        at: Instant of the last one.
+        channel: Of the last one that had a channel; empty for none.
+        count: How many there were.
+        moods: The last four scores given there, 0 to 100, newest last.
+    """
+
+    at: int
+    channel: str
+    count: int
+    moods: tuple[int, ...] = ()
+
+
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Why somebody should look after a customer, since `at`; the facts are words of our lists, ids and numbers.
+
+    Attributes:
+        deadline: Until when something can be done; None where there is no such instant.
+        cause: Id of the event that brought it, empty where time did.
+        answered: When the customer accepted care or a suggestion since; None for not yet.
+    """
+
+    at: int
+    facts: dict[str, int | str]
+    deadline: int | None = None
+    cause: str = ""
+    answered: int | None = None
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -286,6 +321,12 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     informed: Informed = Informed()
     contacts: tuple[int, ...] = ()  # after each of the last six orders, up to the next
     detracted: int | None = None  # when a feedback was last that of a detractor
+    journey: dict[int, Spot] = {}  # by the place on the map that `cx.journey` gives a stage and a group
+    alerts: dict[str, Alert] = {}  # by reason and what it is about, for 90 days; never changed, but replaced
+    crests: tuple[tuple[int, int], ...] = ((0, 0),) * 5  # per dimension (score, local day), from where it falls
+    sla_due: int = NEVER  # the first instant at which a case whose lateness is told is late
+    silent_due: int = NEVER  # the first instant at which a customer whose silence counts is out of their rhythm
+    care_due: int = NEVER  # never after the first instant at which time alone brings another alert
 
     @property
     def tier(self) -> str:
@@ -300,7 +341,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     @property
     def due(self) -> int:
         """The first instant at which time alone may change something of it, or `NEVER`."""
-        return min(self.points_due, self.level_due, self.tier_due)
+        return min(self.points_due, self.level_due, self.tier_due, self.sla_due, self.silent_due, self.care_due)
 
     def copy(self) -> Head:
         """Return a copy that a fold may change; values inside the containers are immutable and shared."""
@@ -319,6 +360,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
             ledger=self.ledger.copy(),
             moves={},
             brought=self.brought.copy(),
+            journey=self.journey.copy(),
         )
 
 
@@ -341,11 +383,15 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     rewards: dict[str, tuple[str, int]] = {}  # occasion key -> (issued | revoked, how often issued)
     answers: dict[str, int] = {}  # request -> points granted, 0 for a refusal; until the request is in the base
     moves: dict[str, ToldMove] = {}  # movements of points since the base
+    alerts: dict[str, int] = {}  # alert -> its instant, for 90 days; never changed, but replaced
 
     def copy(self) -> Told:
         """Return a copy that a decision may change."""
         return msgspec.structs.replace(
-            self, rewards=self.rewards.copy(), answers=self.answers.copy(), moves=self.moves.copy()
+            self,
+            rewards=self.rewards.copy(),
+            answers=self.answers.copy(),
+            moves=self.moves.copy(),
         )
 
 

@@ -58,8 +58,12 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
         standing = msgspec.structs.replace(standing, checked=same.checked, failing=same.failing, hold=same.hold)
     # Else more counts at most, which puts it off.
     if change or standing != head.standing or head.tier_due <= at or not rules.counts_only:
-        head.standing = standing
+        due = head.tier_due
+        if standing != head.standing:
+            head.standing, due = standing, LOOK_AGAIN
         head.tier_due = due_at(head, at, rules)
+        if head.tier_due != due:  # it may be lost sooner, and on another tier other things call for care
+            head.care_due = LOOK_AGAIN
     return change
 
 
@@ -503,6 +507,7 @@ def give(head: Head, moment: Overridden, rules: Rules) -> Change | None:
     if change:
         _was_set(head, change, given, rules)
     head.tier_due = due_at(head, moment.at, rules)
+    head.care_due = LOOK_AGAIN
     _note_anew(head, day, rules)
     return change
 

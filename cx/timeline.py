@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cx import cases, contacts, levels, orders, points, progress, rewards, rhythm, scores, tiers
+from cx import care, cases, contacts, journey, levels, orders, points, progress, rewards, rhythm, scores, tiers
 from cx.moments import (
     Adjusted,
     AnyMoment,
@@ -27,6 +27,7 @@ from cx.moments import (
     name_of,
 )
 from cx.rewards import BEFORE_ALL
+from cx.state import LOOK_AGAIN
 from schemas.errors import Reason
 
 if TYPE_CHECKING:
@@ -50,14 +51,21 @@ def fold(head: Head, moments: Iterable[AnyMoment], answers: dict[str, int], rule
 
 
 def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
-    """Apply every deadline up to and including the instant *until*; at equal times points, the CX level, the tier."""
+    """Apply every deadline up to and including the instant *until*.
+
+    At equal times points, the first answers to cases, the CX level, the tier, and what calls for care.
+    """
     while (at := head.due) <= until:
         head.reached = at
         if head.points_due == at:
             points.settle(head, at, rules)
+            head.care_due = LOOK_AGAIN
+        if head.sla_due == at:
+            cases.overdue(head, at, rules)
         change = progress.look(head, at, rules)
         if change and rules.rung_of(change.after) > rules.rung_of(change.before):
             rewards.reached(head, change, BEFORE_ALL, rules)
+        care.settle(head, at, rules)
 
 
 def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules) -> None:
@@ -72,17 +80,20 @@ def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules)
     reason, undone = _effect(head, moment, rules)
     levels.settle(head, moment.at, rules)
     change = None
-    if isinstance(moment, Overridden):
+    if reason:
+        change = tiers.settle(head, moment.at, reason, moment.id, rules)
+    elif isinstance(moment, Overridden):
         change = tiers.give(head, moment, rules)
     elif isinstance(moment, Imported):
         tiers.bring(head, moment, rules)
-        return
-    elif reason or not rules.counts_only or not head.tier:
-        change = tiers.settle(head, moment.at, reason or "experience", moment.id, rules)
+    elif not rules.counts_only or not head.tier:
+        change = tiers.settle(head, moment.at, "experience", moment.id, rules)
     if change and rules.rung_of(change.after) > rules.rung_of(change.before):
         rewards.reached(head, change, moment.key, rules)
     elif undone:
         rewards.undone(head, undone, moment.at, rules)
+    if head.care_due <= moment.at:
+        care.settle(head, moment.at, rules)
 
 
 def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | None]:
@@ -130,21 +141,26 @@ def _journey(head: Head, moment: AnyMoment, rules: Rules) -> None:
         case FeedbackGiven():
             scores.feedback(head, moment, rules)
             cases.judged(head, moment)
+            journey.judged(head, moment)
             if moment.instrument == "review" and (moment.score or 0) >= PRAISE_MIN:
                 _count(head, "advocacy")
         case Referred():
             _count(head, "advocacy")
-            scores.signal(head, "referral", moment.at, rules)
+            journey.referred(head, moment)
+            scores.signal(head, "referral", moment.at, rules, cause=moment.id)
         case ProfileUpdated():
             _profile(head, moment)
 
 
 def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     """Add the order, less what waited for it: nothing can rest yet on what was undone before it counted."""
-    scores.signal(head, "repeat-purchase" if head.counted.orders else "purchase", moment.at, rules)
+    scores.signal(head, "repeat-purchase" if head.counted.orders else "purchase", moment.at, rules, cause=moment.id)
     orders.purchase(head, moment, rules)
     contacts.bought(head)
+    journey.bought(head, moment)
     rhythm.bought(head, rules.calendar.day(moment.at))
+    if head.standing.tier in rules.care.silent:
+        care.put_off_silence(head, rules)
     head.place = (moment.store, moment.channel)
     key = "order\n" + orders.order_key(moment.source, moment.order)
     for waiting in head.waiting.pop(key, ()):
@@ -165,7 +181,7 @@ def _undo(head: Head, moment: Refunded | Cancelled, rules: Rules) -> Undone | No
         if undone is None:
             head.refused[name_of(moment)] = (moment.at, Reason.REFUND_TOO_LARGE)
     if undone:
-        scores.signal(head, "refund", moment.at, rules)
+        scores.signal(head, "refund", moment.at, rules, cause=moment.id)
     return undone
 
 
@@ -175,6 +191,7 @@ def _case(
     key = cases.case_key(moment.source, moment.case)
     if isinstance(moment, CaseOpened):
         cases.opened(head, moment, rules)
+        journey.opened(head, moment)
         for waiting in head.waiting.pop("case\n" + key, ()):
             if not isinstance(waiting, CaseResponded | CaseEscalated | CaseResolved | CaseReopened):
                 continue
@@ -201,12 +218,14 @@ def _touched(head: Head, moment: Touched, rules: Rules) -> None:
     head.place = (moment.store, moment.channel)
     if moment.stage in ("discover", "consider"):
         head.channels[moment.channel] = moment.at
+    journey.touched(head, moment)
     if moment.intent == "information":
         contacts.asked(head, moment.at)
     elif moment.intent in ("care", "suggestion") and moment.accepted:
         if cases.before_complaint(head, moment.at):
             _count(head, "care_accepted")
-        scores.signal(head, "care-accepted", moment.at, rules)
+        scores.signal(head, "care-accepted", moment.at, rules, cause=moment.id)
+        care.answered(head, moment.at, rules)
 
 
 def _profile(head: Head, moment: ProfileUpdated) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from cx import cases, levels, points, rewards, scores, tiers
+from cx import care, cases, journey, levels, points, rewards, scores, tiers
 from cx.calendar import iso_day, rfc3339
 from cx.outputs import reward_id
 from cx.progress import keeping, lost_at
@@ -78,6 +78,9 @@ def _derived(name: str, head: Head, at: int, rules: Rules) -> dict[str, Any]:
         "criteria": levels.criteria(head, at, rules),
         "dimensions": scores.shown(head, at, rules),
         "open_cases": cases.open_count(head),
+        "seams": cases.seams(head, at),
+        "journey": journey.shown(head),
+        "alerts": care.shown(head, at, rules),
         "points": _points(head, rules),
         "enrolled": iso_day(head.enrolled) if head.enrolled else None,
         "first_seen": rfc3339(head.first_seen) if head.first_seen else None,

@@ -84,6 +84,17 @@ _POINTS = {
 }
 
 
+_ALERTS = {
+    "first-response": "no answer in {hours} hours to case {case} on {topic} over {channel}",
+    "case-reopened": "case {case} on {topic} was reopened, {times} times by now",
+    "dimension-falls": "the {dimension} score fell from {from} to {to} since {since}",
+    "silent": "no order for {days} days, usually one in {usual_days}",
+    "points-expiring": "{points} points run out after {last_day}",
+    "tier-at-risk": "{tier} turns into {then} {when}{missing}",
+    "seam": "asked on {topic} over {to}, after having asked over {from}",
+}
+
+
 def plainly(value: int, currency: str) -> str:
     """Return so many minor units of a currency as they are."""
     return f"{value:,} {currency}".rstrip()
@@ -105,11 +116,15 @@ def sentence(event: dict[str, Any], currency: str = "VND", money: Money = plainl
             return f"{data['brand']} {data['card_kind']} of {value} for reaching {data['tier']}"
         case "reward.revoked":
             return f"reward {data['rule']} was taken back: {data['reason']}"
-    if event["type"] in _POINTS:
-        reason = f" ({data['reason'].replace('-', ' ')})" if data.get("reason") else ""
-        moved = _POINTS[event["type"]].format(points=f"{data['points']:,}")
-        return f"{moved}{reason}; balance {data['balance']:,}"
-    return str(event["type"])
+        case "care.alerted":
+            return f"{data['severity']}: {alert(data, currency, money)}{_help(data['help'])}"
+    return _moved(event["type"], data) if event["type"] in _POINTS else str(event["type"])
+
+
+def _moved(kind: str, data: Mapping[str, Any]) -> str:
+    reason = f" ({data['reason'].replace('-', ' ')})" if data.get("reason") else ""
+    moved = _POINTS[kind].format(points=f"{data['points']:,}")
+    return f"{moved}{reason}; balance {data['balance']:,}"
 
 
 def _why(data: dict[str, Any], currency: str, money: Money) -> str:
@@ -122,6 +137,25 @@ def _why(data: dict[str, Any], currency: str, money: Money) -> str:
     if decision["next_rung"] and decision["missing"].get("spend"):
         why += f"; {money(decision['missing']['spend'], currency)} to {decision['next_rung']}"
     return why
+
+
+def alert(data: Mapping[str, Any], currency: str, money: Money = plainly) -> str:
+    """Say why somebody should look after a customer; *data* is what an alert tells."""
+    facts = {name: f"{fact:,}" if isinstance(fact, int) else fact for name, fact in data["facts"].items()}
+    text = _ALERTS.get(data["alert"])
+    if text is None:  # one that a later version gives
+        return str(data["alert"]).replace("-", " ")
+    if data["alert"] == "tier-at-risk":
+        gaps = {name: gap for name, gap in data["facts"].items() if name not in {"tier", "then"}}
+        missing = " and ".join(amount(name, gap, currency, money) for name, gap in gaps.items())
+        facts["missing"] = f", unless {missing} more are there by then" if missing else ""
+        facts["when"] = f"on {data['deadline'][:10]}"
+    return text.format(**facts)
+
+
+def _help(words: Sequence[str]) -> str:
+    helps = ", ".join(word.replace("-", " ") for word in words)
+    return f" (may help: {helps})" if helps else ""
 
 
 def _evidence(data: dict[str, Any]) -> str:

@@ -10,17 +10,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from schemas.base import Currency, Day, Short
+from schemas.care import Severity
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Score = Annotated[int, Field(ge=0, le=100)]
 Amount = Annotated[int, Field(ge=0, le=10**12)]
+Help = Annotated[tuple[Name, ...], Field(max_length=10)]
 Channel = Literal["store", "web", "app", "partner"]
 Dimension = Literal["emotion", "interaction", "service", "product", "brand"]
 Signal = Literal[
     "purchase", "repeat-purchase", "refund",
     "case-opened", "case-answered", "case-answered-late", "case-resolved", "case-reopened", "case-escalated",
     "nps", "csat", "ces", "review", "complaint",
-    "care-accepted", "referral",
+    "care-accepted", "referral", "seam",
 ]  # fmt: skip
 LevelMeasure = Literal[
     "channels", "informed_pct", "answered_in_time_pct", "resolved_for_good_pct", "last_ces", "last_csat",
@@ -368,6 +370,7 @@ class ScoresPolicy(Part):
         Contribution(when="complaint", dimension="emotion", value=10, weight=3),
         Contribution(when="care-accepted", dimension="interaction", value=80),
         Contribution(when="referral", dimension="brand", value=95, weight=2),
+        Contribution(when="seam", dimension="interaction", value=20, weight=2),
     )
 
 
@@ -470,6 +473,93 @@ class RhythmPolicy(Part):
     least_gaps: Annotated[int, Field(ge=1, le=8)] = 3
 
 
+class AlertPolicy(Part):
+    """How grave an alert is, and what may help, in the order to try; `enabled: false` switches it off."""
+
+    enabled: bool = True
+    severity: Severity = "warning"
+    help: Help = ()
+
+
+class SeverityByPriority(Part):
+    """How grave it is that a case had no answer in time, by its priority."""
+
+    low: Severity = "info"
+    normal: Severity = "warning"
+    high: Severity = "urgent"
+    urgent: Severity = "urgent"
+
+
+class FirstResponsePolicy(Part):
+    """A case had no answer within its hours."""
+
+    enabled: bool = True
+    severity: SeverityByPriority = SeverityByPriority()
+    help: Help = ("answer-now", "call-back")
+
+
+class CaseReopenedPolicy(AlertPolicy):
+    """A case was reopened so many times."""
+
+    times: Annotated[int, Field(ge=1, le=10)] = 2
+    severity: Severity = "urgent"
+    help: Help = ("senior-agent", "apology")
+
+
+class DimensionFallsPolicy(AlertPolicy):
+    """A score fell by so many points or more within so many days."""
+
+    points: Annotated[int, Field(ge=1, le=100)] = 15
+    days: Annotated[int, Field(ge=1, le=90)] = 30
+    help: Help = ("ask-what-went-wrong", "apology")
+
+
+class SilentPolicy(AlertPolicy):
+    """A customer on one of *tiers*, or on any if there is none, is out of their own rhythm."""
+
+    tiers: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    help: Help = ("personal-suggestion", "call")
+
+
+class PointsExpiringPolicy(AlertPolicy):
+    """So many points or more run out within so many days."""
+
+    least: Annotated[int, Field(ge=1, le=10**9)] = 100
+    days: Annotated[int, Field(ge=1, le=90)] = 14
+    severity: Severity = "info"
+    help: Help = ("suggest-a-reward",)
+
+
+class TierAtRiskPolicy(AlertPolicy):
+    """Time takes the tier within so many days; told once in so many."""
+
+    days: Annotated[int, Field(ge=1, le=90)] = 30
+    help: Help = ("say-what-is-missing", "personal-suggestion")
+
+
+class SeamPolicy(AlertPolicy):
+    """The customer had to ask again over another channel."""
+
+    help: Help = ("one-agent-for-both", "apology")
+
+
+class CarePolicy(Part):
+    """When somebody should look after a customer.
+
+    A seam is a case on a topic within `seam_days` of the last sign of life of a case on that topic over another
+    channel. It moves the scores also where its alert is switched off.
+    """
+
+    seam_days: Annotated[int, Field(ge=1, le=90)] = 7
+    first_response: FirstResponsePolicy = FirstResponsePolicy()
+    case_reopened: CaseReopenedPolicy = CaseReopenedPolicy()
+    dimension_falls: DimensionFallsPolicy = DimensionFallsPolicy()
+    silent: SilentPolicy = SilentPolicy()
+    points_expiring: PointsExpiringPolicy = PointsExpiringPolicy()
+    tier_at_risk: TierAtRiskPolicy = TierAtRiskPolicy()
+    seam: SeamPolicy = SeamPolicy()
+
+
 class GiftPolicy(Part):
     """The gift that a reward gives: an e-gift card with a face value in the programme's currency."""
 
@@ -513,6 +603,7 @@ class Policy(Part):
     scores: ScoresPolicy = ScoresPolicy()
     sla_hours: SlaPolicy = SlaPolicy()
     rhythm: RhythmPolicy = RhythmPolicy()
+    care: CarePolicy = CarePolicy()
     levels: Annotated[tuple[LevelPolicy, ...], Field(max_length=5)] = _default_levels()
     rewards: Annotated[tuple[RewardPolicy, ...], Field(max_length=200)] = ()
 
@@ -526,6 +617,10 @@ class Policy(Part):
         if len({rule.id for rule in self.rewards}) != len(self.rewards):
             message = "each reward needs an id of its own"
             raise _fault(message, "rewards")
+        every = {rung.name for rung in self.tiers.ladder}
+        if unknown := set(self.care.silent.tiers) - every:
+            message = f"{min(unknown)} is no tier; allowed: {', '.join(sorted(every))}"
+            raise _fault(message, "care", "silent", "tiers")
         levels = [rule.level for rule in self.levels]
         first = min(levels[:1], default=2)
         if first not in {1, 2} or levels != list(range(first, first + len(levels))):

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.errors import CxError
-from schemas.policy import Policy
+from schemas.policy import Policy, ScoresPolicy
 
 BYTES_MAX = 256 * 1024
 DEPTH_MAX = 20
@@ -104,13 +104,15 @@ def first_hash(policy: Policy) -> str | None:
             "no_promotion_while": tiers["no_promotion_while"],
         },
     }
-    text = orjson.dumps(known)
     try:
-        if Policy.model_validate_json(text) != policy:
+        if Policy.model_validate_json(orjson.dumps(known)) != policy:
             return None
     except ValidationError:
         return None
-    return hashlib.sha256(text).hexdigest()
+    if policy.scores.contributions == ScoresPolicy().contributions:  # of which one has come since
+        moved = [item for item in known["scores"]["contributions"] if item["when"] != "seam"]
+        known["scores"] = known["scores"] | {"contributions": moved}
+    return hashlib.sha256(orjson.dumps(known)).hexdigest()
 
 
 _FIRST_PARTS = (

@@ -34,7 +34,7 @@ from cx.rules import Rules, compile_policy
 from cx.state import Customer, Kept, decode, encode
 from cx.view import profile_of
 from schemas.outputs import read
-from schemas.policy import Policy
+from schemas.policy import CarePolicy, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,7 @@ LADDER: list[dict[str, Any]] = [
     {"name": "gold", "enter": {"spend": 5_000}},
 ]
 GIFT = {"id": "coffee", "brand": "Highlands", "face_value": 50_000, "valid_days": 60}
+NO_ALERTS = {name: {"enabled": False} for name in CarePolicy.model_fields if name != "seam_days"}
 GUARDED = {"ladder": LADDER, "no_promotion_while": ["open-detractor-case"]}
 
 
@@ -58,11 +59,17 @@ def reward(rule: str, tier: str, **more: Any) -> dict[str, Any]:
 
 
 def rules(**parts: Any) -> Rules:
-    """Return rules of a small programme: silver from 1,000, gold from 5,000, no levels, no rewards.
+    """Return rules of a small programme: silver from 1,000, gold from 5,000, no levels, no rewards, no alerts.
 
     *parts* of the policy replace these; None leaves a part to the policy's own default.
     """
-    small = {"programme": "test", "currency": "VND", "tiers": {"ladder": LADDER}, "levels": []} | parts
+    small = {
+        "programme": "test",
+        "currency": "VND",
+        "tiers": {"ladder": LADDER},
+        "levels": [],
+        "care": NO_ALERTS,
+    } | parts
     return _compiled(json.dumps({name: part for name, part in small.items() if part is not None}))
 
 
@@ -129,7 +136,7 @@ def escalated(when: int, case: str = "k1", **more: Any) -> CaseEscalated:
 
 def feedback(when: int, instrument: str = "nps", score: int | None = 9, **more: Any) -> FeedbackGiven:
     """Return an answer on an instrument."""
-    parts = {"source": "survey", "id": f"{instrument}-{when}", "dimension": None, "case": None} | more
+    parts: dict[str, Any] = {"source": "survey", "id": f"{instrument}-{when}", "dimension": None, "case": None} | more
     return FeedbackGiven(at=when, instrument=instrument, score=score, **parts)
 
 
@@ -264,6 +271,8 @@ def _told(event: dict[str, Any]) -> str:
     data = event["data"]
     if "balance" in data:
         return " ".join([event["type"], str(data["points"]), *([data["reason"]] if "reason" in data else [])])
+    if "alert" in data:
+        return f"{event['type']} {data['alert']} {data['severity']}"
     if "from" in data:
         return f"{event['type']} {data['from']} {data['to']}"
     return f"{event['type']} {data['rule']} {data['occasion']} {data['item']}"

@@ -10,8 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cli.screen.alerts import COLOURS, told
 from cli.screen.money import in_english
-from cli.screen.parts import bar, colour_of, local, plain
+from cli.screen.parts import bar, colour_of, counted, local, mood_colour, plain
+from cli.screen.tongue import Tongue
 from cx.words import amount, conditions, step
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ _STATUS: Final = {"issued": "bright_green", "revoked": "bright_red"}
 
 def picture(profile: Mapping[str, Any]) -> RenderableType:
     """Draw a *profile*, as `cx.view` makes it."""
-    parts = (_who(profile), _tier(profile), _level(profile), _dimensions(profile), _rewards(profile), _history(profile))
+    tell = (_who, _tier, _level, _dimensions, _journey, _alerts, _rewards, _history)
+    parts = [part(profile) for part in tell]
     return Panel(
         Group(*[line for part in parts for line in part]),
         title=Text(plain(profile["customer_id"]), "bold"),
@@ -104,12 +107,37 @@ def _dimensions(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     table.add_column()
     table.add_column(justify="right")
     for name, score in profile["dimensions"].items():
-        table.add_row(name.capitalize(), bar(score / 100, _BAR, _mood(score)), str(score))
+        table.add_row(name.capitalize(), bar(score / 100, _BAR, mood_colour(score)), str(score))
     return [table, Text()]
 
 
-def _mood(score: int) -> str:
-    return "bright_green" if score >= 60 else "bright_yellow" if score >= 40 else "bright_red"  # noqa: PLR2004
+def _journey(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    spots = [(spot, stage, group) for stage, row in profile["journey"].items() for group, spot in row.items()]
+    if not spots:
+        return []
+    last, stage, group = max(spots, key=lambda one: str(one[0]["last"]))
+    over = f" over {last['channel']}" if last["channel"] else ""
+    said = f"{sum(spot['count'] for spot, _, _ in spots):,} contacts; the last, {local(last['last'])}: {stage}, {group}"
+    seams = f"; {counted(profile['seams'], 'seam')} in 90 days" if profile["seams"] else ""
+    return [Text.assemble(("Journey     ", "bold"), plain(f"{said}{over}{seams}")), Text()]
+
+
+def _alerts(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    if not profile["alerts"]:
+        return []
+    say = Tongue("en", profile["currency"])
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for alert in [alert for alert in profile["alerts"] if not alert["answered"]]:
+        when = Text(local(alert["since"], _DAY), "bright_black")
+        table.add_row(when, Text(plain(told(alert, say, _day)), COLOURS[alert["severity"]]))
+    answered = sum(1 for alert in profile["alerts"] if alert["answered"])
+    if answered:
+        table.add_row("", Text(f"{counted(answered, 'alert')} answered in the last 90 days", "bright_black"))
+    return [Text("Care", "bold"), table, Text()]
+
+
+def _day(text: str) -> str:
+    return local(text, _DAY) if "T" in text else text
 
 
 def _rewards(profile: Mapping[str, Any]) -> Sequence[RenderableType]:

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cli.screen.alerts import COLOURS
 from cli.screen.parts import bar, colour_of, milliseconds, plain
 
 if TYPE_CHECKING:
@@ -20,21 +21,29 @@ if TYPE_CHECKING:
 
 NEWS_MAX: Final = 24  # more than the picture is high
 _LEFT: Final = 42
-_ROWS: Final = 7  # of the panel with the figures
+_ROWS: Final = 8  # of the panel with the figures
 _FRAME: Final = 2
 _BAR: Final = 20
-_ICONS: Final = {"tier": "▲", "tier.downgraded": "▼", "tier.corrected": "↺", "reward": "★", "reward.revoked": "✕"}
+_ICONS: Final = {
+    "tier": "▲",
+    "tier.downgraded": "▼",
+    "tier.corrected": "↺",
+    "reward": "★",
+    "reward.revoked": "✕",
+    "care": "♥",
+}
 _LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One output in a sentence; `rung` of the tier that it is about colours it."""
+    """One output in a sentence; `rung` of the tier that it is about colours it, an alert its severity."""
 
     type: str
     customer: str
     sentence: str
     rung: int = 0
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Snapshot:
     tier_changes: int = 0
     level_changes: int = 0
     rewards_issued: int = 0
+    alerts: int = 0
     ladder: tuple[tuple[str, int], ...] = ()
     levels: tuple[int, ...] = (0, 0, 0, 0, 0)
     news: tuple[News, ...] = ()
@@ -80,7 +90,7 @@ def picture(shown: Snapshot) -> RenderableType:
     grid.add_column(ratio=1)
     left = Group(_panel("events", _events(shown)), _panel("tiers", _ladder(shown)), _panel("CX level", _levels(shown)))
     height = _ROWS + len(shown.ladder) + len(shown.levels) + 3 * _FRAME
-    grid.add_row(left, _panel("latest tier changes and rewards", _news(shown), height))
+    grid.add_row(left, _panel("latest tier changes, rewards and alerts", _news(shown), height))
     return Group(_head(shown), grid)
 
 
@@ -91,7 +101,7 @@ def line(shown: Snapshot) -> str:
     return (
         f"{shown.seconds:5.0f} s  {day}  {shown.events_in:,} events, {shown.per_second:,.0f}/s, lag {lag},"
         f" p50 {milliseconds(shown.p50_ms)}, p99 {milliseconds(shown.p99_ms)};"
-        f" {shown.tier_changes:,} tier changes, {shown.rewards_issued:,} rewards"
+        f" {shown.tier_changes:,} tier changes, {shown.rewards_issued:,} rewards, {shown.alerts:,} alerts"
     )
 
 
@@ -121,6 +131,7 @@ def _events(shown: Snapshot) -> Table:
         ("lag", lag, ""),
         ("latency p50", milliseconds(shown.p50_ms), f"p99 {milliseconds(shown.p99_ms)}"),
         ("tier changes", f"{shown.tier_changes:,}", f"{shown.rewards_issued:,} rewards"),
+        ("care alerts", f"{shown.alerts:,}", ""),
     )
     table = Table.grid(expand=True, padding=(0, 1, 0, 0))
     table.add_column(style="bright_black", width=12)
@@ -158,7 +169,7 @@ def _news(shown: Snapshot) -> Table:
     table.add_column(ratio=1)
     for news in shown.news[::-1]:
         icon = _ICONS.get(news.type) or _ICONS.get(news.type.split(".")[0], "·")
-        colour = colour_of(news.rung)
+        colour = COLOURS[news.severity] if news.severity else colour_of(news.rung)
         what, _, why = news.sentence.partition(": ")
         table.add_row(
             Text(icon, colour), Text(plain(news.customer)), Text.assemble((what, colour), f": {why}" if why else "")

@@ -30,6 +30,11 @@ def bar(part: float, width: int, colour: str) -> Text:
     return Text.assemble((FULL * filled, colour), (EMPTY * (width - filled), "bright_black"))
 
 
+def mood_colour(score: int) -> str:
+    """Return the colour of a score of 0 to 100."""
+    return "bright_green" if score >= 60 else "bright_yellow" if score >= 40 else "bright_red"  # noqa: PLR2004
+
+
 def local(moment: str | datetime, form: str = "%Y-%m-%d %H:%M") -> str:
     """Return an instant, or its RFC 3339 text, in the time zone of this machine."""
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment

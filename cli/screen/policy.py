@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.screen.parts import plain
+from cli.screen.policy_care import care
 from cli.screen.policy_points import points, spend
 from cli.screen.policy_tiers import guards, tiers, window
 from cli.screen.tongue import (
@@ -62,7 +63,8 @@ def picture(policy: Policy, lang: Lang) -> RenderableType:
 def drawn(section: Section) -> Iterable[RenderableType]:
     """Yield the parts of a section's picture."""
     yield Text(section.title, "bold")
-    yield Padding(Text(plain(" ".join(section.sentences))), (0, 0, 0, 2))
+    if section.sentences:
+        yield Padding(Text(plain(" ".join(section.sentences))), (0, 0, 0, 2))
     if not section.rows:
         return
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -275,6 +277,7 @@ SECTIONS: Final[tuple[Callable[[Policy, Tongue], Section], ...]] = (
     _levels,
     _sla,
     _rhythm,
+    care,
     _scores,
     _clock,
 )

@@ -35,6 +35,36 @@ LEVELS: Final = {
     4: ("anticipated", "được quan tâm trước"),
     5: ("advocate", "người ủng hộ"),
 }
+SEVERITIES: Final = {
+    "info": ("for information", "thông tin"),
+    "warning": ("warning", "cảnh báo"),
+    "urgent": ("urgent", "khẩn cấp"),
+}
+STAGES: Final = {
+    "discover": ("discover", "khám phá"),
+    "consider": ("consider", "cân nhắc"),
+    "purchase": ("purchase", "mua hàng"),
+    "use": ("use", "sử dụng"),
+    "support": ("support", "hỗ trợ"),
+    "advocate": ("advocate", "ủng hộ"),
+}
+GROUPS: Final = {
+    "people": ("people", "con người"),
+    "product": ("product", "sản phẩm"),
+    "digital": ("digital", "kênh số"),
+}
+HELPS: Final = {
+    "answer-now": ("answer now", "trả lời ngay"),
+    "apology": ("apology", "xin lỗi"),
+    "ask-what-went-wrong": ("ask what went wrong", "hỏi điều chưa hài lòng"),
+    "call": ("call", "gọi điện hỏi thăm"),
+    "call-back": ("call back", "gọi lại"),
+    "one-agent-for-both": ("one agent for both", "giao cho một người lo cả hai"),
+    "personal-suggestion": ("personal suggestion", "gợi ý riêng"),
+    "say-what-is-missing": ("say what is missing", "báo còn thiếu gì"),
+    "senior-agent": ("senior agent", "chuyển nhân viên cấp cao"),
+    "suggest-a-reward": ("suggest a reward", "gợi ý đổi quà"),
+}
 PRIORITIES: Final = {
     "urgent": ("urgent", "khẩn cấp"),
     "high": ("high", "cao"),
@@ -58,6 +88,7 @@ SIGNALS: Final = {
     "complaint": ("complaint", "khiếu nại"),
     "care-accepted": ("care accepted", "nhận lời chăm sóc"),
     "referral": ("referral", "giới thiệu bạn bè"),
+    "seam": ("asked again elsewhere", "phải hỏi lại ở kênh khác"),
 }
 
 

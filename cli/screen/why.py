@@ -13,6 +13,7 @@ from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
+from cli.screen.alerts import told
 from cli.screen.parts import plain
 from cli.screen.policy import drawn
 from cli.screen.policy_tiers import amount, terms
@@ -390,4 +391,16 @@ def _note(case: Case) -> Section | None:
     )
 
 
-SECTIONS: Final[tuple[Callable[[Case], Section | None], ...]] = (_tier, _next, _keep, _points, _level, _note)
+def _care(case: Case) -> Section | None:
+    alerts, say = case.known.get("alerts"), case.say
+    if not alerts:
+        return None
+    rows = [Row(_short(case, alert["since"]), (told(alert, say, lambda text: _short(case, text)),)) for alert in alerts]
+    return Section(say("Care", "Chăm sóc khách hàng"), (), tuple(rows))
+
+
+def _short(case: Case, text: str) -> str:
+    return case.day(text) if "T" in text else case.iso_day(text)
+
+
+SECTIONS: Final[tuple[Callable[[Case], Section | None], ...]] = (_tier, _next, _keep, _points, _level, _care, _note)

@@ -177,19 +177,22 @@ def test_a_state_of_format_1_is_the_customer_that_the_same_story_makes_today() -
     assert goes_on(before).told == goes_on(today).told
 
 
-NOT_KNOWN: dict[str, Any] = {"rhythm": (), "informed": Informed(), "contacts": (), "detracted": None}
+NOT_KNOWN: dict[str, Any] = {"rhythm": (), "informed": Informed(), "contacts": (), "detracted": None, "journey": {}}
+NOT_KNOWN["crests"] = Head().crests
 
 
 def without_places(head: Head) -> Head:
     """Return *head* without what format 1 did not know.
 
-    That is since when a tier is held, what a reward rests on, a rhythm, contacts, and whether help came before a
-    complaint.
+    That is since when a tier is held, what a reward rests on, a rhythm, contacts, the journey, and whether help came
+    before a complaint.
     """
     owed = {key: msgspec.structs.replace(one, rank=0, source="") for key, one in head.entitlements.items()}
+    orders = {key: msgspec.structs.replace(order, digital=False) for key, order in head.open_orders.items()}
     standing = Standing(head.tier, head.tier_since)
     counts = {name: count for name, count in head.counts.items() if name != "care_accepted"}
-    return msgspec.structs.replace(head, standing=standing, entitlements=owed, counts=counts, **NOT_KNOWN)
+    known = msgspec.structs.replace(head, standing=standing, entitlements=owed, open_orders=orders)
+    return msgspec.structs.replace(known, counts=counts, **NOT_KNOWN)
 
 
 def test_a_state_of_format_2_is_still_written_the_same_way() -> None:
@@ -281,7 +284,7 @@ def test_a_copy_shares_nothing_that_a_fold_changes() -> None:
     before = encode(customer, LATENESS)
     head, told = customer.head.copy(), customer.told.copy()
     for container in (head.days, head.open_orders, head.waiting, head.refused, head.cases, head.counts,
-                      head.channels, head.feedback, head.entitlements, told.rewards):  # fmt: skip
+                      head.channels, head.feedback, head.entitlements, head.journey, told.rewards):  # fmt: skip
         assert container
         container.clear()
 

@@ -1,0 +1,77 @@
+"""Alerts in two languages: why somebody should look after a customer, and what may help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.screen.policy_tiers import amount
+from cli.screen.tongue import HELPS, PRIORITIES, Tongue
+from cx.words import DIMENSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+COLOURS: Final = {"info": "bright_cyan", "warning": "bright_yellow", "urgent": "bright_red"}
+
+
+def told(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -> str:
+    """Say what an alert of a profile says, and how it was answered; *day* writes a day, or that of an instant."""
+    facts = alert["facts"]
+    match alert["alert"]:
+        case "first-response":
+            priority, hours = say.name(facts["priority"], PRIORITIES), say.count(facts["hours"], "hour", "giờ")
+            said = say(
+                f"Case {facts['case']} on {facts['topic']} ({priority}) has had no answer in {hours}.",
+                f"Yêu cầu {facts['case']} về {facts['topic']} (ưu tiên {priority}) chưa được trả lời trong {hours}.",
+            )
+        case "case-reopened":
+            times = say.count(facts["times"], "time", "lần")
+            said = say(
+                f"Case {facts['case']} on {facts['topic']} was reopened {times}.",
+                f"Yêu cầu {facts['case']} về {facts['topic']} đã bị mở lại {times}.",
+            )
+        case "seam":
+            said = say(
+                f"Asked on {facts['topic']} over {facts['to']}, after having asked over {facts['from']}.",
+                f"Khách hỏi về {facts['topic']} qua {facts['to']} sau khi đã hỏi qua {facts['from']}.",
+            )
+        case "dimension-falls":
+            name, since = say.name(facts["dimension"], DIMENSIONS), day(facts["since"])
+            said = say(
+                f"The {name} score fell from {facts['from']} to {facts['to']} since {since}.",
+                f"Điểm {name} giảm từ {facts['from']} xuống {facts['to']} kể từ {since}.",
+            )
+        case _:
+            said = _in_time(alert, say, day)
+    return f"{said} {_answer(alert, say, day)}".rstrip()
+
+
+def _in_time(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -> str:
+    facts = alert["facts"]
+    match alert["alert"]:
+        case "silent":
+            days, usual = say.count(facts["days"], "day", "ngày"), say.count(facts["usual_days"], "day", "ngày")
+            return say(
+                f"There was no order for {days} when it was told; usually there is one in {usual}.",
+                f"Khi cảnh báo, khách đã không mua gì trong {days}; thường thì {usual} mua một lần.",
+            )
+        case "points-expiring":
+            points, last = say.count(facts["points"], "point", "điểm"), day(facts["last_day"])
+            return say(f"{points} run out after {last}.", f"{points} sẽ hết hạn sau ngày {last}.")
+        case "tier-at-risk":
+            gaps = [amount(name, gap, say) for name, gap in facts.items() if name not in {"tier", "then"}]
+            until = day(alert["deadline"])
+            missing = say(f"; missing: {say.listed(gaps)}", f"; còn thiếu: {say.listed(gaps)}") if gaps else ""
+            return say(
+                f"On {until} the tier {facts['tier']} turns into {facts['then']}{missing}.",
+                f"Ngày {until} hạng {facts['tier']} sẽ thành {facts['then']}{missing}.",
+            )
+    return f"{alert['alert']}."  # one that a later version gives
+
+
+def _answer(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -> str:
+    if alert["answered"]:
+        when = day(alert["answered"])
+        return say(f"Care was accepted on {when}.", f"Khách đã nhận lời chăm sóc ngày {when}.")
+    helps = ", ".join(say.name(word, HELPS) for word in alert["help"])
+    return say(f"May help: {helps}.", f"Nên: {helps}.") if helps else ""
