@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NEWS_MAX: Final = 24  # more than the picture is high
 _LEFT: Final = 42
-_ROWS: Final = 8  # of the panel with the figures
+_ROWS: Final = 7  # of the panel with the figures
 _FRAME: Final = 2
 _BAR: Final = 20
 _ICONS: Final = {
@@ -125,8 +125,7 @@ def _events(shown: Snapshot) -> Table:
     lag = "-" if shown.lag is None else f"{shown.lag:,}"
     rows = (
         ("in", f"{shown.events_in:,}", f"{shown.per_second:,.0f} /s"),
-        ("decided", f"{shown.decided:,}", ""),
-        ("duplicates", f"{shown.duplicates:,}", ""),
+        ("decided", f"{shown.decided:,}", f"{shown.duplicates:,} twice"),
         ("dead letters", f"{shown.dead_letters:,}", ""),
         ("lag", lag, ""),
         ("latency p50", milliseconds(shown.p50_ms), f"p99 {milliseconds(shown.p99_ms)}"),

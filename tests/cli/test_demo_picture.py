@@ -32,6 +32,7 @@ LATER = replace(
     p99_ms=80.9,
     tier_changes=321,
     rewards_issued=210,
+    alerts=43,
     ladder=LADDER,
     levels=(5, 4, 3, 2, 1),
     news=tuple(
@@ -71,7 +72,8 @@ def test_its_height_never_changes(width: int) -> None:
 
 def test_without_a_terminal_it_is_one_line() -> None:
     assert line(LATER) == (
-        "   30 s  2026-03-04  9,000 events, 301/s, lag 7, p50 12 ms, p99 81 ms; 321 tier changes, 210 rewards"
+        "   30 s  2026-03-04  9,000 events, 301/s, lag 7, p50 12 ms, p99 81 ms; 321 tier changes, 210 rewards,"
+        " 43 alerts"
     )
     assert "lag -, p50 -" in line(START)
 

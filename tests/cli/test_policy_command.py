@@ -336,6 +336,7 @@ def test_nothing_in_a_policy_goes_untold(lang: Lang) -> None:
     data["tiers"]["ladder"][-1]["enter"] = {"spend": 50_000_000, "level": 2, "emotion": 60, "points": 7}
     data["tiers"]["downgrade"] |= {"grace_days": 7, "stay_days": 9}
     data["exchange_rates"] = airline["exchange_rates"]
+    data["care"]["silent"]["tiers"] = ["silver"]
     rate = {"points": 2, "per": 5, "tiers": ["silver"], "categories": ["tea"], "channels": ["app"]}
     data["points"] = cafe["points"] | {"rates": [rate | {"first": "2026-01-01", "last": "2026-12-31"}]}
     choices = {

@@ -8,10 +8,12 @@ from itertools import groupby, pairwise
 
 from hypothesis import strategies as st
 
+from cx import care
 from cx.calendar import DAY, HOUR
 from cx.contacts import ORDERS_MAX
 from cx.moments import AnyMoment, Purchased, Referred, Refunded, Touched
 from cx.rules import Rules
+from cx.state import LOOK_AGAIN
 from tests.spec import (
     GUARDED,
     LADDER,
@@ -41,8 +43,15 @@ REWARDS = [reward("gift", "silver"), reward("big", "gold", quantity=2)]
 
 CLOCK = {"lateness_days": 10}
 
-# All that can move a tier, a level or a reward, with a guard, and a window and lateness short enough to matter.
-EVERYTHING = rules(clock=CLOCK, tiers=GUARDED | {"window": SHORT}, levels=None, rewards=REWARDS)
+# All that can move a tier, a level or a reward, or calls for care, with a window and lateness short enough to matter.
+EVERYTHING = rules(
+    clock=CLOCK,
+    tiers=GUARDED | {"window": SHORT},
+    levels=None,
+    rewards=REWARDS,
+    rhythm={"least_gaps": 1},
+    care={"tier_at_risk": {"days": 5}, "seam_days": 10},
+)
 # Levels that turn easily, by all that the table of levels measures and time alone can turn.
 TURNING = [
     {"level": 1, "all": [{"measure": "informed_pct", "reach": 60, "keep": 40, "unknown": "holds"}]},
@@ -140,7 +149,7 @@ def support(draw: st.DrawFn, number: int) -> list[AnyMoment]:
     name = f"k{number}"
     times = sorted(draw(st.lists(instants(), min_size=5, max_size=5)))
     life: list[AnyMoment] = [
-        opened(times[0], name),
+        opened(times[0], name, channel=("phone", "web")[number % 2]),
         feedback(times[1], "csat", 1, id=f"bad-{name}", case=name),
         answered(times[2], name),
         resolved(times[3], name),
@@ -225,6 +234,14 @@ def in_total_order(moments: Sequence[AnyMoment]) -> Log:
     return Log(ordered, tuple(Batch(0, (moment,)) for moment in ordered))
 
 
+def overlooked(story: Spec) -> set[str]:
+    """Return the alerts that are there when somebody looks, and that time and events had not brought."""
+    head = story.customer.head.copy()
+    head.care_due = LOOK_AGAIN
+    care.settle(head, story.clock, story.rules)
+    return set(head.alerts.keys() - story.customer.head.alerts.keys())
+
+
 def hard_cases(log: Log, by: Rules) -> set[str]:
     """Return which of the hard cases a log holds."""
     found = _turned_round(log)
@@ -238,6 +255,8 @@ def hard_cases(log: Log, by: Rules) -> set[str]:
             found.add("late changes tier")
         newest = max(newest, *(moment.at for moment in batch.moments))
     history = story.customer.head.history
+    alerts = [output.event["data"]["alert"] for output in story.outputs if output.event["type"] == "care.alerted"]
+    found |= {f"alert {alert}" for alert in alerts}
     seen = {
         "deadline between events": any(c.reason == "window" and c.at < log.moments[-1].at for c in history),
         "held back and freed": any(c.reason == "guard" for c in history),
@@ -310,4 +329,9 @@ HARD = {
     "base",
     "held back and freed",
     "given up in between",
+    "alert first-response",
+    "alert dimension-falls",
+    "alert silent",
+    "alert tier-at-risk",
+    "alert seam",
 }

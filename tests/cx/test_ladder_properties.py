@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from cx import decide
 from cx.calendar import DAY
 from cx.rules import Rules
-from tests.cx.strategies import CLOCK, SETTLE_MIN, START, Log, in_total_order, logs
-from tests.spec import Spec, bought, refunded, rules
+from tests.cx.strategies import CLOCK, SETTLE_MIN, START, Log, in_total_order, logs, overlooked
+from tests.spec import NO_ALERTS, Spec, bought, refunded, rules
 
 SOME = settings(
     max_examples=int(os.environ.get("CX_EXAMPLES", "200")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -36,7 +36,13 @@ REFUNDS = {"refund_days": 10}
 
 
 def by(ladder: list[dict[str, Any]], window: dict[str, Any], **more: Any) -> Rules:
-    return rules(clock=CLOCK | REFUNDS, tiers={"ladder": ladder, "window": window, **more}, levels=None)
+    return rules(
+        clock=CLOCK | REFUNDS,
+        tiers={"ladder": ladder, "window": window, **more},
+        levels=None,
+        rhythm={"least_gaps": 1},
+        care=NO_ALERTS | {"silent": {}, "tier_at_risk": {"days": 7}},
+    )
 
 
 ALL = {
@@ -116,3 +122,9 @@ def test_many_ticks_come_to_the_same_as_one(log: Log, name: str, steps: list[int
     once = once.tick(clock)
     assert once.customer.head.standing == story.customer.head.standing
     assert once.profile == story.profile | {"rewards": once.profile["rewards"]}
+
+
+@SOME
+@over(logs(), policies, st.integers(0, 60))
+def test_nothing_calls_for_care_that_time_has_not_brought(log: Log, name: str, later: int) -> None:
+    assert overlooked(log.arrives(ALL[name]).tick(log.end + later * DAY)) == set()

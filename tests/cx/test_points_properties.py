@@ -15,9 +15,9 @@ from cx import decide
 from cx.calendar import DAY
 from cx.moments import Requested, name_of
 from cx.rules import Rules
-from tests.cx.strategies import CLOCK, SETTLE_MIN, START, Log, in_total_order, logs
+from tests.cx.strategies import CLOCK, SETTLE_MIN, START, Log, in_total_order, logs, overlooked
 from tests.cx.test_points import told_balance
-from tests.spec import LADDER, Spec, bought, given, refunded, rules
+from tests.spec import LADDER, NO_ALERTS, Spec, bought, given, refunded, rules
 
 SOME = settings(
     max_examples=int(os.environ.get("CX_EXAMPLES", "200")),
@@ -31,7 +31,9 @@ BY_TIER: list[dict[str, Any]] = [{"per": 5, "tiers": ["silver", "gold"]}, {"per"
 
 def by(rates: list[dict[str, Any]] | None = None, **points: Any) -> Rules:
     tiers = {"ladder": LADDER, "window": {"rolling_days": 20}}
-    return rules(clock=CLOCK | {"refund_days": 20}, tiers=tiers, points={"rates": rates or [{"per": 10}]} | points)
+    care = NO_ALERTS | {"points_expiring": {"least": 20, "days": 5}}
+    earned = {"rates": rates or [{"per": 10}]} | points
+    return rules(clock=CLOCK | {"refund_days": 20}, tiers=tiers, points=earned, care=care)
 
 
 ALL = {
@@ -141,3 +143,9 @@ def test_replaying_a_prefix_changes_nothing(log: Log, name: str) -> None:
     again = story.when(*log.moments[: len(log.moments) // 2], recorded=story.clock)
     assert again.customer.head.ledger == story.customer.head.ledger
     assert again.outputs == story.outputs
+
+
+@SOME
+@over(logs(points=True), policies, st.integers(0, 60))
+def test_no_points_run_out_soon_of_which_time_has_not_warned(log: Log, name: str, later: int) -> None:
+    assert overlooked(log.arrives(ALL[name]).tick(log.end + later * DAY)) == set()

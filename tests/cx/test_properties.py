@@ -152,6 +152,16 @@ def test_when_all_is_refunded_nothing_is_left(log: Log) -> None:
     assert all(status == "revoked" for status, _ in story.customer.told.rewards.values())
 
 
+@SOME
+@over(logs(), st.integers(0, 60))
+def test_every_alert_was_told_and_none_twice(log: Log, later: int) -> None:
+    story = log.arrives(EVERYTHING).tick(log.end + later * DAY)
+    told = story.customer.told.alerts
+
+    assert story.customer.head.alerts.keys() <= told.keys()
+    assert len([name for name in story.told if name.startswith("care.")]) <= len(told)
+
+
 # 6
 
 
@@ -160,6 +170,8 @@ def test_when_all_is_refunded_nothing_is_left(log: Log) -> None:
 @over(log=logs())
 def test_every_outcome_follows_from_its_record(log: Log, by: Rules) -> None:
     for output in log.arrives(by).tick(log.end + 60 * DAY).outputs:
+        if "decision" not in output.event["data"]:
+            continue  # what an alert rests on are its facts
         decision = output.event["data"]["decision"]
         if decision["rule"].startswith("cx-level:"):
             assert level_of(decision) == decision["after"] == str(output.event["data"]["to"])

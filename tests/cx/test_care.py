@@ -1,0 +1,453 @@
+"""Care: what calls for it and when, how it is told, what answers it, and when it is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cx import cases
+from cx.calendar import DAY, HOUR, rfc3339
+from cx.moments import AnyMoment
+from cx.rules import Rules
+from cx.state import NEVER
+from tests.spec import (
+    LADDER,
+    NO_ALERTS,
+    Spec,
+    adjusted,
+    answered,
+    asked,
+    at,
+    bought,
+    escalated,
+    feedback,
+    given,
+    opened,
+    refunded,
+    reopened,
+    resolved,
+    rules,
+    touched,
+)
+
+START = at("2026-03-01T10:00")
+
+
+def caring(alert: str = "", *, policy: dict[str, Any] | None = None, **numbers: Any) -> Rules:
+    """Rules in which one *alert* is on, with *numbers* of its own, over other parts of the *policy*."""
+    return rules(**{"care": NO_ALERTS | ({alert: numbers} if alert else {})} | (policy or {}))
+
+
+def told(story: Spec) -> list[str]:
+    """Return the alerts that were told, as `silent warning`."""
+    return [name.removeprefix("care.alerted ") for name in story.told if name.startswith("care.")]
+
+
+def last(story: Spec) -> dict[str, Any]:
+    """Return what was told last."""
+    return [output.event for output in story.outputs if output.event["type"] == "care.alerted"][-1]
+
+
+def shown(story: Spec) -> list[tuple[str, bool]]:
+    """Return the alerts of the profile, and whether each is answered."""
+    return [(alert["alert"], alert["answered"] is not None) for alert in story.profile["alerts"]]
+
+
+# First response
+
+
+@pytest.mark.parametrize(
+    ("priority", "hours", "severity"),
+    [("low", 48, "info"), ("normal", 24, "warning"), ("high", 8, "urgent"), ("urgent", 2, "urgent")],
+)
+def test_a_case_without_an_answer_in_time_alerts_by_its_priority(priority: str, hours: int, severity: str) -> None:
+    due = START + hours * HOUR
+    story = given(opened(START, priority=priority), by=caring("first_response"))
+
+    assert told(story.tick(due)) == [], "an answer at this instant is in time"
+    late = story.tick(due + 1)
+    assert told(late) == [f"first-response {severity}"]
+    assert (last(late)["time"], last(late)["data"]["facts"]) == (
+        rfc3339(due),
+        {"case": "k1", "topic": "delivery", "channel": "phone", "priority": priority, "hours": hours},
+    )
+    assert last(late)["data"]["help"] == ["answer-now", "call-back"]
+
+
+@pytest.mark.parametrize(("answer", "alerts"), [(24 * HOUR, []), (24 * HOUR + 1, ["first-response warning"])])
+def test_an_answer_in_time_needs_no_alert(answer: int, alerts: list[str]) -> None:
+    story = given(opened(START), answered(START + answer), by=caring("first_response"))
+
+    assert told(story.tick(START + 9 * DAY)) == alerts
+    assert shown(story) == [], "an answer, in time or not, is the end of it"
+
+
+def test_a_late_case_counts_as_not_answered_in_time_from_its_instant_on_and_once() -> None:
+    story = given(opened(START)).tick(START + 24 * HOUR + 1)
+    assert (story.customer.head.counts, cases_of(story)["k1"].late) == ({"answered": 1}, True)
+
+    story = story.when(answered(START + 30 * HOUR))
+    assert story.customer.head.counts == {"answered": 1}
+
+
+def cases_of(story: Spec) -> dict[str, Any]:
+    return {key.partition("\n")[0]: case for key, case in story.customer.head.cases.items()}
+
+
+def test_a_level_that_asks_for_answers_in_time_falls_when_their_time_is_over() -> None:
+    levels = [{"level": 2, "all": [{"measure": "answered_in_time_pct", "reach": 80, "unknown": "holds"}]}]
+    story = given(opened(START), by=rules(levels=levels))
+    late = story.tick(START + 24 * HOUR + 1)
+
+    assert (story.customer.head.level, late.customer.head.level) == (2, 1)
+    assert late.customer.head.level_since == START + 24 * HOUR + 1
+
+
+def test_an_escalation_changes_neither_clock_nor_severity() -> None:
+    story = given(opened(START), escalated(START + 1), by=caring("first_response")).tick(START + 2 * DAY)
+    assert told(story) == ["first-response warning"]
+
+
+def test_two_cases_are_late_each_at_its_instant() -> None:
+    story = given(opened(START), opened(START + HOUR, "k2", "urgent"), by=caring("first_response"))
+    assert told(story.tick(START + 3 * HOUR + 1)) == ["first-response urgent"]
+    assert told(story.tick(START + DAY + 1)) == ["first-response urgent", "first-response warning"]
+
+
+# Case reopened
+
+
+@pytest.mark.parametrize(("times", "alerts"), [(1, []), (2, ["case-reopened urgent"]), (3, ["case-reopened urgent"])])
+def test_a_case_that_is_reopened_twice_alerts_once(times: int, alerts: list[str]) -> None:
+    back = [one for n in range(times) for one in (resolved(START + 2 * n + 1), reopened(START + 2 * n + 2))]
+    story = given(opened(START), *back, by=caring("case_reopened"))
+
+    assert told(story) == alerts
+    if alerts:
+        assert last(story)["causationid"] == f"reopen-k1-{START + 4}"
+        assert shown(story) == [("case-reopened", False)]
+        assert shown(story.when(resolved(START + 99))) == []
+
+
+# Seams
+
+
+@pytest.mark.parametrize(
+    ("after", "more", "seam"),
+    [
+        (7 * DAY, {}, True),
+        (7 * DAY + 1, {}, False),
+        (HOUR, {"channel": "phone"}, False),
+        (HOUR, {"topic": "payment"}, False),
+    ],
+)
+def test_asking_again_over_another_channel_within_a_week_is_a_seam(
+    after: int, more: dict[str, Any], *, seam: bool
+) -> None:
+    story = given(opened(START), opened(START + after, "k2", **({"channel": "chat"} | more)), by=caring("seam"))
+
+    assert told(story) == ["seam warning"] * seam
+    assert story.profile["seams"] == seam
+    assert story.customer.head.counts.get("seams", 0) == seam
+    if seam:
+        assert last(story)["data"]["facts"] == {
+            "case": "k2",
+            "topic": "delivery",
+            "channel": "chat",
+            "from": "phone",
+            "to": "chat",
+        }
+
+
+def test_the_last_sign_of_life_of_the_first_case_is_what_counts() -> None:
+    by = caring("seam")
+    story = given(opened(START), resolved(START + 5 * DAY), opened(START + 12 * DAY, "k2", channel="chat"), by=by)
+    assert told(story) == ["seam warning"]
+
+
+def test_a_seam_raises_effort_also_where_its_alert_is_off() -> None:
+    asked_once = given(opened(START), opened(START + 1, "k2"))
+    asked_twice = given(opened(START), opened(START + 1, "k2", channel="chat"))
+
+    assert told(asked_twice) == []
+    assert asked_twice.profile["dimensions"]["interaction"] < asked_once.profile["dimensions"]["interaction"]
+
+
+def test_the_policy_says_how_soon_asking_again_is_a_seam() -> None:
+    by = rules(care=NO_ALERTS | {"seam_days": 1})
+    assert given(opened(START), opened(START + DAY + 1, "k2", channel="chat"), by=by).profile["seams"] == 0
+
+
+def test_a_seam_counts_for_ninety_days() -> None:
+    story = given(opened(START - 1), opened(START, "k2", channel="chat"))
+    head, ends = story.customer.head, START + 90 * DAY
+
+    assert [cases.seams(head, when) for when in (START, ends - 1, ends)] == [1, 1, 0]
+    assert (cases.seam_fades_at(head, START), cases.seam_fades_at(head, ends)) == (ends, NEVER)
+
+
+# A dimension falls
+
+
+@pytest.mark.parametrize(("points", "alerts"), [(22, []), (21, ["dimension-falls warning"])])
+def test_a_score_that_falls_by_so_many_points_alerts(points: int, alerts: list[str]) -> None:
+    story = given(feedback(START, "csat", 1), by=caring("dimension_falls", points=points))
+
+    assert told(story) == alerts, "from 50 to 29"
+    if alerts:
+        assert last(story)["data"]["facts"] == {"dimension": "emotion", "from": 50, "to": 29, "since": "2026-03-01"}
+        assert last(story)["causationid"] == f"csat-{START}"
+
+
+def emotions(*days: tuple[int, int], **numbers: Any) -> list[str]:
+    """Return what is told of CSAT answers, each a day and a score."""
+    by = caring("dimension_falls", **numbers)
+    return told(given(*(feedback(START + n * DAY, "csat", score) for n, score in days), by=by))
+
+
+def test_a_fall_may_come_in_steps_within_thirty_days() -> None:
+    steps = {"points": 28}
+    assert emotions((0, 1), (1, 1), **steps) == ["dimension-falls warning"], "50, 29, 20"
+    assert emotions((0, 1), (30, 1), **steps) == ["dimension-falls warning"]
+    assert emotions((0, 1), (31, 1), **steps) == []
+
+
+def test_a_fall_is_told_once_and_the_next_one_counts_from_there() -> None:
+    assert emotions((0, 1), (1, 1), points=12) == ["dimension-falls warning"], "29 to 20 is less"
+    assert emotions((0, 1), (1, 5), (2, 1), points=12) == ["dimension-falls warning"] * 2, "50 to 38"
+
+
+def test_fading_is_no_fall() -> None:
+    by = caring("dimension_falls", points=1, policy={"scores": {"half_life_days": 1}})
+    story = given(feedback(START, "csat", 5), by=by).tick(START + 20 * DAY)
+    assert told(story.when(feedback(START + 20 * DAY, "csat", 5))) == []
+
+
+def test_what_the_table_holds_for_good_never_lets_a_score_fall() -> None:
+    by = caring("dimension_falls", points=1)
+    praised = [feedback(START + n, "review", 5) for n in range(9)]
+    assert told(given(*praised, bought(START + 9), by=by)) == []
+
+
+def test_a_fall_is_open_for_its_days() -> None:
+    story = given(feedback(START, "csat", 1), by=caring("dimension_falls"))
+    assert [bool(shown(Spec(story.rules, story.customer, clock=START + n * DAY))) for n in (30, 31)] == [True, False]
+
+
+# Silence
+
+WEEKLY = [bought(START + n * 7 * DAY, 1, f"o{n}") for n in range(4)]
+QUIET = at("2026-04-09T00:00")  # 18 days after the last, of 22 March
+
+
+def test_a_customer_who_is_out_of_their_rhythm_is_silent() -> None:
+    story = given(*WEEKLY, by=caring("silent"))
+
+    assert told(story.tick(QUIET - 1)) == []
+    silent = story.tick(QUIET)
+    assert told(silent) == ["silent warning"]
+    assert last(silent)["data"]["facts"] == {"days": 18, "usual_days": 7, "last_order": "2026-03-22"}
+    assert told(silent.tick(QUIET + 99 * DAY)) == ["silent warning"], "once in a silence"
+    assert shown(silent) == [("silent", False)]
+    assert shown(silent.when(bought(QUIET + HOUR, 1, "o9"))) == []
+
+
+def test_an_order_puts_silence_off() -> None:
+    story = given(*WEEKLY, by=caring("silent")).when(bought(QUIET - HOUR, 1, "o9"))
+    assert told(story.tick(QUIET)) == []
+
+
+@pytest.mark.parametrize(("tiers", "alerts"), [([], 1), (["member"], 1), (["silver", "gold"], 0)])
+def test_silence_counts_on_the_tiers_that_the_policy_names(tiers: list[str], alerts: int) -> None:
+    assert len(told(given(*WEEKLY, by=caring("silent", tiers=tiers)).tick(QUIET))) == alerts
+
+
+def test_a_silent_customer_who_reaches_a_named_tier_is_noticed_then() -> None:
+    ladder = [{"name": "member"}, {"name": "silver", "enter": {"level": 2}}]
+    levels = [{"level": 2, "all": [{"measure": "channels", "reach": 1}]}]
+    by = caring("silent", tiers=["silver"], policy={"tiers": {"ladder": ladder}, "levels": levels})
+    story = given(*WEEKLY, by=by).tick(QUIET + DAY)
+
+    assert told(story) == []
+    assert told(story.when(touched(QUIET + 2 * DAY))) == ["silent warning"]
+
+
+def test_a_late_order_that_moves_a_silence_is_no_second_alert() -> None:
+    story = given(*WEEKLY, by=caring("silent")).tick(QUIET)
+    moved = story.when(bought(QUIET - 17 * DAY, 1, "late"), recorded=QUIET).tick(QUIET + 3 * DAY)
+
+    assert list(moved.customer.head.alerts) == ["silent/2026-03-23"]
+    again = moved.tick(QUIET + 60 * DAY)
+    assert told(again) == ["silent warning"] * 2, "the first was over when the second began"
+    assert told(again.when(bought(QUIET - 16 * DAY, 1, "later"), recorded=QUIET)) == ["silent warning"] * 2
+
+
+def test_a_correction_takes_no_alert_back() -> None:
+    story = given(opened(START), by=caring("first_response")).tick(START + 2 * DAY)
+    corrected = story.when(answered(START + 1), recorded=START + 2 * DAY)
+
+    assert (told(corrected), corrected.customer.head.alerts) == (["first-response warning"], {})
+    assert list(corrected.customer.told.alerts) == ["first-response/k1\ndesk"]
+
+
+# Points that run out
+
+POINTS = {"rates": [{"per": 10}], "expiry": {"after_months": 1}}
+
+
+@pytest.mark.parametrize(("amount", "alerts"), [(999, []), (1_000, ["points-expiring info"])])
+def test_points_that_run_out_soon_alert_where_they_are_enough(amount: int, alerts: list[str]) -> None:
+    by = caring("points_expiring", least=100, policy={"points": POINTS})
+    story = given(bought(START, amount), by=by)
+    soon = at("2026-04-16T00:00")
+
+    assert told(story.tick(soon - 1)) == []
+    warned = story.tick(soon)
+    assert told(warned) == alerts
+    if alerts:
+        data = last(warned)["data"]
+        assert data["facts"] == {"points": 100, "last_day": "2026-04-30"}
+        assert data["deadline"] == rfc3339(at("2026-05-01T00:00"))
+        assert shown(warned) == [("points-expiring", False)]
+        assert shown(warned.when(asked(soon + 1, 100))) == []
+        assert shown(warned.tick(at("2026-05-01T00:00"))) == []
+
+
+def test_points_that_silence_lets_run_out_alert_as_well() -> None:
+    policy = {"points": {"rates": [{"per": 10}], "expiry": {"inactive_days": 31}}}
+    story = given(bought(START, 1_000), by=caring("points_expiring", policy=policy))
+
+    assert told(story.tick(at("2026-03-18T00:00") - 1)) == []
+    assert told(story.tick(at("2026-03-18T00:00"))) == ["points-expiring info"]
+    later = story.when(bought(START + 3 * DAY, 1, "o2"))
+    assert told(later.tick(at("2026-03-18T00:00"))) == []
+
+
+def test_points_that_come_when_they_are_about_to_run_out_alert_at_once() -> None:
+    by = caring("points_expiring", policy={"points": POINTS | {"pending_days": 28}})
+    pending = given(bought(at("2026-03-31T10:00"), 1_000), by=by)
+
+    assert told(pending.tick(at("2026-04-28T00:00") - 1)) == []
+    assert told(pending.tick(at("2026-04-28T00:00"))) == ["points-expiring info"]
+
+
+def test_points_that_a_person_gives_count_as_well() -> None:
+    by = caring("points_expiring", policy={"points": POINTS})
+    story = given(bought(START, 900), by=by).tick(at("2026-04-17T00:00"))
+    assert told(story) == []
+    imported = given(bought(START, 900), adjusted(START + 1, 10), by=by)
+    assert told(imported.tick(at("2026-04-16T00:00"))) == ["points-expiring info"]
+
+
+# A tier at risk
+
+
+def at_risk(**policy: Any) -> Rules:
+    return caring("tier_at_risk", days=30, policy={"tiers": {"ladder": LADDER} | policy})
+
+
+FALLS = at("2027-03-01T00:00")  # when the order of 1 March 2026 leaves the window
+
+
+def test_a_tier_that_time_takes_soon_alerts_with_what_is_missing() -> None:
+    story = given(bought(START, 900), bought(START + 40 * DAY, 500, "o2"), by=at_risk())
+    soon = FALLS - 30 * DAY
+
+    assert told(story.tick(soon - 1)) == []
+    warned = story.tick(soon)
+    assert told(warned) == ["tier-at-risk warning"]
+    data = last(warned)["data"]
+    assert (data["deadline"], data["facts"]) == (
+        rfc3339(FALLS),
+        {"tier": "silver", "then": "member", "spend": 500},
+    )
+    assert shown(warned) == [("tier-at-risk", False)]
+    assert shown(warned.when(bought(soon + 1, 500, "o3"))) == [], "it is kept now"
+    assert shown(warned.tick(FALLS)) == [], "it is lost now"
+
+
+def test_a_tier_that_an_order_saves_before_is_not_at_risk() -> None:
+    story = given(bought(START, 1_000), bought(FALLS - 31 * DAY, 1_000, "o2"), by=at_risk())
+    assert told(story.tick(FALLS)) == []
+
+
+def test_there_is_one_such_alert_in_so_many_days() -> None:
+    orders = [bought(START + n * 10 * DAY, 1_000 if n == 0 else 300, f"o{n}") for n in range(4)]
+    story = given(*orders, by=at_risk()).tick(FALLS - 30 * DAY)
+    saved = story.when(bought(FALLS - 29 * DAY, 100, "more"))  # until the second of them leaves
+    assert told(saved.tick(FALLS - DAY)) == ["tier-at-risk warning"]
+    assert told(saved.tick(FALLS)) == ["tier-at-risk warning"] * 2, "thirty days after the first"
+
+
+def test_a_refund_may_put_a_tier_at_risk_at_once() -> None:
+    story = given(bought(START, 1_000), bought(FALLS - 60 * DAY, 1_000, "o2"), by=at_risk()).tick(FALLS - 20 * DAY)
+    assert told(story) == []
+    assert told(story.when(refunded(FALLS - 19 * DAY, "o2"))) == ["tier-at-risk warning"]
+
+
+def test_a_period_that_keeps_the_tier_needs_no_alert() -> None:
+    by = at_risk(window={"calendar": "year"})
+    story = given(bought(START, 1_000), bought(at("2027-02-01T10:00"), 1_000, "o2"), by=by)
+    assert told(story.tick(at("2028-01-01T00:00"))) == []
+
+    story = given(bought(START, 1_000), bought(at("2027-02-01T10:00"), 999, "o2"), by=by)
+    assert told(story.tick(at("2027-12-02T00:00") - 1)) == []
+    assert told(story.tick(at("2027-12-02T00:00"))) == ["tier-at-risk warning"]
+
+
+# What all of them share
+
+
+@pytest.mark.parametrize(
+    ("contact", "is_answer"),
+    [
+        (touched(START + 3 * DAY, "use", "care", accepted=True), True),
+        (touched(START + 3 * DAY, "use", "suggestion", accepted=True), True),
+        (touched(START + 3 * DAY, "use", "care", accepted=False), False),
+        (touched(START + 3 * DAY, "use", "information", accepted=True), False),
+    ],
+)
+def test_care_that_is_accepted_answers_what_is_open(contact: AnyMoment, *, is_answer: bool) -> None:
+    story = given(opened(START), by=caring("first_response")).tick(START + 2 * DAY).when(contact)
+
+    assert shown(story) == [("first-response", is_answer)]
+    assert story.when(touched(START + 4 * DAY, "use", "care", accepted=True)).profile["alerts"][0]["answered"] == (
+        rfc3339(contact.at if is_answer else START + 4 * DAY)
+    )
+
+
+def test_care_answers_nothing_that_came_later_or_was_over() -> None:
+    early = touched(START + HOUR, "use", "care", accepted=True)
+    assert shown(given(opened(START), early, by=caring("first_response")).tick(START + 2 * DAY)) == [
+        ("first-response", False)
+    ]
+    over: list[AnyMoment] = [opened(START), answered(START + 2 * DAY), touched(START + 3 * DAY, "use", "care", accepted=True)]
+    assert shown(given(*over, by=caring("first_response"))) == []
+
+
+@pytest.mark.parametrize(("later", "kept"), [(90 * DAY, 2), (90 * DAY + 1, 1)])
+def test_an_alert_is_forgotten_after_ninety_days(later: int, kept: int) -> None:
+    by = caring("seam")
+    first = [opened(START), opened(START + 1, "k2", channel="chat")]
+    second = [opened(START + later, "k3"), opened(START + later + 1, "k4", channel="chat")]
+    story = given(*first, *second, by=by)
+
+    assert len(story.customer.head.alerts) == len(story.customer.told.alerts) == kept
+    assert told(story) == ["seam warning"] * 2
+
+
+def test_an_alert_is_told_once_however_often_it_is_folded_again() -> None:
+    story = given(opened(START), by=caring("first_response")).tick(START + 2 * DAY)
+    again = story.when(touched(START + 1), recorded=START + 2 * DAY).when(opened(START), recorded=START + 2 * DAY)
+    assert told(again.tick(START + 9 * DAY)) == ["first-response warning"]
+
+
+def test_without_alerts_nothing_calls_for_care() -> None:
+    story = given(opened(START), *WEEKLY, feedback(START, "csat", 1)).tick(START + 400 * DAY)
+    assert (told(story), story.customer.head.alerts, story.profile["alerts"]) == ([], {}, [])
+
+
+def test_the_policy_says_how_grave_an_alert_is_and_what_may_help() -> None:
+    story = given(feedback(START, "csat", 1), by=caring("dimension_falls", severity="urgent", help=["flowers"]))
+    assert (told(story), last(story)["data"]["help"]) == (["dimension-falls urgent"], ["flowers"])
