@@ -13,7 +13,7 @@ from rich.console import Console
 from cli.screen.customer import picture
 from cx.state import Customer
 from cx.view import profile_of
-from tests.spec import GUARDED, at, bought, feedback, given, opened, refunded, reward, rules
+from tests.spec import GUARDED, at, bought, feedback, given, opened, refunded, reward, rules, touched
 
 START = at("2026-03-01T10:00")
 DAY = 86_400_000_000
@@ -84,6 +84,17 @@ def test_it_shows_rewards_with_what_became_of_them_and_history_in_sentences() ->
     assert "2026-03-01 10:00  member → silver: a purchase reached the threshold" in text
     assert "2026-03-02 10:00  silver → member: a refund took spend away" in text
     assert text.index("silver → member") < text.index("member → silver")
+
+
+def test_it_shows_the_journey_in_a_line_and_what_calls_for_care() -> None:
+    by = rules(care=None)
+    story = given(opened(START), opened(START + 1, "k2", channel="chat"), feedback(START + 2, "csat", 5), by=by)
+    text = drawn(story.profile)
+
+    assert "Journey     3 contacts; the last, 2026-03-01 10:00: use, product; 1 seam in 90 days" in text
+    assert "2026-03-01  Asked on delivery over chat, after having asked over phone." in text
+    answered = drawn(story.when(touched(START + 3, "use", "care", accepted=True)).profile)
+    assert ("Asked on" in answered, "1 alert answered in the last 90 days" in answered) == (False, True)
 
 
 def test_a_customer_never_seen_can_be_drawn() -> None:

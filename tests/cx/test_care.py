@@ -422,7 +422,11 @@ def test_care_answers_nothing_that_came_later_or_was_over() -> None:
     assert shown(given(opened(START), early, by=caring("first_response")).tick(START + 2 * DAY)) == [
         ("first-response", False)
     ]
-    over: list[AnyMoment] = [opened(START), answered(START + 2 * DAY), touched(START + 3 * DAY, "use", "care", accepted=True)]
+    over: list[AnyMoment] = [
+        opened(START),
+        answered(START + 2 * DAY),
+        touched(START + 3 * DAY, "use", "care", accepted=True),
+    ]
     assert shown(given(*over, by=caring("first_response"))) == []
 
 

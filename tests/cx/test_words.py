@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from cx.calendar import DAY
 from cx.moments import Overridden
 from cx.words import sentence
@@ -119,4 +121,29 @@ def test_rewards_are_said_as_gifts() -> None:
 
 
 def test_an_output_without_words_is_named() -> None:
-    assert sentence({"type": "care.alerted", "data": {}}) == "care.alerted"
+    assert sentence({"type": "hold.placed", "data": {}}) == "hold.placed"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (
+            {"alert": "first-response", "severity": "urgent", "help": ["call-back"]}
+            | {"facts": {"hours": 2, "case": "K1", "topic": "delivery", "channel": "phone", "priority": "urgent"}},
+            "urgent: no answer in 2 hours to case K1 on delivery over phone (may help: call back)",
+        ),
+        (
+            {"alert": "tier-at-risk", "severity": "warning", "help": [], "deadline": "2027-03-01T00:00:00Z"}
+            | {"facts": {"tier": "gold", "then": "silver", "spend": 500_000, "orders": 2}},
+            "warning: gold turns into silver on 2027-03-01, unless 500,000 VND and 2 orders more are there by then",
+        ),
+        (
+            {"alert": "points-expiring", "severity": "info", "help": ["suggest-a-reward", "call"]}
+            | {"facts": {"points": 1_200, "last_day": "2026-04-30"}},
+            "info: 1,200 points run out after 2026-04-30 (may help: suggest a reward, call)",
+        ),
+        ({"alert": "full-moon", "severity": "info", "help": [], "facts": {}}, "info: full moon"),
+    ],
+)
+def test_an_alert_says_why_how_grave_it_is_and_what_may_help(data: dict[str, Any], said: str) -> None:
+    assert sentence({"type": "care.alerted", "data": data}) == said
