@@ -55,12 +55,11 @@ def _expiry(head: Head, at: int, rules: Rules) -> int:
     care, due = rules.care, NEVER
     if not care.expiring_days or head.ledger.balance <= 0:
         return NEVER
-    today = rules.calendar.day(at)
     for last, left in points.expiries(head, rules).items():
         begins = rules.calendar.start(last - care.expiring_days)
         if begins > at:
             due = min(due, begins)
-        elif left >= care.expiring_least and last >= today:
+        elif left >= care.expiring_least:
             day, gone = iso_day(last), rules.calendar.start(last + 1)
             alert = Alert(at, {"points": left, "last_day": day}, gone)
             alerts.put(head, f"{alerts.EXPIRING}/{day}", alert, rules)
