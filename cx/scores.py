@@ -50,7 +50,7 @@ def signal(
         if day > last:
             total, weights = _decayed(total, weights, day - last, rules)
         if watched and value * (weights + rules.prior_weight) < total + rules.prior_value * rules.prior_weight:
-            lowered.append((place, _rounded(total, weights, rules)))
+            lowered.append((place, score(head, place, day, rules)))
         scores[place] = (total + value * weight * UNIT, weights + weight * UNIT, max(day, last))
     head.scores = tuple(scores)
     for place, before in lowered:
@@ -103,10 +103,6 @@ def score(head: Head, place: int, day: int, rules: Rules) -> int:
     total, weights, last = head.scores[place]
     if day > last:
         total, weights = _decayed(total, weights, day - last, rules)
-    return _rounded(total, weights, rules)
-
-
-def _rounded(total: int, weights: int, rules: Rules) -> int:
     weights += rules.prior_weight
     return (2 * (total + rules.prior_value * rules.prior_weight) + weights) // (2 * weights)
 
