@@ -67,13 +67,12 @@ def _other_side(head: Head, moment: CaseOpened, rules: Rules) -> Case | None:
 
 def seams(head: Head, at: int) -> int:
     """Return how many seams there were in the last 90 days before the instant *at*."""
-    return sum(case.seam and at < case.opened + SEAMS_DAYS * DAY for case in head.cases.values())
+    return sum(at < end for end in seam_ends(head))
 
 
-def seam_fades_at(head: Head, at: int) -> int:
-    """Return the first instant after *at* at which a seam counts no more, or `NEVER`."""
-    ends = (case.opened + SEAMS_DAYS * DAY for case in head.cases.values() if case.seam)
-    return min((end for end in ends if end > at), default=NEVER)
+def seam_ends(head: Head) -> list[int]:
+    """Return from when on each seam counts no more."""
+    return [case.opened + SEAMS_DAYS * DAY for case in head.cases.values() if case.seam]
 
 
 def overdue(head: Head, at: int, rules: Rules) -> None:

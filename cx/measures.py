@@ -66,6 +66,15 @@ def _late_cases_turn(head: Head, bound: int, at: int, _rules: Rules) -> int:
     return late if late > at else NEVER
 
 
+def _seams(head: Head, at: int, _rules: Rules) -> int:
+    return cases.seams(head, at) if head.cases else 0
+
+
+def _seams_turn(head: Head, bound: int, at: int, _rules: Rules) -> int:
+    ends = sorted(end for end in cases.seam_ends(head) if end > at)
+    return ends[-bound] if 0 < bound <= len(ends) else NEVER
+
+
 def _percent(part: int, whole: int) -> int | None:
     return part * 100 // whole if whole else None
 
@@ -123,6 +132,7 @@ READERS: Final[dict[str, Reader]] = {
     "open_cases": lambda head, _at, _rules: cases.open_count(head),
     "open_detractor_cases": lambda head, _at, _rules: cases.open_count(head, detractors=True),
     "late_cases": _late_cases,
+    "seams": _seams,
     "care_accepted": lambda head, _at, _rules: head.counts.get("care_accepted", 0),
     "contacts_rise": lambda head, _at, _rules: contacts.rise(head),
     "nps_rise": _nps_rise,
@@ -135,5 +145,6 @@ _TURNS: Final[dict[str, Callable[[Head, int, int, Rules], int]]] = {
     "answered_in_time_pct": _answered_in_time_turns,
     "in_rhythm": _rhythm_turns,
     "late_cases": _late_cases_turn,
+    "seams": _seams_turn,
     **{name: partial(_score_turns, place) for place, name in enumerate(DIMENSIONS)},
 }

@@ -163,7 +163,7 @@ def sums_of(rules: Rules) -> Rules:
 
 COUNTED = ("spend", "orders", "visits", "points")
 # Measures of levels that change with time alone.
-FADING = frozenset({"orders", "in_rhythm", "answered_in_time_pct", "late_cases", *DIMENSIONS})
+FADING = frozenset({"orders", "in_rhythm", "answered_in_time_pct", "late_cases", "seams", *DIMENSIONS})
 
 
 def compile_policy(policy: Policy) -> Rules:

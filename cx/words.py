@@ -40,6 +40,7 @@ MEASURES: Final = {
     "open_cases": ("open cases", "số yêu cầu còn mở"),
     "open_detractor_cases": ("open cases of somebody dissatisfied", "số yêu cầu còn mở của khách không hài lòng"),
     "late_cases": ("open cases past their time without an answer", "số yêu cầu còn mở đã quá hạn trả lời"),
+    "seams": ("times asked again over another channel", "số lần phải hỏi lại qua kênh khác"),
     "care_accepted": ("help accepted before any complaint", "số lần nhận hỗ trợ trước khi phải phàn nàn"),
     "contacts_rise": (
         "more contacts around the last three orders than the three before",

@@ -27,7 +27,7 @@ Signal = Literal[
 LevelMeasure = Literal[
     "channels", "informed_pct", "answered_in_time_pct", "resolved_for_good_pct", "last_ces", "last_csat",
     "orders", "in_rhythm", "emotion", "interaction", "service", "product", "brand",
-    "open_cases", "open_detractor_cases", "late_cases", "care_accepted", "contacts_rise",
+    "open_cases", "open_detractor_cases", "late_cases", "seams", "care_accepted", "contacts_rise",
     "nps_rise", "promoter_streak", "advocacy",
 ]  # fmt: skip
 

@@ -59,6 +59,8 @@ TURNING = [
         "level": 2,
         "all": [
             {"measure": "late_cases", "reach": 0, "at_most": True},
+            {"measure": "answered_in_time_pct", "reach": 50, "keep": 30, "unknown": "holds"},
+            {"measure": "seams", "reach": 0, "keep": 1, "at_most": True},
             {"measure": "emotion", "reach": 42, "keep": 38},
         ],
     },

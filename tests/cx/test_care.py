@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cx import alerts, cases
+from cx import alerts, cases, measures
 from cx.calendar import DAY, HOUR, rfc3339
-from cx.moments import AnyMoment
+from cx.moments import AnyMoment, Overridden, ProfileUpdated
 from cx.rules import Rules
 from cx.state import NEVER, Alert, Head, Told
 from tests.spec import (
@@ -85,15 +85,36 @@ def test_an_answer_in_time_needs_no_alert(answer: int, expected: list[str]) -> N
 
 
 def test_a_late_case_counts_as_not_answered_in_time_from_its_instant_on_and_once() -> None:
-    story = given(opened(START)).tick(START + 24 * HOUR + 1)
-    assert (story.customer.head.counts, cases_of(story)["k1"].late) == ({"answered": 1}, True)
+    story = given(opened(START), opened(START, "k2"), answered(START + 1, "k2"))
+    head, due = story.customer.head, START + 24 * HOUR
+    assert [in_time(story, when) for when in (due, due + 1, due + DAY)] == [100, 50, 50]
+    assert measures.turns_at(head, "answered_in_time_pct", 51, START + 1, story.rules) == due + 1
 
-    story = story.when(answered(START + 30 * HOUR))
-    assert story.customer.head.counts == {"answered": 1}
+    story = story.when(answered(due + HOUR))
+    assert (in_time(story, due + HOUR), story.customer.head.counts) == (50, {"answered": 2, "answered_in_time": 1})
 
 
-def cases_of(story: Spec) -> dict[str, Any]:
-    return {key.partition("\n")[0]: case for key, case in story.customer.head.cases.items()}
+def in_time(story: Spec, when: int) -> int | None:
+    return measures.measure(story.customer.head, "answered_in_time_pct", when, story.rules)
+
+
+def test_the_instant_is_known_at_which_the_share_answered_in_time_crosses_a_bound() -> None:
+    story = given(*(opened(START + n * HOUR, f"k{n}") for n in range(3)), answered(START + 2 * HOUR, "k2"))
+
+    def turns(bound: int, when: int = START + 2 * HOUR) -> int:
+        return measures.turns_at(story.customer.head, "answered_in_time_pct", bound, when, story.rules)
+
+    first, second = START + 24 * HOUR + 1, START + 25 * HOUR + 1
+    assert [turns(bound) for bound in (100, 51, 50, 34, 33, 0)] == [first, first, second, second, NEVER, NEVER]
+    assert [turns(100, first), turns(50, first), turns(50, second)] == [NEVER, second, NEVER]
+
+
+def test_the_share_answered_in_time_is_known_once_the_first_case_is_late() -> None:
+    story = given(opened(START))
+    due = START + 24 * HOUR
+    assert [in_time(story, due), in_time(story, due + 1)] == [None, 0]
+    turns = [measures.turns_at(story.customer.head, "answered_in_time_pct", n, START, story.rules) for n in (0, 80)]
+    assert turns == [due + 1, due + 1]
 
 
 def test_a_level_that_asks_for_answers_in_time_falls_when_their_time_is_over() -> None:
@@ -150,7 +171,6 @@ def test_asking_again_over_another_channel_within_a_week_is_a_seam(
 
     assert told(story) == ["seam warning"] * seam
     assert story.profile["seams"] == seam
-    assert story.customer.head.counts.get("seams", 0) == seam
     if seam:
         assert last(story)["data"]["facts"] == {
             "case": "k2",
@@ -181,11 +201,8 @@ def test_the_policy_says_how_soon_asking_again_is_a_seam() -> None:
 
 
 def test_a_seam_counts_for_ninety_days() -> None:
-    story = given(opened(START - 1), opened(START, "k2", channel="chat"))
-    head, ends = story.customer.head, START + 90 * DAY
-
+    head, ends = given(opened(START - 1), opened(START, "k2", channel="chat")).customer.head, START + 90 * DAY
     assert [cases.seams(head, when) for when in (START, ends - 1, ends)] == [1, 1, 0]
-    assert (cases.seam_fades_at(head, START), cases.seam_fades_at(head, ends)) == (ends, NEVER)
 
 
 # A dimension falls

@@ -95,6 +95,53 @@ def test_the_share_of_questions_keeps_a_level_down_to_another_value(questions: t
     assert level(*moments, by=asking("informed_pct", 50, keep=33)) == expected
 
 
+# 2 answered
+
+
+def test_a_share_answered_in_time_falls_when_the_time_of_a_case_is_over() -> None:
+    by = asking("answered_in_time_pct", 80, keep=50)
+    story = given(opened(START), answered(START + 1), *(opened(START + n, f"k{n}") for n in (2, 3)), by=by)
+    second = START + SLA + 3  # one of three is less than 50 %, one of two is not
+
+    assert [value("answered_in_time_pct", story, second + n) for n in (0, 1)] == [50, 33]
+    assert (story.customer.head.level, story.customer.head.level_due) == (2, second + 1)
+    assert story.tick(second).customer.head.level == 2
+    fallen = story.tick(second + 1).customer.head
+    assert (fallen.level, fallen.level_since, fallen.level_due) == (1, second + 1, NEVER)
+
+
+@pytest.mark.parametrize(("unknown", "levels"), [("holds", [2, 1]), ("fails", [1, 1])])
+def test_the_first_case_that_is_late_makes_the_share_known(unknown: str, levels: list[int]) -> None:
+    story = given(opened(START), by=asking("answered_in_time_pct", 80, unknown=unknown))
+    assert [story.tick(START + SLA + n).customer.head.level for n in (0, 1)] == levels
+
+
+@pytest.mark.parametrize("at_most", [True, False])
+def test_a_share_that_comes_to_be_known_may_bring_a_level_as_well(*, at_most: bool) -> None:
+    story = given(opened(START), by=asking("answered_in_time_pct", 0, at_most=at_most))
+    assert [story.tick(START + SLA + n).customer.head.level for n in (0, 1)] == [1, 2]
+
+
+def seamed(*days: int) -> list[AnyMoment]:
+    """One case, and others on its topic over another channel in turns, so many days after the start."""
+    ways = ("phone", "chat")
+    return [opened(START + n * DAY, f"k{n}", channel=ways[place % 2]) for place, n in enumerate((0, *days))]
+
+
+@pytest.mark.parametrize(("days", "expected"), [((), 2), ((1,), 2), ((1, 2), 1)])
+def test_asking_again_over_other_channels_takes_a_level(days: tuple[int, ...], expected: int) -> None:
+    assert level(*seamed(*days), by=asking("seams", 0, keep=1, at_most=True)) == expected
+
+
+def test_a_seam_takes_a_level_until_it_is_ninety_days_old() -> None:
+    by = asking("seams", 1, at_most=True)
+    story = given(touched(START), *seamed(1, 3, 6), by=by)
+    back = START + 93 * DAY  # of three seams the second is gone
+
+    assert (story.customer.head.level, story.customer.head.level_due) == (1, back)
+    assert [story.tick(when).customer.head.level for when in (back - 1, back)] == [1, 2]
+
+
 # 3 committed
 
 
