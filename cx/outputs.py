@@ -223,7 +223,7 @@ class _Teller:
                 f"{key}\n{instant(alert.at).year}",  # a desk may begin its numbers anew every year
                 at=alert.at,
                 cause=alert.cause,
-                data=care.told(key, alert, rules),
+                data={**care.told(key, alert, rules), **self._address()},
             )
             for key, alert in alerts.untold(head, told, late=self._late).items()
         ]
@@ -266,8 +266,10 @@ class _Teller:
         return found
 
     def _notice(self, decision: dict[str, Any]) -> dict[str, Any]:
-        locale = self._head.locale or self._rules.policy.locale
-        return {"locale": locale, "notify": self._head.notify, "decision": decision}
+        return {**self._address(), "decision": decision}
+
+    def _address(self) -> dict[str, Any]:
+        return {"locale": self._head.locale or self._rules.policy.locale, "notify": self._head.notify}
 
     def _event(self, kind: str, about: str, *, at: int, cause: str, data: dict[str, Any]) -> Output:
         return _event(self._customer.id, kind, about, at=at, cause=cause, data=data)

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import Measure, Moment, Short
-from schemas.output import OutputData, OutputEnvelope
+from schemas.output import Addressed, OutputData, OutputEnvelope
 
 Severity = Literal["info", "warning", "urgent"]
 # Words of our lists and counts; never a customer's text.
 Facts = dict[Short, Measure | Annotated[str, Field(max_length=256)]]
 
 
-class Alert(OutputData):
+class Alert(Addressed):
     """What is wrong, how soon it should be put right, and what may help.
 
     Attributes:

@@ -22,9 +22,14 @@ class OutputData(Record):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
 
-class Notice(OutputData):
-    """What a notifier needs: the customer's language, None if unknown, and consent, both as of the decision."""
+class Addressed(OutputData):
+    """What whoever speaks to the customer needs: their language, None if unknown, and consent, both as of then."""
 
     locale: Locale | None = None
     notify: bool
+
+
+class Notice(Addressed):
+    """What a notifier needs, with the decision that is told of."""
+
     decision: Decision

@@ -100,7 +100,12 @@ OUTPUTS: list[OutputEvent] = [
     PointsReversed(data=MOVED, **WHO),
     CareAlerted(
         data=Alert(
-            alert="seam", severity="warning", deadline=NOW, help=("call",), facts={"topic": "delivery", "days": 3}
+            alert="seam",
+            severity="warning",
+            deadline=NOW,
+            help=("call",),
+            facts={"topic": "delivery", "days": 3},
+            notify=True,
         ),
         **WHO,
     ),
@@ -189,11 +194,11 @@ def test_a_bound_of_an_output_has_two_sides(name: str, path: str, inside: object
 
 def test_what_a_notifier_needs_is_always_there() -> None:
     for event in OUTPUTS:
-        if event.type.startswith(("tier.", "cx-level.", "reward.")):
-            for needed in ("data.notify", "data.decision"):
-                with pytest.raises(Unreadable) as refused:
-                    read(TOPIC_OF[event.type], written(without(json.loads(encode(event)), needed)))
-                assert (refused.value.loc, refused.value.error_type) == (needed, "missing")
+        decided = event.type.startswith(("tier.", "cx-level.", "reward."))
+        for needed in ["data.notify"] * (decided or event.type == "care.alerted") + ["data.decision"] * decided:
+            with pytest.raises(Unreadable) as refused:
+                read(TOPIC_OF[event.type], written(without(json.loads(encode(event)), needed)))
+            assert (refused.value.loc, refused.value.error_type) == (needed, "missing")
 
 
 def test_an_output_made_wrongly_in_python_is_refused_without_quoting_it() -> None:
