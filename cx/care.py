@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cx import alerts, points, rhythm, tiers
+from cx import alerts, points, progress, rhythm, tiers
 from cx.calendar import iso_day, rfc3339
-from cx.progress import keeping
 from cx.state import NEVER, Alert
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def _silence(head: Head, at: int, rules: Rules) -> int:
     due = rules.calendar.start(since)
     if due > at:
         return due
+    if at > due + alerts.KEPT:  # it was told, and that is forgotten
+        return NEVER
     last = head.rhythm[-1]
     facts: dict[str, int | str] = {
         "days": rules.calendar.day(at) - last,
@@ -69,18 +70,19 @@ def _expiry(head: Head, at: int, rules: Rules) -> int:
 def _risk(head: Head, at: int, rules: Rules) -> int:
     """Alert about a tier that time takes soon; return when to look again, or `NEVER`."""
     span = rules.care.risk_span
-    if not span or head.tier_due == NEVER:
+    first = head.tier_due if rules.counts_only else min(head.tier_due, head.level_due)
+    if not span or first == NEVER:
         return NEVER
-    if head.tier_due - span > at:  # it is not lost before that, and to ask for when takes longer
-        return head.tier_due - span
-    until = tiers.lost_at(head, at, rules)
+    if first - span > at:  # it is not lost before that, and to ask for when takes longer
+        return first - span
+    until = progress.lost_at(head, at, rules)
     if until == NEVER or until <= at:
         return NEVER
     given = [alert.at for key, alert in head.alerts.items() if alerts.reason_of(key) == alerts.AT_RISK]
     begins = max(until - span, *(before + span for before in given[-1:]), 0)
     if begins > at:
         return begins
-    kept = keeping(head, at, rules)
+    kept = progress.keeping(head, at, rules)
     if kept is None or kept["then"] == head.tier:
         return until
     facts: dict[str, int | str] = {"tier": head.tier, "then": kept["then"], **kept["missing"]}
@@ -120,8 +122,8 @@ def is_open(head: Head, key: str, alert: Alert, at: int, rules: Rules) -> bool:
 
 
 def _is_at_risk(head: Head, at: int, rules: Rules) -> bool:
-    kept = keeping(head, at, rules)
-    soon = tiers.lost_at(head, at, rules) <= at + rules.care.risk_span
+    kept = progress.keeping(head, at, rules)
+    soon = progress.lost_at(head, at, rules) <= at + rules.care.risk_span
     return soon and kept is not None and kept["then"] != head.tier
 
 

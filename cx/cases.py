@@ -141,7 +141,7 @@ def reopened(head: Head, moment: CaseReopened, rules: Rules) -> None:
     case = head.cases[key] = msgspec.structs.replace(case, resolved=None, touched=moment.at, reopened=case.reopened + 1)
     contacts.contacted(head)
     scores.signal(head, "case-reopened", moment.at, rules, cause=moment.id)
-    if case.reopened >= rules.care.reopened_times:
+    if case.reopened == rules.care.reopened_times:
         facts = _facts(key, case) | {"times": case.reopened}
         alerts.put(head, f"{alerts.REOPENED}/{key}", Alert(moment.at, facts, cause=moment.id), rules)
 

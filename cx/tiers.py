@@ -62,7 +62,8 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
         if standing != head.standing:
             head.standing, due = standing, LOOK_AGAIN
         head.tier_due = due_at(head, at, rules)
-        if head.tier_due != due:  # it may be lost sooner, and on another tier other things call for care
+        # It may be lost sooner; and on another tier other things call for care.
+        if head.tier_due != due or not rules.counts_only:
             head.care_due = LOOK_AGAIN
     return change
 

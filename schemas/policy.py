@@ -525,7 +525,7 @@ class PointsExpiringPolicy(AlertPolicy):
     """So many points or more run out within so many days."""
 
     least: Annotated[int, Field(ge=1, le=10**9)] = 100
-    days: Annotated[int, Field(ge=1, le=90)] = 14
+    days: Annotated[int, Field(ge=1, le=60)] = 14
     severity: Severity = "info"
     help: Help = ("suggest-a-reward",)
 

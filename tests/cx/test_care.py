@@ -271,6 +271,23 @@ def test_a_customer_who_is_out_of_their_rhythm_is_silent() -> None:
     assert shown(silent.when(bought(QUIET + HOUR, 1, "o9"))) == []
 
 
+@pytest.mark.parametrize(("later", "expected"), [(90 * DAY, 1), (90 * DAY + 1, 0)])
+def test_a_silence_of_long_ago_is_no_news(later: int, expected: int) -> None:
+    ladder = [{"name": "member"}, {"name": "silver", "enter": {"level": 2}}]
+    levels = [{"level": 2, "all": [{"measure": "channels", "reach": 1}]}]
+    by = caring("silent", tiers=["silver"], policy={"tiers": {"ladder": ladder}, "levels": levels})
+    assert len(told(given(*WEEKLY, touched(QUIET + later), by=by))) == expected
+
+
+def test_a_silence_is_told_once_also_when_its_alert_is_forgotten() -> None:
+    by = rules(care=NO_ALERTS | {"silent": {}, "seam": {}})
+    later = QUIET + 91 * DAY
+    story = given(*WEEKLY, by=by).tick(QUIET).when(opened(later, "k1"), opened(later + 1, "k2", channel="chat"))
+    assert list(story.customer.head.alerts) == ["seam/k2\ndesk"]
+    story = story.when(Overridden(later + 2, "crm", "b", tier="silver", until=later + DAY, reason="x", person="y"))
+    assert told(story.tick(later + 9 * DAY)) == ["silent warning", "seam warning"]
+
+
 def test_an_order_puts_silence_off() -> None:
     story = given(*WEEKLY, by=caring("silent")).when(bought(QUIET - HOUR, 1, "o9"))
     assert told(story.tick(QUIET)) == []
@@ -473,6 +490,25 @@ def test_an_alert_is_told_once_however_often_it_is_folded_again() -> None:
     story = given(opened(START), by=caring("first_response")).tick(START + 2 * DAY)
     again = story.when(touched(START + 1), recorded=START + 2 * DAY).when(opened(START), recorded=START + 2 * DAY)
     assert told(again.tick(START + 9 * DAY)) == ["first-response warning"]
+
+
+def test_an_alert_tells_the_language_and_the_consent_of_its_instant() -> None:
+    told_of = ProfileUpdated(START + 1, "app", "p", birthday=None, locale="en-GB", preferences=None, notify=False)
+    story = given(opened(START), told_of, by=caring("first_response")).tick(START + 2 * DAY)
+    assert [last(story)["data"][name] for name in ("locale", "notify")] == ["en-GB", False]
+
+
+@pytest.mark.parametrize(("later", "times"), [(90 * DAY, 1), (90 * DAY + 1, 2)])
+def test_long_after_an_alert_another_case_may_have_its_number(later: int, times: int) -> None:
+    head, alone = Head(reached=START), Told()
+    for when in (START, START + later):
+        head.reached = when
+        alerts.put(head, "seam/k1", Alert(when, {"when": when}), caring("seam"))
+    assert head.alerts["seam/k1"].at == (START, START + later)[times - 1]
+
+    early = Head(reached=START, alerts={"seam/k1": Alert(START, {})})
+    assert [len(alerts.untold(one, alone, late=False)) for one in (early, head)] == [1, times - 1]
+    assert (alone.alerts, alerts.are_told(head, alone)) == ({"seam/k1": head.alerts["seam/k1"].at}, True)
 
 
 def test_what_is_over_for_ninety_days_is_no_news() -> None:
