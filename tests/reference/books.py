@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.reference.cases import Case, is_seam
 from tests.reference.days import DAY, HOUR, day_of, ordinal
 from tests.reference.policy import Policy
 
@@ -89,18 +90,6 @@ def worth(amount: int, currency: str, policy: Policy) -> int:
     return int(amount * rate["worth"] // rate["units"])
 
 
-@dataclass
-class Case:
-    """A support case; `angry` where a detractor's."""
-
-    due: int
-    touched: int
-    angry: bool
-    answered: bool = False
-    open: bool = True
-    came_back: bool = False
-
-
 class Books:
     """What is known of orders, cases and answers after the events entered so far; `facts` as they took effect."""
 
@@ -147,8 +136,13 @@ class Books:
         self.cases = {name: c for name, c in self.cases.items() if c.open or c.touched >= event.at - 90 * DAY}
         if name_of(event) not in self.cases:
             due = event.at + self.policy["sla_hours"][event.data.get("priority") or "normal"] * HOUR
-            self.cases[name_of(event)] = Case(due, event.at, self.said.get("nps", [10])[0] <= DETRACTING["nps"])
+            angry = self.said.get("nps", [10])[0] <= DETRACTING["nps"]
+            way = (event.data["topic"], event.data["channel"])
+            seam = is_seam(way, event.at, self.cases.values(), self.policy["care"]["seam_days"])
+            self.cases[name_of(event)] = Case(event.at, due, event.at, angry, way, seam)
             self.signal("case-opened", event.at)
+            if seam:
+                self.signal("seam", event.at)
 
     def _follow(self, case: Case, kind: str, at: int) -> None:
         if kind == "case.escalated":

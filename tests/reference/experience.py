@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from tests.reference.books import Books, Fact
+from tests.reference.cases import seam_ends
 from tests.reference.days import DAY, day_of
 
 FOLLOWED, LOOKED_AT = 7 * DAY, 32  # how long a case may follow a question, and how many questions are looked at
@@ -14,7 +15,8 @@ GAPS, ORDERS = 8, 3
 def evidence(books: Books, at: int) -> dict[str, int | None]:
     """Return what follows from facts, answers and cases as of an instant; None where there is no evidence."""
     names, said, nps = [what for what, _ in books.facts], books.said, books.said.get("nps", [])
-    in_time, late = names.count("case-answered"), names.count("case-answered-late")
+    in_time, waiting = names.count("case-answered"), sum(since <= at for since in lateness(books))
+    late = names.count("case-answered-late") + waiting
     solved, back = books.counts["case.resolved"], books.counts["case.reopened"]
     promoters = [score >= 9 for score in [*nps, 0, 0]]
     return {
@@ -25,7 +27,8 @@ def evidence(books: Books, at: int) -> dict[str, int | None]:
         "last_ces": said.get("ces", [None])[0],
         "last_csat": said.get("csat", [None])[0],
         "in_rhythm": in_rhythm(books, day_of(at, books.policy["time_zone"])),
-        "late_cases": sum(since <= at for since in lateness(books)),
+        "late_cases": waiting,
+        "seams": sum(at < end for end in seam_ends(books.cases.values())),
         "care_accepted": care_accepted(books.facts),
         "contacts_rise": contacts_rise(books.facts),
         "nps_rise": nps[0] - nps[1] if len(nps) > 1 else None,

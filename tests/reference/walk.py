@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from tests.reference.books import DETRACTING, UNDOING, Books, Event, Order, worth
+from tests.reference.cases import seam_ends
 from tests.reference.cx_levels import criteria, level_after
 from tests.reference.days import DAY, EPOCH, NEVER, day_of, first_of, instant, later, next_of, ordinal, start_of
 from tests.reference.experience import evidence, lateness
@@ -72,7 +73,7 @@ class Walk(Books):
 
     def next_look(self, standing: Standing, at: int) -> int:
         """Return the next instant at which time may change something: the start of a day, or the end of a term."""
-        terms = [standing.given[1], self.respite_end(standing), *lateness(self)]
+        terms = [standing.given[1], self.respite_end(standing), *lateness(self), *seam_ends(self.cases.values())]
         return min([start_of(self.day(at) + 1, self.zone), *(one for one in terms if one > at)])
 
     def happen(self, event: Event) -> None:
