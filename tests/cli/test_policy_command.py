@@ -20,10 +20,12 @@ from rich.console import Console
 from cli.main import group, main
 from cli.screen.money import Lang, money
 from cli.screen.policy import HASH_SHOWN, picture
-from cli.screen.tongue import SIGNALS
+from cli.screen.tongue import GROUPS, HELPS, SEVERITIES, SIGNALS, STAGES
+from cx import journey
 from cx.words import MEASURES
 from schemas import contract
-from schemas.policy import LevelMeasure, Policy, Signal
+from schemas.care import Severity
+from schemas.policy import CarePolicy, LevelMeasure, Policy, Signal
 from schemas.policy_file import parse_policy, policy_hash
 from streams.settings import PRESETS, presets
 
@@ -358,6 +360,27 @@ def test_nothing_in_a_policy_goes_untold(lang: Lang) -> None:
 def test_every_measure_and_signal_has_its_words() -> None:
     assert set(MEASURES) == set(get_args(LevelMeasure))
     assert set(SIGNALS) == set(get_args(Signal))
+
+
+def test_every_stage_group_and_severity_and_what_may_help_has_its_words() -> None:
+    assert (tuple(STAGES), tuple(GROUPS)) == (journey.STAGES, journey.GROUPS)
+    assert set(SEVERITIES) == set(get_args(Severity))
+    helps = {word for alert in CarePolicy().model_dump().values() if isinstance(alert, dict) for word in alert["help"]}
+    assert helps <= set(HELPS)
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentences"),
+    [
+        ("en", ("time takes the tier within 20 days; told once in so many (urgent)", "flowers-by-hand")),
+        ("vi", ("sẽ mất hạng trong vòng 20 ngày; mỗi 20 ngày chỉ báo một lần (khẩn cấp)", "đã tắt")),
+    ],
+)
+def test_alerts_are_told_in_numbers_and_words_of_the_policys_own(lang: Lang, sentences: tuple[str, ...]) -> None:
+    care = {"tier_at_risk": {"days": 20, "severity": "urgent", "help": ["flowers-by-hand"]}, "seam": {"enabled": False}}
+    policy = Policy.model_validate_json(json.dumps(yaml.safe_load(GOOD) | {"care": care}))
+    text = words(told(policy, lang))
+    assert [sentence for sentence in sentences if sentence not in text] == []
 
 
 def test_json_has_every_default_filled_in_and_is_the_same_policy() -> None:

@@ -142,6 +142,31 @@ def test_an_output_without_words_is_named() -> None:
             | {"facts": {"points": 1_200, "last_day": "2026-04-30"}},
             "info: 1,200 points run out after 2026-04-30 (may help: suggest a reward, call)",
         ),
+        (
+            {"alert": "case-reopened", "severity": "urgent", "help": []}
+            | {"facts": {"case": "K1", "topic": "delivery", "channel": "phone", "times": 2}},
+            "urgent: case K1 on delivery was reopened, 2 times by now",
+        ),
+        (
+            {"alert": "dimension-falls", "severity": "warning", "help": ["apology"]}
+            | {"facts": {"dimension": "emotion", "from": 71, "to": 48, "since": "2026-03-01"}},
+            "warning: the emotion score fell from 71 to 48 since 2026-03-01 (may help: apology)",
+        ),
+        (
+            {"alert": "silent", "severity": "warning", "help": []}
+            | {"facts": {"days": 18, "usual_days": 7, "last_order": "2026-03-22"}},
+            "warning: no order for 18 days, usually one in 7",
+        ),
+        (
+            {"alert": "seam", "severity": "warning", "help": []}
+            | {"facts": {"case": "K2", "topic": "delivery", "channel": "chat", "from": "phone", "to": "chat"}},
+            "warning: asked on delivery over chat, after having asked over phone",
+        ),
+        (
+            {"alert": "tier-at-risk", "severity": "info", "help": [], "deadline": "2027-03-01T00:00:00Z"}
+            | {"facts": {"tier": "gold", "then": "silver"}},
+            "info: gold turns into silver on 2027-03-01",
+        ),
         ({"alert": "full-moon", "severity": "info", "help": [], "facts": {}}, "info: full moon"),
     ],
 )

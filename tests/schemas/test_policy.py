@@ -67,6 +67,15 @@ def at_path(path: str, value: object) -> dict[str, Any]:
         ("sla_hours.normal", 1, 720),
         ("sla_hours.high", 1, 720),
         ("sla_hours.urgent", 1, 720),
+        ("rhythm.factor_pct", 100, 2_000),
+        ("rhythm.least_gaps", 1, 8),
+        ("care.seam_days", 1, 90),
+        ("care.case_reopened.times", 1, 10),
+        ("care.dimension_falls.points", 1, 100),
+        ("care.dimension_falls.days", 1, 90),
+        ("care.points_expiring.least", 1, 10**9),
+        ("care.points_expiring.days", 1, 60),
+        ("care.tier_at_risk.days", 1, 90),
         ("levels.0.level", 1, 2),
         ("levels.0.all.0.reach", -(10**6), 10**6),
         ("rewards.0.quantity", 1, 20),
@@ -99,6 +108,10 @@ def test_each_number_has_its_bounds(path: str, least: int, most: int) -> None:
         ("scores.contributions.0.when", ["purchase", "referral"], ["sneeze", ""]),
         ("scores.contributions.0.dimension", ["service"], ["price"]),
         ("scores.contributions.0.value", ["score"], ["half"]),
+        ("care.silent.severity", ["info", "warning", "urgent"], ["grave", ""]),
+        ("care.first_response.severity.low", ["urgent"], ["grave", None]),
+        ("care.seam.help", [[], ["call", "say-hello"] * 5], [["Call us"], ["call"] * 11, "call"]),
+        ("care.silent.tiers", [[], ["silver", "member"]], [["gold"], ["silver", "gold"]]),
         ("levels.0.all.0.measure", ["advocacy"], ["luck"]),
         ("levels.0.all.0.unknown", ["holds", "fails"], ["maybe"]),
         ("levels.0.all.0.criterion", ["effort"], ["mood"]),
@@ -272,6 +285,10 @@ def test_rewards_have_ids_of_their_own_and_tiers_of_the_ladder() -> None:
     for tier in ("gold", "member"):
         asked = [reward | {"when": {"tier_reached": tier}}]
         assert "is no tier that can be reached; allowed: silver" in fault(ladder | {"rewards": asked})
+
+
+def test_silence_counts_on_tiers_of_the_ladder() -> None:
+    assert "gold is no tier; allowed: member" in fault({"care": {"silent": {"tiers": ["gold"]}}})
 
 
 def test_a_policy_cannot_be_changed() -> None:
