@@ -386,8 +386,8 @@ def test_points_that_a_person_gives_count_as_well() -> None:
 # A tier at risk
 
 
-def at_risk(**policy: Any) -> Rules:
-    return caring("tier_at_risk", days=30, policy={"tiers": {"ladder": LADDER} | policy})
+def at_risk(*, levels: Any = (), **tiers: Any) -> Rules:
+    return caring("tier_at_risk", days=30, policy={"tiers": {"ladder": LADDER} | tiers, "levels": levels})
 
 
 FALLS = at("2027-03-01T00:00")  # when the order of 1 March 2026 leaves the window
@@ -429,6 +429,17 @@ def test_a_refund_may_put_a_tier_at_risk_at_once() -> None:
     story = given(bought(START, 1_000), bought(FALLS - 60 * DAY, 1_000, "o2"), by=at_risk()).tick(FALLS - 20 * DAY)
     assert told(story) == []
     assert told(story.when(refunded(FALLS - 19 * DAY, "o2"))) == ["tier-at-risk warning"]
+
+
+def test_a_tier_that_a_case_past_its_time_will_take_is_at_risk() -> None:
+    levels = [{"level": 2, "all": [{"measure": "late_cases", "reach": 0, "at_most": True}]}]
+    ladder = [{"name": "member"}, {"name": "silver", "enter": {"level": 2}}]
+    story = given(touched(START), by=at_risk(ladder=ladder, levels=levels)).when(opened(START + HOUR))
+
+    assert told(story) == ["tier-at-risk warning"]
+    assert last(story)["data"]["deadline"] == rfc3339(START + 25 * HOUR + 1)
+    assert last(story)["data"]["facts"] == {"tier": "silver", "then": "member", "level": 1}
+    assert shown(story.when(answered(START + 2 * HOUR))) == []
 
 
 def test_a_period_that_keeps_the_tier_needs_no_alert() -> None:

@@ -30,6 +30,11 @@ MIXED: list[dict[str, Any]] = [
     {"name": "silver", "enter": {"any": [{"spend": 1_000}, {"orders": 2}]}},
     {"name": "gold", "enter": {"spend": 2_000, "emotion": 45, "open_cases": {"at_most": 0}}, "keep": {"spend": 1_500}},
 ]
+BY_LEVEL: list[dict[str, Any]] = [
+    {"name": "member"},
+    {"name": "silver", "enter": {"level": 2}},
+    {"name": "gold", "enter": {"level": 2, "spend": 2_000}, "keep": {"level": 2, "spend": 500}},
+]
 ROLLING = {"rolling_days": 20}
 QUARTER = {"calendar": "quarter"}
 REFUNDS = {"refund_days": 10}
@@ -56,6 +61,7 @@ ALL = {
     "quarter, at once": by(KEEPS, QUARTER, downgrade={"when": "at-once"}),
     "anniversary": by(KEEPS, {"anniversary": "year"}),
     "mixed": by(MIXED, ROLLING),
+    "by level": by(BY_LEVEL, ROLLING),
     "mixed, quarter": by(MIXED, QUARTER, no_promotion_while=["open-case"]),
     "refunds at period end": by(KEEPS, ROLLING, refunds="at-period-end"),
     "refunds keep": by(KEEPS, QUARTER, refunds="keep"),
