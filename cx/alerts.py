@@ -24,7 +24,7 @@ _OF_A_DAY: Final = frozenset({FALLS, SILENT, EXPIRING, AT_RISK})
 def put(head: Head, key: str, alert: Alert, rules: Rules) -> None:
     """Put an alert under its *key*, reason/what it is about, where the policy wants it and it is not there yet."""
     edge = head.reached - KEPT
-    if reason_of(key) not in rules.care.alerts or (key in head.alerts and head.alerts[key].at >= edge):
+    if not is_asked_for(key, rules) or (key in head.alerts and head.alerts[key].at >= edge):
         return
     head.alerts = {old: other for old, other in head.alerts.items() if other.at >= edge} | {key: alert}
 
@@ -32,6 +32,11 @@ def put(head: Head, key: str, alert: Alert, rules: Rules) -> None:
 def reason_of(key: str) -> str:
     """Return why: the first part of an alert's key."""
     return key.partition("/")[0]
+
+
+def is_asked_for(key: str, rules: Rules) -> bool:
+    """Tell whether the policy, of today for a state of yesterday, wants alerts of this kind."""
+    return reason_of(key) in rules.care.alerts
 
 
 def severity(key: str, alert: Alert, rules: Rules) -> str:

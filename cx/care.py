@@ -136,7 +136,9 @@ def shown(head: Head, at: int, rules: Rules) -> list[dict[str, Any]]:
             "answered": rfc3339(alert.answered) if alert.answered else None,
         }
         for key, alert in head.alerts.items()
-        if alert.at >= at - alerts.KEPT and (alert.answered or is_open(head, key, alert, at, rules))
+        if alerts.is_asked_for(key, rules)
+        and alert.at >= at - alerts.KEPT
+        and (alert.answered or is_open(head, key, alert, at, rules))
     ]
 
 

@@ -226,6 +226,7 @@ class _Teller:
                 data={**care.told(key, alert, rules), **self._address()},
             )
             for key, alert in alerts.untold(head, told, late=self._late).items()
+            if alerts.is_asked_for(key, rules)
         ]
 
     def _issued(self, key: str, owed: Entitlement, times: int) -> Output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cx import alerts, cases, measures
@@ -530,6 +531,13 @@ def test_what_is_over_for_ninety_days_is_no_news() -> None:
 def test_without_alerts_nothing_calls_for_care() -> None:
     story = given(opened(START), *WEEKLY, feedback(START, "csat", 1)).tick(START + 400 * DAY)
     assert (told(story), story.customer.head.alerts, story.profile["alerts"]) == ([], {}, [])
+
+
+def test_an_alert_that_the_policy_does_not_want_any_more_is_not_told() -> None:
+    story = given(opened(START), opened(START + 1, "k2", channel="chat"), by=caring("seam"))
+    customer = msgspec.structs.replace(story.customer, told=Told())
+    today = Spec(caring("silent"), customer).when(opened(START + 2, "k3", channel="app"))
+    assert (told(story), shown(story), told(today), shown(today)) == (["seam warning"], [("seam", False)], [], [])
 
 
 def test_the_policy_says_how_grave_an_alert_is_and_what_may_help() -> None:
