@@ -23,9 +23,9 @@ _OF_A_DAY: Final = frozenset({FALLS, SILENT, EXPIRING, AT_RISK})
 
 def put(head: Head, key: str, alert: Alert, rules: Rules) -> None:
     """Put an alert under its *key*, reason/what it is about, where the policy wants it and it is not there yet."""
-    edge = head.reached - KEPT
-    if not is_asked_for(key, rules) or (key in head.alerts and head.alerts[key].at >= edge):
+    if not is_asked_for(key, rules) or key in head.alerts:
         return
+    edge = head.reached - KEPT
     head.alerts = {old: other for old, other in head.alerts.items() if other.at >= edge} | {key: alert}
 
 
@@ -47,7 +47,7 @@ def severity(key: str, alert: Alert, rules: Rules) -> str:
 
 def are_told(head: Head, told: Told) -> bool:
     """Tell whether every alert was told."""
-    return all(_is_told(key, alert, told.alerts) for key, alert in head.alerts.items())
+    return head.alerts.keys() <= told.alerts.keys()
 
 
 def untold(head: Head, told: Told, *, late: bool) -> dict[str, Alert]:
@@ -57,9 +57,8 @@ def untold(head: Head, told: Told, *, late: bool) -> dict[str, Alert]:
     was told before stands for it; what is over for 90 days is no news.
     """
     edge = head.reached - KEPT
-    fresh = {key: alert for key, alert in head.alerts.items() if alert.at >= edge}
-    fresh = {key: alert for key, alert in fresh.items() if not _is_told(key, alert, told.alerts)}
-    known = {key: at for key, at in told.alerts.items() if at >= edge or key in head.alerts.keys() - fresh.keys()}
+    fresh = {key: alert for key, alert in head.alerts.items() if key not in told.alerts and alert.at >= edge}
+    known = {key: at for key, at in told.alerts.items() if at >= edge or key in head.alerts}
     if late and fresh:
         for gone in [key for key in known if key not in head.alerts]:
             moved = next((key for key in fresh if _alike(key, gone)), None)
@@ -68,11 +67,6 @@ def untold(head: Head, told: Told, *, late: bool) -> dict[str, Alert]:
                 known[moved] = fresh.pop(moved).at
     told.alerts = known | {key: alert.at for key, alert in fresh.items()}
     return fresh
-
-
-def _is_told(key: str, alert: Alert, told: dict[str, int]) -> bool:
-    """Tell whether an alert was told; long after that another case may have the number of the one that it was about."""
-    return key in told and alert.at - told[key] <= KEPT
 
 
 def _alike(key: str, other: str) -> bool:

@@ -104,12 +104,9 @@ def is_open(head: Head, key: str, alert: Alert, at: int, rules: Rules) -> bool:
     if over or alert.answered is not None:
         return False
     reason, _, about = key.partition("/")
-    case = head.cases.get(about)
     match reason:
-        case alerts.FIRST_RESPONSE:
-            stands = case is not None and case.answered is None
-        case alerts.REOPENED | alerts.SEAM:
-            stands = case is not None and case.open
+        case alerts.FIRST_RESPONSE | alerts.REOPENED | alerts.SEAM:
+            stands = _is_case_open(head, about, answered=reason != alerts.FIRST_RESPONSE)
         case alerts.FALLS:
             stands = rules.calendar.day(at) <= rules.calendar.day(alert.at) + rules.care.fall_days
         case alerts.SILENT:
@@ -119,6 +116,15 @@ def is_open(head: Head, key: str, alert: Alert, at: int, rules: Rules) -> bool:
         case _:
             stands = about.startswith(f"{head.tier}/") and _is_at_risk(head, at, rules)
     return stands
+
+
+def _is_case_open(head: Head, about: str, *, answered: bool) -> bool:
+    """Tell whether a case is still to be solved, or where it does not count *answered*, still to be answered."""
+    key, _, opened = about.rpartition("/")
+    case = head.cases.get(key)
+    if case is None or case.opened != int(opened):
+        return False
+    return case.open if answered else case.answered is None
 
 
 def _is_at_risk(head: Head, at: int, rules: Rules) -> bool:

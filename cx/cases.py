@@ -12,6 +12,8 @@ from cx.moments import joined, parted
 from cx.state import NEVER, Alert, Case
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cx.moments import CaseEscalated, CaseOpened, CaseReopened, CaseResolved, CaseResponded, FeedbackGiven
     from cx.rules import Rules
     from cx.state import Head
@@ -44,13 +46,14 @@ def opened(head: Head, moment: CaseOpened, rules: Rules) -> None:
         priority=moment.priority,
         seam=before is not None,
     )
+    head.waits = tuple(sorted((*head.waits, case.due)))
     contacts.case_opened(head, moment.at)
     _set_clock(head, rules)
     scores.signal(head, "case-opened", moment.at, rules, cause=moment.id)
     if before is not None:
         scores.signal(head, "seam", moment.at, rules, cause=moment.id)
         facts = _facts(key, case) | {"from": before.channel, "to": case.channel}
-        alerts.put(head, f"{alerts.SEAM}/{key}", Alert(moment.at, facts, cause=moment.id), rules)
+        alerts.put(head, _alert(alerts.SEAM, key, case), Alert(moment.at, facts, cause=moment.id), rules)
 
 
 def _other_side(head: Head, moment: CaseOpened, rules: Rules) -> Case | None:
@@ -80,7 +83,7 @@ def overdue(head: Head, at: int, rules: Rules) -> None:
     for key, case in head.cases.items():
         if case.answered is None and case.due + 1 == at:
             facts = _facts(key, case) | {"priority": case.priority, "hours": rules.sla[case.priority] // HOUR}
-            alerts.put(head, f"{alerts.FIRST_RESPONSE}/{key}", Alert(case.due, facts), rules)
+            alerts.put(head, _alert(alerts.FIRST_RESPONSE, key, case), Alert(case.due, facts), rules)
     _set_clock(head, rules)
 
 
@@ -88,6 +91,11 @@ def _set_clock(head: Head, rules: Rules) -> None:
     """Note when the next case is late: just after the last instant at which an answer is in time."""
     if alerts.FIRST_RESPONSE in rules.care.alerts:
         head.sla_due = min((due + 1 for due in dues(head) if due >= head.reached), default=NEVER)
+
+
+def _alert(reason: str, key: str, case: Case) -> str:
+    """Return what an alert about a case is known by; a desk may use its numbers again."""
+    return f"{reason}/{key}/{case.opened}"
 
 
 def _facts(key: str, case: Case) -> dict[str, int | str]:
@@ -105,6 +113,8 @@ def responded(head: Head, moment: CaseResponded | CaseResolved, rules: Rules) ->
     if in_time:
         _count(head, "answered_in_time")
     head.cases[key] = msgspec.structs.replace(case, answered=moment.at, touched=moment.at)
+    place = head.waits.index(case.due)
+    head.waits = head.waits[:place] + head.waits[place + 1 :]
     _set_clock(head, rules)
     name = "case-answered" if in_time else "case-answered-late"
     scores.signal(head, name, moment.at, rules, cause=moment.id)
@@ -143,7 +153,7 @@ def reopened(head: Head, moment: CaseReopened, rules: Rules) -> None:
     scores.signal(head, "case-reopened", moment.at, rules, cause=moment.id)
     if case.reopened == rules.care.reopened_times:
         facts = _facts(key, case) | {"times": case.reopened}
-        alerts.put(head, f"{alerts.REOPENED}/{key}", Alert(moment.at, facts, cause=moment.id), rules)
+        alerts.put(head, _alert(alerts.REOPENED, key, case), Alert(moment.at, facts, cause=moment.id), rules)
 
 
 def judged(head: Head, moment: FeedbackGiven) -> None:
@@ -178,9 +188,12 @@ def before_complaint(head: Head, at: int) -> bool:
     return not open_count(head)
 
 
-def dues(head: Head) -> list[int]:
-    """Return until when the cases that nobody has answered yet are to be answered; a solution is an answer."""
-    return [case.due for case in head.cases.values() if case.answered is None]
+def dues(head: Head) -> Sequence[int]:
+    """Return until when the cases that nobody has answered yet are to be answered, soonest first.
+
+    A solution is an answer.
+    """
+    return head.waits
 
 
 def named(head: Head, moment: FeedbackGiven) -> list[str]:

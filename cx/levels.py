@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cx.measures import READERS, measure, turns_at
+from cx.measures import READERS, TURNS, measure, turns_at
 from cx.rules import FADING
 from cx.state import NEVER
 
@@ -72,7 +72,7 @@ def _kept_until(head: Head, at: int, rules: Rules) -> int:
         if not _kept(level, head.level):
             break
         for one in asked.all:
-            ends = min(ends, turns_at(head, one.measure, one.keep + one.at_most, at, rules))
+            ends = min(ends, TURNS[one.measure](head, one.keep + one.at_most, at, rules))
         if asked.any:
             held = (one for one in asked.any if holds(one, measure(head, one.measure, at, rules), kept=True))
             ends = min(ends, max(turns_at(head, one.measure, one.keep + one.at_most, at, rules) for one in held))

@@ -27,7 +27,7 @@ def turns_at(head: Head, name: str, bound: int, at: int, rules: Rules) -> int:
 
     That is where it comes to be at least *bound*, or to be less, which it was not before.
     """
-    turns = _TURNS.get(name)
+    turns = TURNS.get(name)
     return turns(head, bound, at, rules) if turns else NEVER
 
 
@@ -57,11 +57,11 @@ def _rhythm_turns(head: Head, bound: int, at: int, rules: Rules) -> int:
 
 
 def _late_cases(head: Head, at: int, _rules: Rules) -> int:
-    return sum(at > due for due in cases.dues(head)) if head.cases else 0
+    return sum(at > due for due in cases.dues(head)) if head.waits else 0
 
 
 def _late_cases_turn(head: Head, bound: int, at: int, _rules: Rules) -> int:
-    dues = sorted(cases.dues(head)) if head.cases else []
+    dues = cases.dues(head)
     late = dues[bound - 1] + 1 if 0 < bound <= len(dues) else NEVER  # an answer in the instant itself is in time
     return late if late > at else NEVER
 
@@ -80,17 +80,18 @@ def _percent(part: int, whole: int) -> int | None:
 
 
 def _answered_in_time(head: Head, at: int, rules: Rules) -> int | None:
-    return _percent(head.counts.get("answered_in_time", 0), _answered_or_late(head, at, rules))
-
-
-def _answered_or_late(head: Head, at: int, rules: Rules) -> int:
-    return head.counts.get("answered", 0) + _late_cases(head, at, rules)
+    answered = head.counts.get("answered", 0)
+    if head.waits:
+        answered += _late_cases(head, at, rules)
+    return head.counts.get("answered_in_time", 0) * 100 // answered if answered else None
 
 
 def _answered_in_time_turns(head: Head, bound: int, at: int, rules: Rules) -> int:
-    if not _answered_or_late(head, at, rules):
-        return _late_cases_turn(head, 1, at, rules)
+    if not head.waits:
+        return NEVER
     in_time, answered = head.counts.get("answered_in_time", 0), head.counts.get("answered", 0)
+    if not answered and not _late_cases(head, at, rules):
+        return _late_cases_turn(head, 1, at, rules)
     return _late_cases_turn(head, in_time * 100 // bound + 1 - answered, at, rules) if bound > 0 else NEVER
 
 
@@ -140,7 +141,7 @@ READERS: Final[dict[str, Reader]] = {
     "advocacy": lambda head, _at, _rules: head.counts.get("advocacy", 0),
 }
 # What time alone changes, as `cx.rules.FADING` has it.
-_TURNS: Final[dict[str, Callable[[Head, int, int, Rules], int]]] = {
+TURNS: Final[dict[str, Callable[[Head, int, int, Rules], int]]] = {
     "orders": _orders_turn,
     "answered_in_time_pct": _answered_in_time_turns,
     "in_rhythm": _rhythm_turns,

@@ -220,7 +220,7 @@ class _Teller:
         return [
             self._event(
                 "care.alerted",
-                f"{key}\n{instant(alert.at).year}",  # a desk may begin its numbers anew every year
+                key,
                 at=alert.at,
                 cause=alert.cause,
                 data={**care.told(key, alert, rules), **self._address()},

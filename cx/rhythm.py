@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from itertools import pairwise
+from operator import sub
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -42,5 +42,5 @@ def _silent_from(days: tuple[int, ...], pct: int) -> int:
 
 
 def _twice_the_median(days: tuple[int, ...]) -> int:
-    gaps = sorted(after - before for before, after in pairwise(days))
+    gaps: list[int] = sorted(map(sub, days[1:], days))
     return gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]

@@ -327,6 +327,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     sla_due: int = NEVER  # the first instant at which a case whose lateness is told is late
     silent_due: int = NEVER  # the first instant at which a customer whose silence counts is out of their rhythm
     care_due: int = NEVER  # never after the first instant at which time alone brings another alert
+    waits: tuple[int, ...] = ()  # until when the cases that nobody has answered yet are to be answered, soonest first
 
     @property
     def tier(self) -> str:
@@ -499,10 +500,16 @@ _ODD = (ValueError, TypeError, IndexError, AttributeError)  # what plain data of
 
 def _of_first(data: list[Any]) -> Customer:
     customer = msgspec.convert(older.customer_of_first(data), Customer)
+    _note_waits(customer.head)
     if customer.base:
         head = msgspec.convert(older.head_of_first(msgspec.msgpack.decode(customer.base)), Head)
+        _note_waits(head)
         customer.base = encode_head(head)
     return customer
+
+
+def _note_waits(head: Head) -> None:
+    head.waits = tuple(sorted(case.due for case in head.cases.values() if case.answered is None))
 
 
 def deadline_of(data: bytes) -> int:

@@ -284,7 +284,7 @@ def test_a_silence_is_told_once_also_when_its_alert_is_forgotten() -> None:
     by = rules(care=NO_ALERTS | {"silent": {}, "seam": {}})
     later = QUIET + 91 * DAY
     story = given(*WEEKLY, by=by).tick(QUIET).when(opened(later, "k1"), opened(later + 1, "k2", channel="chat"))
-    assert list(story.customer.head.alerts) == ["seam/k2\ndesk"]
+    assert list(story.customer.head.alerts) == [f"seam/k2\ndesk/{later + 1}"]
     story = story.when(Overridden(later + 2, "crm", "b", tier="silver", until=later + DAY, reason="x", person="y"))
     assert told(story.tick(later + 9 * DAY)) == ["silent warning", "seam warning"]
 
@@ -325,7 +325,7 @@ def test_a_correction_takes_no_alert_back() -> None:
     corrected = story.when(answered(START + 1), recorded=START + 2 * DAY)
 
     assert (told(corrected), corrected.customer.head.alerts) == (["first-response warning"], {})
-    assert list(corrected.customer.told.alerts) == ["first-response/k1\ndesk"]
+    assert list(corrected.customer.told.alerts) == [f"first-response/k1\ndesk/{START}"]
 
 
 # Points that run out
@@ -510,17 +510,15 @@ def test_an_alert_tells_the_language_and_the_consent_of_its_instant() -> None:
     assert [last(story)["data"][name] for name in ("locale", "notify")] == ["en-GB", False]
 
 
-@pytest.mark.parametrize(("later", "times"), [(90 * DAY, 1), (90 * DAY + 1, 2)])
-def test_long_after_an_alert_another_case_may_have_its_number(later: int, times: int) -> None:
-    head, alone = Head(reached=START), Told()
-    for when in (START, START + later):
-        head.reached = when
-        alerts.put(head, "seam/k1", Alert(when, {"when": when}), caring("seam"))
-    assert head.alerts["seam/k1"].at == (START, START + later)[times - 1]
+def test_another_case_of_the_same_number_has_an_alert_of_its_own() -> None:
+    later = START + 93 * DAY  # when the first is forgotten
+    story = given(opened(START), by=caring("first_response")).tick(START + 2 * DAY).when(resolved(START + 2 * DAY))
+    again = story.when(opened(later, id="again")).tick(later + 2 * DAY)
 
-    early = Head(reached=START, alerts={"seam/k1": Alert(START, {})})
-    assert [len(alerts.untold(one, alone, late=False)) for one in (early, head)] == [1, times - 1]
-    assert (alone.alerts, alerts.are_told(head, alone)) == ({"seam/k1": head.alerts["seam/k1"].at}, True)
+    assert told(again) == ["first-response warning"] * 2
+    assert len({output.event["id"] for output in again.outputs}) == len(again.outputs)
+    assert shown(again) == [("first-response", False)]
+    assert shown(again.when(answered(later + 3 * DAY, id="answer-again"))) == []
 
 
 def test_what_is_over_for_ninety_days_is_no_news() -> None:

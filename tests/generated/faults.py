@@ -250,7 +250,7 @@ def answer_in_the_last_instant_is_late(patch: pytest.MonkeyPatch, rules: Rules) 
 
 
 def case_is_late_where_something_happens(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
-    patch.setitem(measures._TURNS, "late_cases", lambda *_: NEVER)  # noqa: SLF001  # of time, which is broken here
+    patch.setitem(measures.TURNS, "late_cases", lambda *_: NEVER)  # of time, which is broken here
     return rules
 
 
