@@ -120,11 +120,8 @@ def is_open(head: Head, key: str, alert: Alert, at: int, rules: Rules) -> bool:
 
 def _is_case_open(head: Head, about: str, *, answered: bool) -> bool:
     """Tell whether a case is still to be solved, or where it does not count *answered*, still to be answered."""
-    key, _, opened = about.rpartition("/")
-    case = head.cases.get(key)
-    if case is None or case.opened != int(opened):
-        return False
-    return case.open if answered else case.answered is None
+    case = head.cases.get(about.rpartition("/")[0])  # an alert about an earlier one of that number is over by now
+    return case is not None and (case.open if answered else case.answered is None)
 
 
 def _is_at_risk(head: Head, at: int, rules: Rules) -> bool:

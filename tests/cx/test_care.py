@@ -138,6 +138,11 @@ def test_two_cases_are_late_each_at_its_instant() -> None:
     assert told(story.tick(START + DAY + 1)) == ["first-response urgent", "first-response warning"]
 
 
+def test_an_answer_in_the_last_instant_of_another_case_leaves_that_one_its_instant() -> None:
+    story = given(opened(START), opened(START + 1, "k2"), answered(START + DAY, "k2"), by=caring("first_response"))
+    assert (told(story), told(story.tick(START + DAY + 1))) == ([], ["first-response warning"])
+
+
 # Case reopened
 
 
@@ -151,6 +156,16 @@ def test_a_case_that_is_reopened_twice_alerts_once(times: int, expected: list[st
         assert last(story)["causationid"] == f"reopen-k1-{START + 4}"
         assert shown(story) == [("case-reopened", False)]
         assert shown(story.when(resolved(START + 99))) == []
+
+
+def test_a_case_that_comes_back_a_third_time_is_no_news_also_when_its_alert_is_forgotten() -> None:
+    by, later = rules(care=NO_ALERTS | {"case_reopened": {}, "seam": {}}), START + 95 * DAY
+    twice = [resolved(START + 1), reopened(START + 2), resolved(START + 3), reopened(START + 4)]
+    story = given(opened(START), *twice, by=by).when(opened(later, "k2"), opened(later + 1, "k3", channel="chat"))
+
+    assert [key.partition("/")[0] for key in story.customer.head.alerts] == ["seam"]
+    again = story.when(resolved(later + 2)).when(reopened(later + 3))
+    assert told(again) == ["case-reopened urgent", "seam warning"]
 
 
 # Seams

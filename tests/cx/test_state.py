@@ -177,6 +177,19 @@ def test_a_state_of_format_1_is_the_customer_that_the_same_story_makes_today() -
     assert goes_on(before).told == goes_on(today).told
 
 
+def test_a_case_in_a_state_of_format_1_goes_on_waiting_for_its_answer() -> None:
+    header, data = FIXTURE.read_bytes()[:10], msgspec.msgpack.decode(FIXTURE.read_bytes()[10:])
+    cases, answer, begins = 20, 6, msgspec.msgpack.decode(data[5])
+    data[7][cases]["k1\ndesk"][answer] = None
+    begins[cases] = data[7][cases]
+    data[5] = msgspec.msgpack.encode(begins)
+    customer = decode(header + msgspec.msgpack.encode(data))
+
+    assert customer.head.waits == decode_head(customer.base).waits == (START + 6 + DAY,)
+    story = Spec(full_story().rules, customer).when(answered(START + DAY))
+    assert (story.customer.head.waits, story.customer.head.counts["answered"]) == ((), 2)
+
+
 NOT_KNOWN: dict[str, Any] = {"rhythm": (), "informed": Informed(), "contacts": (), "detracted": None, "journey": {}}
 NOT_KNOWN["crests"] = Head().crests
 
