@@ -160,7 +160,7 @@ def test_a_case_that_is_reopened_twice_alerts_once(times: int, expected: list[st
 
 def test_a_case_that_comes_back_a_third_time_is_no_news_also_when_its_alert_is_forgotten() -> None:
     by, later = rules(care=NO_ALERTS | {"case_reopened": {}, "seam": {}}), START + 95 * DAY
-    twice = [resolved(START + 1), reopened(START + 2), resolved(START + 3), reopened(START + 4)]
+    twice: list[AnyMoment] = [resolved(START + 1), reopened(START + 2), resolved(START + 3), reopened(START + 4)]
     story = given(opened(START), *twice, by=by).when(opened(later, "k2"), opened(later + 1, "k3", channel="chat"))
 
     assert [key.partition("/")[0] for key in story.customer.head.alerts] == ["seam"]
