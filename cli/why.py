@@ -44,8 +44,8 @@ def command(customer: str, *, events: Sequence[str], policy: str | None, at: str
     such customer, 2 when a file, the policy or an option cannot be used.
     """
     known, rules = looked_up(customer, events, policy, at)
-    decided = rules.policy if known["policy"] == rules.hash else None
     with nullcontext() if events else as_stored():  # of another policy or version, it is shown as it is
+        decided = rules.policy if known["policy"] == rules.hash else None
         drawn = picture(known, decided, rules.policy.time_zone, lang)
     Console().print(drawn)
 

@@ -58,14 +58,19 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
         standing = msgspec.structs.replace(standing, checked=same.checked, failing=same.failing, hold=same.hold)
     # Else more counts at most, which puts it off.
     if change or standing != head.standing or head.tier_due <= at or not rules.counts_only:
-        due = head.tier_due
-        if standing != head.standing:
-            head.standing, due = standing, LOOK_AGAIN
-        head.tier_due = due_at(head, at, rules)
-        # It may be lost sooner; and on another tier other things call for care.
-        if head.tier_due != due or not rules.counts_only:
-            head.care_due = LOOK_AGAIN
+        _stand(head, standing, at, rules)
     return change
+
+
+def _stand(head: Head, standing: Standing, at: int, rules: Rules) -> None:
+    """Take *standing*, and find out when time alone may change the tier or what calls for care on it."""
+    due = head.tier_due
+    if standing != head.standing:
+        head.standing, due = standing, LOOK_AGAIN
+    head.tier_due = due_at(head, at, rules)
+    # It may be lost sooner; and on another tier other things call for care.
+    if head.tier_due != due or not rules.counts_only:
+        head.care_due = LOOK_AGAIN
 
 
 def look_back(head: Head, at: int, rules: Rules) -> None:
