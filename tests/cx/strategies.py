@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from cx.contacts import ORDERS_MAX
 from cx.moments import AnyMoment, Purchased, Referred, Refunded, Touched
 from cx.rules import Rules
 from cx.state import LOOK_AGAIN
+from tests.cx.lines import event_of, line
+from tests.events import ticks
 from tests.spec import (
     GUARDED,
     LADDER,
@@ -103,6 +106,22 @@ class Log:
 
     moments: tuple[AnyMoment, ...]
     batches: tuple[Batch, ...]
+
+    def __repr__(self) -> str:
+        """Show it as lines of a file, in the order in which they arrive, for `cx replay` to fold."""
+        return "\n".join(self.lines)
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # noqa: FBT001  # Hypothesis asks for it
+        printer.text(repr(self))
+
+    @property
+    def lines(self) -> list[str]:
+        """The events as they arrive, with the ticks in between."""
+        found = []
+        for batch in self.batches:
+            found += [line(ticks(batch.clock))] if batch.clock else []
+            found += [line(event_of(moment)) for moment in batch.moments]
+        return found
 
     @property
     def end(self) -> int:

@@ -4,17 +4,20 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
 from cx import decide, levels
-from cx.calendar import DAY, HOUR
+from cx.calendar import DAY, HOUR, micros
+from cx.intake import moment_of
 from cx.moments import Purchased
 from cx.rules import Rules
 from cx.state import NEVER, Head, canonical
 from cx.view import as_of
+from schemas.inputs import parse_line
 from tests.cx.recompute import level_of, tier_of
 from tests.cx.strategies import (
     EVERYTHING,
@@ -198,6 +201,18 @@ def test_time_alone_never_upgrades(log: Log, steps: list[int]) -> None:
 
 
 # And what holds them up
+
+
+@SOME
+@over(logs(points=True))
+def test_what_a_failure_prints_of_a_log_is_that_log(log: Log) -> None:
+    events = [parse_line(text.encode()) for text in repr(log).splitlines()]
+    told = [msgspec.structs.replace(moment, content=0) for batch in log.batches for moment in batch.moments]
+    read = [moment_of(event, EVERYTHING) for event in events if event.type != "clock.ticked"]
+    assert [msgspec.structs.replace(moment, content=0) for moment in read] == told
+    assert [micros(event.time) for event in events if event.type == "clock.ticked"] == [
+        batch.clock for batch in log.batches if batch.clock
+    ]
 
 
 def test_each_hard_case_is_in_at_least_one_log_of_twenty() -> None:
