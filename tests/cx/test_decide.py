@@ -4,17 +4,20 @@ from itertools import permutations
 
 import pytest
 
-from cx.calendar import DAY, HOUR, MINUTE
+from cx.calendar import DAY, HOUR, MINUTE, month_end
 from cx.decide import SETTLE_MIN, Arrival, advance, decide, shrink
 from cx.moments import AnyMoment, Enrolled, ProfileUpdated
+from cx.rules import Rules
 from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, NEVER, Customer, Kept, decode, encode
 from tests.spec import (
+    LADDER,
     SOURCE,
     Spec,
     answered,
     at,
     bought,
     cancelled,
+    day,
     given,
     opened,
     refunded,
@@ -409,20 +412,34 @@ def test_each_change_counts_one_version() -> None:
     assert story.customer.policy == story.rules.hash
 
 
-def test_ten_thousand_orders_over_three_years_stay_small_and_right() -> None:
-    big = rules(clock={"recent_max": 300})
-    customer, clock = Customer("lan"), START
-    for number in range(0, 10_000, 50):
-        orders = [bought(START + n * 157 * MINUTE, 1, f"o{n}") for n in range(number, number + 50)]
-        clock = orders[-1].at
-        customer = decide(customer, [Arrival(order, order.at) for order in orders], clock, big).customer
-
+def ten_thousand_orders(by: Rules) -> tuple[Customer, list[int]]:
+    """Let a customer buy for 1 đồng every 157 minutes over three years; return the days of the orders as well."""
+    customer, at = Customer("lan"), [START + number * 157 * MINUTE for number in range(10_000)]
+    for first in range(0, 10_000, 50):
+        orders = [bought(at[number], 1, f"o{number}") for number in range(first, first + 50)]
+        customer = decide(customer, [Arrival(order, order.at) for order in orders], orders[-1].at, by).customer
     assert customer.events_held == 10_000
-    in_window = [n for n in range(10_000) if big.calendar.day(START + n * 157 * MINUTE) > big.calendar.day(clock) - 365]
-    assert customer.head.counted.spend == len(in_window)
     data = encode(customer, LATENESS)
     assert len(data) < 192 * 1024
     assert encode(decode(data), LATENESS) == data
+    return customer, [by.calendar.day(one) for one in at]
+
+
+def test_ten_thousand_orders_over_three_years_stay_small_and_right() -> None:
+    customer, days = ten_thousand_orders(rules(clock={"recent_max": 300}))
+    assert customer.head.counted.spend == sum(one > days[-1] - 365 for one in days)
+
+
+def test_ten_thousand_orders_under_years_and_points_stay_small_and_right() -> None:
+    by_years = {"ladder": LADDER, "window": {"anniversary": "year"}, "downgrade": {"mode": "one-step"}}
+    points = {"rates": [{"per": 1}], "pending_days": 14, "expiry": {"after_months": 12}}
+    customer, days = ten_thousand_orders(rules(clock={"recent_max": 300}, tiers=by_years, points=points))
+
+    assert customer.head.counted.spend == sum(one >= day("2028-03-01") for one in days)
+    ledger, pending = customer.head.ledger, sum(one > days[-1] - 14 for one in days)
+    assert ledger.earned == 10_000 - pending
+    assert ledger.balance == sum(month_end(one, 12) >= days[-1] for one in days) - pending
+    assert ledger.balance + ledger.expired == ledger.earned
 
 
 def test_a_profile_update_changes_only_what_it_names() -> None:
