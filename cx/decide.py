@@ -5,19 +5,20 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left, bisect_right
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cx import orders, timeline
+from cx import lives, orders, timeline
 from cx.moments import REFERRING, AnyMoment, Cancelled, Imported, Key, Purchased, Refunded, Requested, name_of
 from cx.outputs import Output, tell, tell_points
-from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, Customer, Kept, Mark, decode_head, encode_head
+from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, NEVER, Customer, Kept, Mark, decode_head, encode_head
 from schemas.errors import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from cx import holds
     from cx.rules import Rules
     from cx.state import Head
 
@@ -78,12 +79,22 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     now = max(tick, customer.head.reached, twin.head.reached)
     timeline.meet_deadlines(twin.head, now, rules)
     folded = twin.head
+    held: Sequence[holds.Turn] = ()
+    turns: Sequence[lives.Turn] = ()
+    before = customer.head
+    if (
+        twin.told.due <= now
+        or _differ(folded.entitlements, before.entitlements)
+        or _differ(folded.said, before.said)
+        or _differ(folded.holds, before.holds)
+    ):
+        held, turns = lives.settle(twin, now, rules)
     refusals = (*verdict.refusals, *_give_up(twin, tick, now, rules))
     cause = taken[-1].id if taken else ""
     # Movements of points are those of this fold: all since the base, where it began there.
     moved = tell_points(twin, cause, anew=late or twin.head is not folded)
     # While all that has just happened is still told apart, so that a record can say what was looked at then.
-    outputs = (*tell(twin, twin.told, cause, rules, late=late), *moved)
+    outputs = (*tell(twin, twin.told, cause, rules, held=held, turns=turns, late=late), *moved)
     _settle(twin, _ripe(twin, tick - rules.lateness, rules), rules)
     return Decision(
         twin,
@@ -109,6 +120,11 @@ def shrink(customer: Customer, rules: Rules) -> Customer:
     twin.kept, twin.told = customer.kept.copy(), customer.told.copy()
     _settle(twin, (len(twin.recent) + 1) // 2, rules)
     return twin
+
+
+def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two differ; what no event touched is one and the same, and so it is with most events."""
+    return one is not other and one != other
 
 
 class _Verdict(msgspec.Struct, gc=False):
@@ -309,9 +325,10 @@ def _give_up(customer: Customer, tick: int, now: int, rules: Rules) -> list[Refu
     """
     edge = tick - rules.lateness
     head = customer.head
-    if not head.waiting and not head.refused:
+    if not head.waiting and not head.refused and customer.told.unclaimed == NEVER:
         return []
     hopeless: dict[str, Reason] = {name_of(m): reason for reason, m in _waiting(head) if m.at <= edge}
+    hopeless |= {one.name: one.reason for one in lives.unclaimed(head, customer) if one.at <= edge}
     hopeless |= {name: reason for name, (at, reason) in head.refused.items() if at <= edge}
     if not hopeless:
         return []
@@ -325,13 +342,17 @@ def _give_up(customer: Customer, tick: int, now: int, rules: Rules) -> list[Refu
     customer.recent, customer.head, customer.marks = recent, base, ()
     timeline.fold(base, recent, customer.told.answers, rules)
     timeline.meet_deadlines(base, now, rules)
-    return [Refusal(customer.kept.pop(name), reason, _LOCS[reason]) for name, reason in hopeless.items()]
+    customer.told.unclaimed = lives.unclaimed_since(customer)
+    refusals = [Refusal(customer.kept.pop(name), reason, _LOCS[reason]) for name, reason in hopeless.items()]
+    return [*refusals, *_give_up(customer, tick, now, rules)]  # what said the same was nothing beside them
 
 
 _LOCS = {
     Reason.UNKNOWN_ORDER: "data.order_id",
     Reason.UNKNOWN_CASE: "data.case_id",
     Reason.REFUND_TOO_LARGE: "data",
+    Reason.UNKNOWN_REWARD: "data.reward_id",
+    Reason.UNKNOWN_HOLD: "data.hold_id",
 }
 
 
@@ -356,6 +377,7 @@ def _strike(head: Head, names: Collection[str]) -> None:
             del head.waiting[what]
     for name in names:
         head.refused.pop(name, None)
+    lives.strike(head, names)
 
 
 def _ripe(customer: Customer, horizon: int, rules: Rules) -> int:
@@ -394,6 +416,9 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
     told.moves = {name: move for name, move in told.moves.items() if move.at >= customer.floor}
     if customer.kept:
         needed = {*without_effect, *_open(customer.head), *map(name_of, customer.recent)}
+        if customer.head.said or customer.head.holds:  # which is rare, and a base is dear
+            for head in (decode_head(customer.base), customer.head):
+                needed |= {one.name for one in lives.unclaimed(head, customer)}
         customer.kept = {name: kept for name, kept in customer.kept.items() if name in needed}
 
 

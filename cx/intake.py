@@ -15,8 +15,11 @@ from cx.moments import (
     CaseReopened,
     CaseResolved,
     CaseResponded,
+    Chosen,
     Enrolled,
     FeedbackGiven,
+    GiftTold,
+    HoldDecided,
     Imported,
     Line,
     Overridden,
@@ -259,6 +262,23 @@ def _requested(event: Any, at: int, content: int, _: Rules) -> Requested:  # noq
     return Requested(at, event.source, event.id, points=data.points, reward=data.reward or "", content=content)
 
 
+def _held(event: Any, at: int, content: int, _: Rules) -> HoldDecided:  # noqa: ANN401
+    released = event.type == "hold.released"
+    return HoldDecided(at, event.source, event.id, hold=event.data.hold_id, released=released, content=content)
+
+
+def _chosen(event: Any, at: int, content: int, _: Rules) -> Chosen:  # noqa: ANN401
+    data = event.data
+    return Chosen(at, event.source, event.id, reward=data.reward_id, gift=data.gift_id, content=content)
+
+
+def _gift(event: Any, at: int, content: int, _: Rules) -> GiftTold:  # noqa: ANN401
+    data, kind = event.data, event.type.removeprefix("gift.")
+    return GiftTold(
+        at, event.source, event.id, reward=data.reward_id, kind=kind, gift=data.gift_id or "", content=content
+    )
+
+
 _BUILDERS: dict[str, _Builder] = {
     "purchase.completed": _purchased,
     "purchase.refunded": _refunded,
@@ -277,4 +297,11 @@ _BUILDERS: dict[str, _Builder] = {
     "customer.imported": _imported,
     "points.adjusted": _adjusted,
     "points.redemption-requested": _requested,
+    "hold.released": _held,
+    "hold.confirmed": _held,
+    "reward.chosen": _chosen,
+    "gift.delivered": _gift,
+    "gift.redeemed": _gift,
+    "gift.expired": _gift,
+    "gift.cancelled": _gift,
 }

@@ -202,6 +202,31 @@ class Requested(Moment, frozen=True, tag="q"):
     reward: str
 
 
+class HoldDecided(Moment, frozen=True, tag="h"):
+    """A person released a hold, or confirmed it."""
+
+    RANK: ClassVar[int] = 5
+    hold: str
+    released: bool
+
+
+class Chosen(Moment, frozen=True, tag="c"):
+    """The customer chose a gift of those that were offered under the reward's id."""
+
+    RANK: ClassVar[int] = 50
+    reward: str
+    gift: str
+
+
+class GiftTold(Moment, frozen=True, tag="g"):
+    """A gift was delivered, redeemed, expired or cancelled; `gift` is empty where it is not said."""
+
+    RANK: ClassVar[int] = 51
+    reward: str
+    kind: str
+    gift: str
+
+
 class Referred(Moment, frozen=True, tag="v"):
     """A person whom this customer recommended became a customer."""
 
@@ -226,10 +251,23 @@ AnyMoment = (
     | Imported
     | Adjusted
     | Requested
+    | HoldDecided
+    | Chosen
+    | GiftTold
 )
 
 # What these refer to may not have arrived yet: they wait, and keep their bytes until they take effect for good.
-REFERRING = (Refunded, Cancelled, CaseResponded, CaseEscalated, CaseResolved, CaseReopened)
+REFERRING = (
+    Refunded,
+    Cancelled,
+    CaseResponded,
+    CaseEscalated,
+    CaseResolved,
+    CaseReopened,
+    HoldDecided,
+    Chosen,
+    GiftTold,
+)
 
 
 def name_of(moment: AnyMoment) -> str:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import uuid5
 
 import msgspec
 
-from cx import alerts, care, levels, record, rewards
-from cx.calendar import DAY, instant, rfc3339
+from cx import alerts, care, levels, record
+from cx.calendar import instant, rfc3339
+from cx.lives import NAMESPACE, reward_id
+from cx.rewards import parts_of
 from cx.state import NEVER, Move, ToldMove
+from cx.triggers import gift_of
 from cx.words import condition
 from schemas.outputs import TOPIC_OF
 
 if TYPE_CHECKING:
-    from cx.rules import Rules
-    from cx.state import Customer, Entitlement, Head, Told
-    from cx.words import Lang
+    from collections.abc import Sequence
 
-_NAMESPACE = uuid5(NAMESPACE_URL, "cxstream")
+    from cx import holds, lives
+    from cx.rules import Rules
+    from cx.state import Customer, Head, Told
+    from cx.words import Lang
+    from schemas.policy import GiftPolicy
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
@@ -28,13 +33,17 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     event: dict[str, Any]
 
 
-def reward_id(customer: str, key: str) -> UUID:
-    """Return the id of the reward of *customer* under *key*, rule/occasion/item: the same in every rebuild."""
-    return uuid5(_NAMESPACE, f"reward\n{customer}\n{key}")
-
-
-def tell(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool = False) -> list[Output]:
-    """Return what must be told now, and note it in *told*, which the caller owns.
+def tell(
+    customer: Customer,
+    told: Told,
+    cause: str,
+    rules: Rules,
+    *,
+    held: Sequence[holds.Turn] = (),
+    turns: Sequence[lives.Turn] = (),
+    late: bool = False,
+) -> list[Output]:
+    """Return what must be told now, and note it in *told*, which the caller owns; of holds and rewards that is done.
 
     *cause* is the id of the event that brought us here, or empty when time did. A *late* one triggers whatever it
     changes, although in the order of time another event may have tipped the scales.
@@ -43,13 +52,19 @@ def tell(customer: Customer, told: Told, cause: str, rules: Rules, *, late: bool
     if not head.tier:
         return []
     cared = not head.alerts or alerts.are_told(head, told)
-    if head.tier == told.tier and head.level == told.level and rewards.are_told(head, told):
+    if head.tier == told.tier and head.level == told.level and not turns and not held:
         told.tier_since = _tier_since(head)
         if cared:  # most events are no news
             return []
         return _Teller(customer, told, cause, rules, late=late).alerts()
     teller = _Teller(customer, told, cause, rules, late=late)
-    return [*teller.tier(), *teller.level(), *teller.rewards(), *(() if cared else teller.alerts())]
+    return [
+        *teller.tier(),
+        *teller.level(),
+        *map(teller.hold, held),
+        *map(teller.reward, turns),
+        *(() if cared else teller.alerts()),
+    ]
 
 
 def tell_points(customer: Customer, cause: str, *, anew: bool) -> list[Output]:
@@ -108,7 +123,7 @@ def _moved(customer: Customer, name: str, move: Move, total: int, cause: str) ->
 def _event(customer: str, kind: str, about: str, *, at: int, cause: str, data: dict[str, Any]) -> Output:
     event = {
         "specversion": "1.0",
-        "id": str(uuid5(_NAMESPACE, f"{customer}\n{kind}\n{about}")),
+        "id": str(uuid5(NAMESPACE, f"{customer}\n{kind}\n{about}")),
         "source": "cxstream",
         "type": kind,
         "time": rfc3339(at),
@@ -196,24 +211,16 @@ class _Teller:
         about = f"{head.level}\n{head.level_since}\n{told.revision}"
         return [self._event("cx-level.changed", about, at=head.level_since, cause=self._cause, data=data)]
 
-    def rewards(self) -> list[Output]:
-        head, told, rules = self._head, self._told, self._rules
-        outputs = []
-        standing = rewards.standing(head, told)
-        for key, owed in head.entitlements.items():
-            stands = standing.get(key, key)
-            status, times = told.rewards.get(stands, ("", 0))
-            if not owed.lost and status != "issued" and owed.rule in rules.rewards:
-                told.rewards[key] = ("issued", times + 1)
-                outputs.append(self._issued(key, owed, times + 1))
-            elif owed.lost and status == "issued":
-                told.rewards[stands] = ("revoked", times)
-                outputs.append(self._revoked(stands, owed.lost, times))
-        for key, (status, times) in list(told.rewards.items()):
-            if status == "issued" and key not in head.entitlements and key not in standing.values():
-                told.rewards[key] = ("revoked", times)
-                outputs.append(self._revoked(key, "correction", times))
-        return outputs
+    def hold(self, turn: holds.Turn) -> Output:
+        if turn.ended:
+            reason = "released" if turn.hold.released else "confirmed"
+            data: dict[str, Any] = {"hold_id": turn.id, "reason": reason}
+            return self._event("hold.released", turn.id, at=turn.at, cause=turn.hold.by, data=data)
+        rule = next(one for one in self._rules.policy.velocity if one.id == turn.hold.rule)
+        facts = {"count": turn.hold.count, "more_than": rule.more_than, "within_hours": rule.within_hours}
+        data = {"hold_id": turn.id, "kind": rule.counts, "facts": facts}
+        cause = self._cause if self._late else turn.hold.cause
+        return self._event("hold.placed", turn.id, at=turn.at, cause=cause, data=data)
 
     def alerts(self) -> list[Output]:
         head, told, rules = self._head, self._told, self._rules
@@ -229,35 +236,43 @@ class _Teller:
             if alerts.is_asked_for(key, rules)
         ]
 
-    def _issued(self, key: str, owed: Entitlement, times: int) -> Output:
-        gift = self._rules.rewards[owed.rule].gift
-        data = {
-            **self._reward(key),
-            "tier": owed.tier,
+    def reward(self, turn: lives.Turn) -> Output:
+        name, occasion, item = parts_of(turn.key)
+        rule, life = self._rules.rewards.get(name), turn.life
+        head = self._head
+        decision = self._tier_record(head.history[-1].before if head.history else head.tier)
+        data: dict[str, Any] = {
+            "reward_id": str(reward_id(self._customer.id, turn.key)),
+            "rule": name,
+            "occasion": occasion,
+            "item": item,
+            **self._notice({**decision, "rule": f"reward:{name}"}),
+        }
+        if rule is not None:
+            data["trigger"] = rule.when.kind.replace("_", "-")
+        if turn.kind in {"offered", "issued"} and life.tier:
+            data["tier"] = life.tier
+        if turn.kind == "offered" and rule is not None:
+            data["choices"] = [self._gift(gift_of(rule, gift)) for gift in life.choices]
+            data["choose_until"] = rfc3339(life.until)
+        elif turn.kind == "issued" and rule is not None:
+            data |= self._gift(gift_of(rule, life.gift)) | {"valid_until": rfc3339(life.valid)}
+        elif turn.kind == "revoked":
+            data["reason"] = turn.reason
+        else:
+            data |= {"gift_id": life.gift} if life.gift else {}
+            data |= {"valid_until": rfc3339(life.valid)} if life.valid else {}
+        # A late event triggers whatever it changes, but for what a person or time did.
+        cause = self._cause if turn.cause is None or (turn.cause and self._late) else turn.cause
+        return self._event(f"reward.{turn.kind}", f"{turn.key}\n{life.times}", at=turn.at, cause=cause, data=data)
+
+    def _gift(self, gift: GiftPolicy) -> dict[str, Any]:
+        return {
             "gift_id": gift.id,
             "brand": gift.brand,
             "card_kind": gift.card_kind,
             "face_value": gift.face_value,
             "currency": self._rules.policy.currency,
-            "valid_until": rfc3339(owed.at + gift.valid_days * DAY),
-        }
-        cause = self._cause if self._late else owed.cause
-        return self._event("reward.issued", f"{key}\n{times}", at=owed.at, cause=cause, data=data)
-
-    def _revoked(self, key: str, reason: str, times: int) -> Output:
-        data = {**self._reward(key), "reason": reason}
-        return self._event("reward.revoked", f"{key}\n{times}", at=self._head.reached, cause=self._cause, data=data)
-
-    def _reward(self, key: str) -> dict[str, Any]:
-        rule, occasion, item = key.split("/")
-        head = self._head
-        decision = self._tier_record(head.history[-1].before if head.history else head.tier)
-        return {
-            "reward_id": str(reward_id(self._customer.id, key)),
-            "rule": rule,
-            "occasion": occasion,
-            "item": int(item),
-            **self._notice({**decision, "rule": f"reward:{rule}"}),
         }
 
     def _tier_record(self, before: str) -> dict[str, Any]:

@@ -134,10 +134,13 @@ def pending(head: Head) -> int:
 # What people ask for and decide
 
 
-def request(head: Head, moment: Requested, answers: dict[str, int], rules: Rules) -> None:
-    """Spend points or refuse to, as was answered before; where it was not, decide now and note it in *answers*."""
+def request(head: Head, moment: Requested, answers: dict[str, int], rules: Rules, against: str = "") -> bool:
+    """Spend points or refuse to, as was answered before; where it was not, decide now and note it in *answers*.
+
+    *against* is what stands against it beside the points themselves; returns whether they were granted.
+    """
     name = name_of(moment)
-    reason = refusal(head, moment, rules)
+    reason = against or refusal(head, moment, rules)
     granted = answers.get(name)
     if granted is None:
         granted = answers[name] = 0 if reason else moment.points
@@ -151,14 +154,16 @@ def request(head: Head, moment: Requested, answers: dict[str, int], rules: Rules
         kind, points, reason = "refused", moment.points, reason or "not-enough"
     move = Move(moment.at, kind, points, 0, moment.reward, reason, moment.id, moment.identity)
     _note(head, f"s\n{name}", move)
+    return granted > 0
 
 
 def refusal(head: Head, moment: Requested, rules: Rules) -> str:
     """Return why a request cannot be granted as things stand; empty where it can."""
-    if moment.points < rules.redeem_min:
-        return "below-minimum"
-    if moment.points % rules.redeem_step:
-        return "not-a-step"
+    if moment.reward not in rules.triggers.prices:  # what has a price costs just that
+        if moment.points < rules.redeem_min:
+            return "below-minimum"
+        if moment.points % rules.redeem_step:
+            return "not-a-step"
     return "" if moment.points <= head.ledger.balance else "not-enough"
 
 

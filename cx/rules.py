@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cx.calendar import DAY, HOUR, MINUTE, Calendar
 from cx.periods import Anniversary, Rolling, Window, window_of
+from cx.triggers import Triggers, triggers_of
 from schemas.policy import TIER_MEASURES, AtMost, DowngradePolicy
 from schemas.policy_file import policy_hash
 
@@ -131,7 +132,6 @@ class Rules:
     rhythm_least: int
     levels: dict[int, Asked]  # upwards, from 1 or 2
     fading: dict[int, Asked]  # what of it time alone may change
-    rewards_by_tier: dict[str, tuple[RewardPolicy, ...]]
     rewards: dict[str, RewardPolicy]
 
     places: dict[str, int]  # of the tiers in the ladder, by name
@@ -141,6 +141,7 @@ class Rules:
     replays: bool  # a tier is more than what the window holds: after a refund the ladder is climbed again
     remembers: bool  # days before the window are needed
     anchor_days: int
+    triggers: Triggers
 
     care: Care
 
@@ -174,9 +175,6 @@ def compile_policy(policy: Policy) -> Rules:
         # What the table holds for no worse than nothing known only thins a higher score out.
         watched = policy.care.dimension_falls.enabled and (value is None or value < policy.scores.prior.value)
         signals.setdefault(item.when, []).append((DIMENSIONS.index(item.dimension), value, item.weight, watched))
-    by_tier: dict[str, list[RewardPolicy]] = {}
-    for rule in policy.rewards:
-        by_tier.setdefault(rule.when.tier_reached, []).append(rule)
     levels = {
         rule.level: Asked(tuple(map(_condition, rule.all)), tuple(map(_condition, rule.any))) for rule in policy.levels
     }
@@ -231,7 +229,6 @@ def compile_policy(policy: Policy) -> Rules:
         rhythm_least=policy.rhythm.least_gaps,
         levels=levels,
         fading={level: fading for level, asked in levels.items() if (fading := _fading(asked)) != Asked()},
-        rewards_by_tier={tier: tuple(rules) for tier, rules in by_tier.items()},
         rewards={rule.id: rule for rule in policy.rewards},
         places={rung.name: place for place, rung in enumerate(rungs)},
         earns=bool(policy.points.rates or policy.points.campaigns),
@@ -242,6 +239,7 @@ def compile_policy(policy: Policy) -> Rules:
         or isinstance(window, Anniversary)
         or (when == "period-end" and not isinstance(window, Rolling)),
         anchor_days=policy.clock.refund_days + 1,
+        triggers=triggers_of(policy),
         care=_care(policy),
     )
 

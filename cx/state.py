@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cx import older
-from cx.moments import AnyMoment, Key
+from cx.moments import AnyMoment, Chosen, GiftTold, Key
 from schemas.errors import CxError, Reason
 
 FORMAT = 2
@@ -259,7 +259,9 @@ class Ledger(msgspec.Struct, array_like=True, gc=False):
 class Entitlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A reward that the rules owe: by which rule, for which occasion, and why its ground was lost since, if it was.
 
-    Its ground is what the ladder measured at `at`, when the tier was reached, less what was refunded of that since.
+    Its ground is what the ladder measured at `at`, when the tier was reached, less what was refunded of that since. For
+    a CX level it is the orders of then, for a streak the number of the period that completed it. `tier` is empty where
+    no tier entitled to it.
     """
 
     rule: str
@@ -272,11 +274,49 @@ class Entitlement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lost: str = ""
     rank: int = RANK_MAX  # with the next, its place among what happened at the same instant
     source: str = ""
+    choices: tuple[str, ...] = ()  # gifts to choose from, the preferred ones first; empty for the rule's only gift
+    liked: int = 0  # how many of them are preferred
+    lost_at: int = 0
 
     @property
     def key(self) -> Key:
         """The place in the total order of what its ground was measured at."""
         return (self.at, self.rank, self.source, self.cause)
+
+
+class Pace(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How fast something happens: the instants that still count, and the hold that stands, if one does."""
+
+    times: tuple[int, ...] = ()
+    hold: str = ""
+
+
+class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A hold as folded: placed by a burst, ended by a person; instants, 0 for not yet.
+
+    Attributes:
+        rule: What placed it.
+        count: How many it were at once.
+        rank: With `source` and `cause`, the place in the total order of the event that was one too many.
+        released: Whether it was released, and not confirmed.
+        word: Name of the event by which it ended, `by` its id alone.
+    """
+
+    rule: str = ""
+    placed: int = 0
+    ended: int = 0
+    count: int = 0
+    rank: int = RANK_MAX
+    source: str = ""
+    cause: str = ""
+    released: bool = False
+    word: str = ""
+    by: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The place in the total order of what placed it."""
+        return (self.placed, self.rank, self.source, self.cause)
 
 
 class Head(msgspec.Struct, array_like=True, gc=False):
@@ -328,6 +368,13 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     silent_due: int = NEVER  # the first instant at which a customer whose silence counts is out of their rhythm
     care_due: int = NEVER  # never after the first instant at which time alone brings another alert
     waits: tuple[int, ...] = ()  # until when the cases that nobody has answered yet are to be answered, soonest first
+    birthday_due: int = NEVER  # start of the next birthday, where the policy gives something for it
+    # From here on, and with `entitlements`, dictionaries are replaced and never changed: so nobody copies them.
+    runs: dict[str, dict[int, int]] = {}  # week or month -> orders that count by period, as far as streaks ask for
+    referrals: tuple[tuple[int, str, str], ...] = ()  # (at, source, id): they wait for a promoter's word
+    said: dict[str, tuple[Chosen | GiftTold, ...]] = {}  # reward id -> what was said of it
+    paces: dict[str, Pace] = {}  # by velocity rule
+    holds: dict[str, Hold] = {}
 
     @property
     def tier(self) -> str:
@@ -342,7 +389,15 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     @property
     def due(self) -> int:
         """The first instant at which time alone may change something of it, or `NEVER`."""
-        return min(self.points_due, self.level_due, self.tier_due, self.sla_due, self.silent_due, self.care_due)
+        return min(
+            self.points_due,
+            self.level_due,
+            self.tier_due,
+            self.sla_due,
+            self.silent_due,
+            self.care_due,
+            self.birthday_due,
+        )
 
     def copy(self) -> Head:
         """Return a copy that a fold may change; values inside the containers are immutable and shared."""
@@ -357,7 +412,6 @@ class Head(msgspec.Struct, array_like=True, gc=False):
             counts=self.counts.copy(),
             channels=self.channels.copy(),
             feedback=self.feedback.copy(),
-            entitlements=self.entitlements.copy(),
             ledger=self.ledger.copy(),
             moves={},
             brought=self.brought.copy(),
@@ -374,6 +428,47 @@ class ToldMove(msgspec.Struct, frozen=True, array_like=True, gc=False):
     times: int
 
 
+class Life(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was told of a reward, and what has become of it since; instants, 0 for none.
+
+    Attributes:
+        status: offered, issued, delivered, redeemed, expired or revoked.
+        times: How often it was given, offers counted.
+        owed: Since when it was owed, as it was told.
+        choices: Gifts that were offered, in the order that was told.
+        until: When one of them is taken automatically.
+        gift: The one that was issued; empty for the rule's only one.
+        valid: When the gift runs out.
+        reminded: Whether that was said beforehand.
+        used: When it was redeemed.
+        final: Whether nothing makes it be given again.
+        closed: Whether its entitlement fell away, and it stands for no other.
+        tier: The tier that entitled to it, if one did.
+    """
+
+    status: str
+    times: int = 0
+    owed: int = 0
+    choices: tuple[str, ...] = ()
+    until: int = 0
+    gift: str = ""
+    issued: int = 0
+    valid: int = 0
+    reminded: bool = False
+    used: int = 0
+    final: bool = False
+    closed: bool = False
+    tier: str = ""
+
+
+class ToldHold(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A hold that was told: the places in the total order at which it was placed, and ended, if it was."""
+
+    placed: Key
+    ended: Key | None = None
+    released: bool = False
+
+
 class Told(msgspec.Struct, array_like=True, gc=False):
     """What the outside was told: facts that no later fold changes."""
 
@@ -381,19 +476,17 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     tier_since: int = 0
     level: int = 1
     revision: int = 0  # how many tier and level changes were told
-    rewards: dict[str, tuple[str, int]] = {}  # occasion key -> (issued | revoked, how often issued)
+    rewards: dict[str, Life] = {}  # by occasion key; like `holds` replaced and never changed, so nobody copies it
     answers: dict[str, int] = {}  # request -> points granted, 0 for a refusal; until the request is in the base
     moves: dict[str, ToldMove] = {}  # movements of points since the base
     alerts: dict[str, int] = {}  # alert -> its instant, for 90 days; never changed, but replaced
+    due: int = NEVER  # when time alone changes a reward that was told
+    unclaimed: int = NEVER  # instant of the oldest thing said of a reward or a hold that nobody was told of
+    holds: dict[str, ToldHold] = {}
 
     def copy(self) -> Told:
         """Return a copy that a decision may change."""
-        return msgspec.structs.replace(
-            self,
-            rewards=self.rewards.copy(),
-            answers=self.answers.copy(),
-            moves=self.moves.copy(),
-        )
+        return msgspec.structs.replace(self, answers=self.answers.copy(), moves=self.moves.copy())
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -453,16 +546,16 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
 
     def next_deadline(self, lateness: int) -> int:
         """Return the instant at which time alone changes this customer, or `NEVER`."""
-        return min(self.head.due, self.gives_up_at(lateness))
+        return min(self.head.due, self.told.due, self.gives_up_at(lateness))
 
     def gives_up_at(self, lateness: int) -> int:
         """Return the instant at which the oldest moment without effect has waited long enough."""
-        head = self.head
-        if not head.waiting and not head.refused:
+        head, unclaimed = self.head, self.told.unclaimed
+        if not head.waiting and not head.refused and unclaimed == NEVER:
             return NEVER
         times = [moment.at for moments in head.waiting.values() for moment in moments]
         times += [at for at, _ in head.refused.values()]
-        return min(times) + lateness
+        return min([unclaimed, *times]) + lateness
 
 
 _encoder = msgspec.msgpack.Encoder()

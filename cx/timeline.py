@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cx import care, cases, contacts, journey, levels, orders, points, progress, rewards, rhythm, scores, tiers
+from cx import (
+    care,
+    cases,
+    contacts,
+    holds,
+    journey,
+    levels,
+    lives,
+    orders,
+    points,
+    progress,
+    rewards,
+    rhythm,
+    scores,
+    tiers,
+)
 from cx.moments import (
     Adjusted,
     AnyMoment,
@@ -14,8 +29,11 @@ from cx.moments import (
     CaseReopened,
     CaseResolved,
     CaseResponded,
+    Chosen,
     Enrolled,
     FeedbackGiven,
+    GiftTold,
+    HoldDecided,
     Imported,
     Overridden,
     ProfileUpdated,
@@ -53,7 +71,7 @@ def fold(head: Head, moments: Iterable[AnyMoment], answers: dict[str, int], rule
 def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
     """Apply every deadline up to and including the instant *until*.
 
-    At equal times points, the first answers to cases, the CX level, the tier, and what calls for care.
+    At equal times points, the first answers to cases, the CX level, the tier, what calls for care, and a birthday.
     """
     while (at := head.due) <= until:
         head.reached = at
@@ -62,10 +80,17 @@ def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
             head.care_due = LOOK_AGAIN
         if head.sla_due == at:
             cases.overdue(head, at, rules)
+        level = head.level
         change = progress.look(head, at, rules)
+        if head.level > level and rules.triggers.by_level:
+            rewards.level_reached(head, level, (at, *BEFORE_ALL[1:]), rules)
         if change and rules.rung_of(change.after) > rules.rung_of(change.before):
             rewards.reached(head, change, BEFORE_ALL, rules)
         care.settle(head, at, rules)
+        if head.birthday_due == at:
+            tiers.look_back(head, at, rules)
+            tiers.move_window(head, rules.calendar.day(at), rules)
+            rewards.birthday(head, at, rules)
 
 
 def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules) -> None:
@@ -75,25 +100,40 @@ def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules)
     day = rules.calendar.day(moment.at)
     tiers.note(head, day, rules)
     tiers.move_window(head, day, rules)
+    level = head.level
     if isinstance(moment, Requested):
-        points.request(head, moment, answers, rules)
+        _requested(head, moment, answers, rules)
     reason, undone = _effect(head, moment, rules)
     levels.settle(head, moment.at, rules)
     change = None
-    if reason:
-        change = tiers.settle(head, moment.at, reason, moment.id, rules)
-    elif isinstance(moment, Overridden):
+    if isinstance(moment, Overridden):
         change = tiers.give(head, moment, rules)
     elif isinstance(moment, Imported):
         tiers.bring(head, moment, rules)
-    elif not rules.counts_only or not head.tier:
-        change = tiers.settle(head, moment.at, "experience", moment.id, rules)
+    elif reason or not rules.counts_only or not head.tier:
+        change = tiers.settle(head, moment.at, reason or "experience", moment.id, rules)
     if change and rules.rung_of(change.after) > rules.rung_of(change.before):
         rewards.reached(head, change, moment.key, rules)
     elif undone:
         rewards.undone(head, undone, moment.at, rules)
+    _entitle(head, moment, level, answers, rules)
     if head.care_due <= moment.at:
         care.settle(head, moment.at, rules)
+
+
+def _entitle(head: Head, moment: AnyMoment, level: int, answers: dict[str, int], rules: Rules) -> None:
+    """Owe what *moment* entitles to, and a CX level above *level*, which was held before; moving in does to nothing."""
+    triggers = rules.triggers
+    if triggers.by_level and head.level > level and not isinstance(moment, Imported):
+        rewards.level_reached(head, level, moment.key, rules)
+    if type(moment) in triggers.watched:
+        rewards.happened(head, moment, answers, rules)
+
+
+def _requested(head: Head, moment: Requested, answers: dict[str, int], rules: Rules) -> None:
+    against = rewards.refusal(head, moment, rules)
+    if points.request(head, moment, answers, rules, against):
+        holds.count(head, "redemptions", moment.key, rules)
 
 
 def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | None]:
@@ -149,7 +189,11 @@ def _journey(head: Head, moment: AnyMoment, rules: Rules) -> None:
             journey.referred(head, moment)
             scores.signal(head, "referral", moment.at, rules, cause=moment.id)
         case ProfileUpdated():
-            _profile(head, moment)
+            _profile(head, moment, rules)
+        case Chosen() | GiftTold():
+            lives.say(head, moment, rules)
+        case HoldDecided():
+            holds.decided(head, moment)
 
 
 def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
@@ -158,6 +202,8 @@ def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     orders.purchase(head, moment, rules)
     contacts.bought(head)
     journey.bought(head, moment)
+    if "orders" in rules.triggers.velocities:
+        holds.count(head, "orders", moment.key, rules)
     rhythm.bought(head, rules.calendar.day(moment.at))
     if head.standing.tier in rules.care.silent:
         care.put_off_silence(head, rules)
@@ -182,6 +228,7 @@ def _undo(head: Head, moment: Refunded | Cancelled, rules: Rules) -> Undone | No
             head.refused[name_of(moment)] = (moment.at, Reason.REFUND_TOO_LARGE)
     if undone:
         scores.signal(head, "refund", moment.at, rules, cause=moment.id)
+        holds.count(head, "refunds", (head.reached, *moment.key[1:]), rules)
     return undone
 
 
@@ -228,9 +275,10 @@ def _touched(head: Head, moment: Touched, rules: Rules) -> None:
         care.answered(head, moment.at, rules)
 
 
-def _profile(head: Head, moment: ProfileUpdated) -> None:
+def _profile(head: Head, moment: ProfileUpdated, rules: Rules) -> None:
     if moment.birthday is not None:
         head.birthday = moment.birthday
+        head.birthday_due = rewards.birthday_after(head, moment.at, rules)
     if moment.locale is not None:
         head.locale = moment.locale
     if moment.preferences is not None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from cx import care, cases, journey, levels, points, rewards, scores, tiers
+from cx import care, cases, journey, levels, lives, points, rewards, scores, segments, tiers
 from cx.calendar import iso_day, rfc3339
-from cx.outputs import reward_id
+from cx.lives import reward_id
 from cx.progress import keeping, lost_at
 from cx.state import NEVER, Standing, canonical
 
 if TYPE_CHECKING:
     from cx.rules import Rules
-    from cx.state import Customer, Entitlement, Head
+    from cx.state import Customer, Entitlement, Head, Life
 
 
 def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
@@ -24,10 +24,17 @@ def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
 def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
     """Return the profile as of the instant *at*; amounts in minor units of the programme's currency."""
     head = as_of(customer.head, at, rules)
+    derived = _derived(customer.id, head, at, rules)
+    derived["waiting"] += len(lives.unclaimed(customer.head, customer))
     return {
-        **_derived(customer.id, head, at, rules),
+        **derived,
         "benefits": rules.rungs[rules.rung_of(head.tier)].benefits,
-        "rewards": _rewards(customer),
+        "rewards": _rewards(customer, rules),
+        "holds": [
+            {"hold_id": name, "since": rfc3339(hold.placed[0])}
+            for name, hold in sorted(customer.told.holds.items())
+            if not hold.ended
+        ],
         "events_held": customer.events_held,
     }
 
@@ -86,6 +93,7 @@ def _derived(name: str, head: Head, at: int, rules: Rules) -> dict[str, Any]:
         "first_seen": rfc3339(head.first_seen) if head.first_seen else None,
         "locale": head.locale or rules.policy.locale,
         "notify": head.notify,
+        "segment": segments.of(head, rules.calendar.day(at), rules),
         "waiting": _waiting(head),
     }
 
@@ -104,21 +112,35 @@ def _points(head: Head, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _rewards(customer: Customer) -> list[dict[str, Any]]:
-    head, told = customer.head, customer.told.rewards
-    standing = rewards.standing(head, customer.told)
-    return [
-        {
-            "reward_id": str(reward_id(customer.id, standing.get(key, key))),
-            "rule": owed.rule,
-            "occasion": owed.occasion,
-            "tier": owed.tier,
-            "since": rfc3339(owed.at),
-            "status": told.get(standing.get(key, key), ("owed", 0))[0],
-        }
-        for key, owed in sorted(head.entitlements.items())
-        if not owed.lost or standing.get(key, key) in told  # lost before anyone was told: there never was one
-    ]
+def _rewards(customer: Customer, rules: Rules) -> list[dict[str, Any]]:
+    head, told = customer.head, customer.told
+    standing = rewards.standing(head, told, rules)
+    shown = []
+    for key, owed in sorted(head.entitlements.items()):
+        stands = standing.get(key, key)
+        life = told.rewards.get(stands)
+        if life is None and owed.lost:
+            continue  # lost before anyone was told: there never was one
+        status = life.status if life else "held" if lives.is_held(owed, told) else "owed"
+        shown.append(
+            {
+                "reward_id": str(reward_id(customer.id, stands)),
+                "rule": owed.rule,
+                "occasion": owed.occasion,
+                "tier": owed.tier or None,
+                "since": rfc3339(owed.at),
+                "status": status,
+                **(_life(life) if life else {}),
+            }
+        )
+    return shown
+
+
+def _life(life: Life) -> dict[str, Any]:
+    """Return what a customer may choose from and until when, or what they have and until when it can be used."""
+    if life.status == "offered":
+        return {"choices": life.choices, "choose_until": rfc3339(life.until)}
+    return {"gift": life.gift, "valid_until": rfc3339(life.valid)} if life.valid else {}
 
 
 def _owed(owed: Entitlement) -> dict[str, Any]:
@@ -126,7 +148,7 @@ def _owed(owed: Entitlement) -> dict[str, Any]:
         "rule": owed.rule,
         "occasion": owed.occasion,
         "item": owed.item,
-        "tier": owed.tier,
+        "tier": owed.tier or None,
         "since": rfc3339(owed.at),
         "status": "lost" if owed.lost else "owed",
     }

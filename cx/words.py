@@ -76,6 +76,14 @@ _STEPS = {
     "import": "moved in from another system",
     "correction": "an event came late",
 }
+_GROUNDS = {
+    "level-reached": "for reaching a CX level",
+    "birthday": "for the birthday",
+    "recovery": "for a bad experience that was put right",
+    "promoter-refers": "for bringing a customer",
+    "streak": "for orders period after period",
+    "redemption": "for points",
+}
 _POINTS = {
     "points.earned": "earned {points} points",
     "points.spent": "spent {points} points",
@@ -112,11 +120,10 @@ def sentence(event: dict[str, Any], currency: str = "VND", money: Money = plainl
             return f"{data['from']} → {data['to']}: {_why(data, currency, money)}"
         case "cx-level.changed":
             return f"CX level {data['from']} → {data['to']}: {_evidence(data)}"
-        case "reward.issued":
-            value = money(data["face_value"], data["currency"])
-            return f"{data['brand']} {data['card_kind']} of {value} for reaching {data['tier']}"
-        case "reward.revoked":
-            return f"reward {data['rule']} was taken back: {data['reason']}"
+        case kind if kind.startswith("reward."):
+            return _reward(kind.removeprefix("reward."), data, money)
+        case kind if kind.startswith("hold."):
+            return _hold(data)
         case "care.alerted":
             return f"{data['severity']}: {alert(data, currency, money)}{_help(data['help'])}"
     return _moved(event["type"], data) if event["type"] in _POINTS else str(event["type"])
@@ -126,6 +133,39 @@ def _moved(kind: str, data: Mapping[str, Any]) -> str:
     reason = f" ({data['reason'].replace('-', ' ')})" if data.get("reason") else ""
     moved = _POINTS[kind].format(points=f"{data['points']:,}")
     return f"{moved}{reason}; balance {data['balance']:,}"
+
+
+def _hold(data: dict[str, Any]) -> str:
+    facts = data.get("facts")
+    if not facts:
+        return f"the hold on rewards ended: {data['reason']}"
+    return f"rewards are held back: {facts['count']} {data['kind']} in less than {facts['within_hours']} hours"
+
+
+def _reward(kind: str, data: dict[str, Any], money: Money) -> str:
+    match kind:
+        case "offered":
+            gifts = ", ".join(
+                f"{gift['brand']} {money(gift['face_value'], gift['currency'])}" for gift in data["choices"]
+            )
+            return f"a gift to choose {_ground(data)}: {gifts}"
+        case "issued":
+            value = money(data["face_value"], data["currency"])
+            return f"{data['brand']} {data['card_kind']} of {value} {_ground(data)}"
+        case "expiring":
+            return f"reward {data['rule']} is about to run out"
+        case "expired":
+            return f"reward {data['rule']} ran out"
+        case "revoked":
+            return f"reward {data['rule']} was taken back: {data['reason'].replace('-', ' ')}"
+    return f"reward {data['rule']}: {kind}"
+
+
+def _ground(data: dict[str, Any]) -> str:
+    """Say what a reward is for; events of earlier versions name no trigger, but the tier that was reached."""
+    if data.get("tier"):
+        return f"for reaching {data['tier']}"
+    return _GROUNDS.get(data.get("trigger", ""), f"by {data['rule']}")
 
 
 def _why(data: dict[str, Any], currency: str, money: Money) -> str:

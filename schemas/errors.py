@@ -27,6 +27,7 @@ class Reason(StrEnum):
     UNKNOWN_CASE = "unknown-case"
     UNKNOWN_TIER = "unknown-tier"
     UNKNOWN_REWARD = "unknown-reward"
+    UNKNOWN_HOLD = "unknown-hold"
     CURRENCY = "currency"
     NOT_YET_SUPPORTED = "not-yet-supported"
     RULE_ERROR = "rule-error"

@@ -570,20 +570,133 @@ class GiftPolicy(Part):
     valid_days: Annotated[int, Field(ge=1, le=1_100)] = 90
 
 
-class RewardTrigger(Part):
-    """What entitles a customer."""
+class ChoicePolicy(GiftPolicy):
+    """A gift to choose; what asks for `tiers` or `segments` is only for who is on one of them when it is owed."""
 
-    tier_reached: Name
+    tiers: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    segments: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+
+
+class StreakPolicy(Part):
+    """An order in each of so many local months, or weeks from Monday, one after another."""
+
+    orders: Annotated[int, Field(ge=2, le=60)]
+    within: Literal["week", "month"]
+
+
+class PricePolicy(Part):
+    """How many points a request that names the reward has to spend, neither more nor less."""
+
+    points: Annotated[int, Field(ge=1, le=10**9)]
+
+
+class RewardTrigger(Part):
+    """What entitles a customer; one of these.
+
+    `recovery` is a case, a dissatisfied customer's, answered late or opened again, that was solved; `promoter_refers` a
+    referral of somebody whose last NPS answer is 9 or 10.
+    """
+
+    tier_reached: Name | None = None
+    level_reached: Annotated[int, Field(ge=2, le=5)] | None = None
+    birthday: Literal[True] | None = None
+    recovery: Literal[True] | None = None
+    promoter_refers: Literal[True] | None = None
+    streak: StreakPolicy | None = None
+    redemption: PricePolicy | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name of the one that is set."""
+        return next(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = type(self).model_fields
+        if sum(getattr(self, name) is not None for name in kinds) != 1:
+            message = f"takes one of {', '.join(kinds)}"
+            raise _fault(message)
+        return self
+
+
+_CHOOSE_DAYS: Final = 7
+
+
+class LimitPolicy(Part):
+    """At most so many occasions within so many local days, that of the new one included."""
+
+    times: Annotated[int, Field(ge=1, le=100)]
+    days: Annotated[int, Field(ge=1, le=1_100)]
 
 
 class RewardPolicy(Part):
-    """One reward rule: the trigger, how often one customer may get it, what is given and how many of it."""
+    """One reward rule: the trigger, how often one customer may get it, what is given and how many of it.
+
+    It gives `gift`, or one of `choices`, which the customer has `choose_days` to choose. `every` says whether there is
+    one a local year, one for ever, or one for each occasion: a case, a referral, a streak or a request. The next is not
+    owed in the `cooldown_days` after the last. A reminder comes `remind_days` before a gift runs out; 0 for none.
+    """
 
     id: Name
     when: RewardTrigger
-    every: Literal["year", "ever"] = "year"
+    every: Literal["year", "ever", "occasion"] = "year"
     quantity: Annotated[int, Field(ge=1, le=20)] = 1
-    gift: GiftPolicy
+    gift: GiftPolicy | None = None
+    choices: Annotated[tuple[ChoicePolicy, ...], Field(max_length=20)] = ()
+    choose_days: Annotated[int, Field(ge=1, le=90)] = _CHOOSE_DAYS
+    limit: LimitPolicy | None = None
+    cooldown_days: Annotated[int, Field(ge=0, le=1_100)] = 0
+    remind_days: Annotated[int, Field(ge=0, le=90)] = 7
+
+    @property
+    def gifts(self) -> tuple[GiftPolicy, ...]:
+        """All that it may give, in the policy's order."""
+        return (self.gift,) if self.gift else self.choices
+
+    @model_validator(mode="after")
+    def _gives_something(self) -> Self:
+        if (self.gift is None) == (not self.choices):
+            message = "takes one of gift and choices"
+            raise _fault(message)
+        if len({choice.id for choice in self.choices}) != len(self.choices):
+            message = "each choice needs an id of its own"
+            raise _fault(message, "choices")
+        if self.gift and self.choose_days != _CHOOSE_DAYS:
+            message = "is only for choices"
+            raise _fault(message, "choose_days")
+        return self
+
+    @model_validator(mode="after")
+    def _occasions_fit(self) -> Self:
+        kind = self.when.kind
+        if kind == "redemption" and self.every != "occasion":
+            message = "must be occasion where points are paid for it"
+            raise _fault(message, "every")
+        if kind in {"tier_reached", "level_reached", "birthday"} and self.every == "occasion":
+            message = f"must be year or ever for {kind}"
+            raise _fault(message, "every")
+        return self
+
+
+class VelocityPolicy(Part):
+    """More than so many orders, refunds or granted redemptions in less than so many hours hold rewards back."""
+
+    id: Name
+    counts: Literal["orders", "refunds", "redemptions"]
+    more_than: Annotated[int, Field(ge=1, le=100)]
+    within_hours: Annotated[int, Field(ge=1, le=720)]
+
+
+class SegmentPolicy(Part):
+    """A kind of customer: the last order at most so many local days ago, so many orders and so much spend at least.
+
+    All of it over the window of the tiers; a customer belongs to the first that fits.
+    """
+
+    id: Name
+    recency_days: Annotated[int, Field(ge=0, le=1_100)] | None = None
+    orders: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    spend: Amount | None = None
 
 
 class Policy(Part):
@@ -606,17 +719,11 @@ class Policy(Part):
     care: CarePolicy = CarePolicy()
     levels: Annotated[tuple[LevelPolicy, ...], Field(max_length=5)] = _default_levels()
     rewards: Annotated[tuple[RewardPolicy, ...], Field(max_length=200)] = ()
+    velocity: Annotated[tuple[VelocityPolicy, ...], Field(max_length=10)] = ()
+    segments: Annotated[tuple[SegmentPolicy, ...], Field(max_length=20)] = ()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        tiers = {rung.name for rung in self.tiers.ladder[1:]}  # nobody ever reaches the first: all begin on it
-        for place, rule in enumerate(self.rewards):
-            if rule.when.tier_reached not in tiers:
-                message = f"is no tier that can be reached; allowed: {', '.join(sorted(tiers)) or 'none'}"
-                raise _fault(message, "rewards", place, "when", "tier_reached")
-        if len({rule.id for rule in self.rewards}) != len(self.rewards):
-            message = "each reward needs an id of its own"
-            raise _fault(message, "rewards")
         every = {rung.name for rung in self.tiers.ladder}
         if unknown := set(self.care.silent.tiers) - every:
             message = f"{min(unknown)} is no tier; allowed: {', '.join(sorted(every))}"
@@ -626,6 +733,30 @@ class Policy(Part):
         if first not in {1, 2} or levels != list(range(first, first + len(levels))):
             message = "levels are listed from 1 or 2 upwards, none left out"
             raise _fault(message, "levels")
+        return self
+
+    @model_validator(mode="after")
+    def _rewards_fit(self) -> Self:
+        every = [rung.name for rung in self.tiers.ladder]
+        levels = [str(rule.level) for rule in self.levels if rule.level > 1]  # level 1 is everybody's
+        for place, rule in enumerate(self.rewards):
+            # Nobody ever reaches the first tier: all begin on it.
+            if rule.when.tier_reached is not None and rule.when.tier_reached not in every[1:]:
+                message = f"is no tier that can be reached; allowed: {', '.join(sorted(every[1:])) or 'none'}"
+                raise _fault(message, "rewards", place, "when", "tier_reached")
+            if rule.when.level_reached is not None and str(rule.when.level_reached) not in levels:
+                message = f"is no level that can be reached; allowed: {', '.join(levels) or 'none'}"
+                raise _fault(message, "rewards", place, "when", "level_reached")
+            for number, choice in enumerate(rule.choices):
+                for part, known in (("tiers", every), ("segments", [one.id for one in self.segments])):
+                    if unknown := set(getattr(choice, part)) - set(known):
+                        message = f"{min(unknown)} is not among them; allowed: {', '.join(sorted(known)) or 'none'}"
+                        raise _fault(message, "rewards", place, "choices", number, part)
+        for name in ("rewards", "velocity", "segments"):
+            ids = [one.id for one in getattr(self, name)]
+            if len(set(ids)) != len(ids):
+                message = f"each of {name} needs an id of its own"
+                raise _fault(message, name)
         return self
 
     @model_validator(mode="after")

@@ -103,6 +103,11 @@ def first_hash(policy: Policy) -> str | None:
             "window": {"rolling_days": tiers["window"]["rolling_days"]},
             "no_promotion_while": tiers["no_promotion_while"],
         },
+        "rewards": [
+            {"id": rule["id"], "when": {"tier_reached": rule["when"]["tier_reached"]}}
+            | {name: rule[name] for name in ("every", "quantity", "gift")}
+            for rule in full["rewards"]
+        ],
     }
     try:
         if Policy.model_validate_json(orjson.dumps(known)) != policy:

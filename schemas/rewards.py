@@ -26,6 +26,7 @@ class Reward(Notice):
         occasion: What it is given for, once: a period's start, a case, a request.
         tier: The tier that it belongs to, if it does.
         item: Which of the rule's quantity, from 1.
+        trigger: What entitled to it, such as `birthday`; the name of the rule's trigger in the policy.
     """
 
     reward_id: Uuid
@@ -33,6 +34,7 @@ class Reward(Notice):
     occasion: Annotated[str, Field(min_length=1, max_length=128)]
     tier: Short | None = None
     item: Annotated[int, Field(ge=1, le=1000)]
+    trigger: Short | None = None
 
 
 class RewardOfferedData(Reward):

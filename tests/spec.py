@@ -14,6 +14,7 @@ import msgspec
 
 from cx.calendar import micros
 from cx.decide import Arrival, Decision, decide
+from cx.lives import reward_id
 from cx.moments import (
     Adjusted,
     AnyMoment,
@@ -23,9 +24,14 @@ from cx.moments import (
     CaseReopened,
     CaseResolved,
     CaseResponded,
+    Chosen,
     FeedbackGiven,
+    GiftTold,
+    HoldDecided,
     Line,
+    ProfileUpdated,
     Purchased,
+    Referred,
     Refunded,
     Requested,
     Touched,
@@ -54,8 +60,8 @@ GUARDED = {"ladder": LADDER, "no_promotion_while": ["open-detractor-case"]}
 
 
 def reward(rule: str, tier: str, **more: Any) -> dict[str, Any]:
-    """Return a reward rule for reaching *tier*."""
-    return {"id": rule, "when": {"tier_reached": tier}, "gift": GIFT, **more}
+    """Return a reward rule for reaching *tier*, of whose gift nobody is reminded."""
+    return {"id": rule, "when": {"tier_reached": tier}, "gift": GIFT, "remind_days": 0, **more}
 
 
 def rules(**parts: Any) -> Rules:
@@ -156,6 +162,35 @@ def adjusted(when: int, points: int, **more: Any) -> Adjusted:
     return Adjusted(at=when, points=points, **({"source": "desk", "id": f"adjust-{when}", "reason": "sorry"} | more))
 
 
+def referred(when: int, **more: Any) -> Referred:
+    """Return the news that somebody whom Lan recommended became a customer."""
+    return Referred(at=when, **({"source": "app", "id": f"refer-{when}"} | more))
+
+
+def profiled(when: int, **more: Any) -> ProfileUpdated:
+    """Return news of the profile."""
+    told = {"birthday": None, "locale": None, "preferences": None, "notify": None}
+    return ProfileUpdated(at=when, **({"source": "app", "id": f"profile-{when}"} | told | more))
+
+
+def chosen(when: int, key: str, gift: str, **more: Any) -> Chosen:
+    """Return Lan's choice of a gift for the reward under *key*, rule/occasion/item."""
+    of = str(reward_id("lan", key))
+    return Chosen(at=when, reward=of, gift=gift, **({"source": "app", "id": f"choose-{gift}-{when}"} | more))
+
+
+def became(when: int, key: str, kind: str, **more: Any) -> GiftTold:
+    """Return that the gift of Lan's reward under *key* was delivered, redeemed, expired or cancelled."""
+    of = str(reward_id("lan", key))
+    parts = {"source": "vendor", "id": f"{kind}-{when}", "gift": ""} | more
+    return GiftTold(at=when, reward=of, kind=kind, **parts)
+
+
+def freed(when: int, hold: str, *, released: bool = True, **more: Any) -> HoldDecided:
+    """Return a person's word on a hold."""
+    return HoldDecided(at=when, hold=hold, released=released, **({"source": "desk", "id": f"word-{when}"} | more))
+
+
 @dataclass(frozen=True)
 class Spec:
     """A story so far: the customer, the last tick, the last decision, and all outputs and refusals since the start.
@@ -249,6 +284,11 @@ class Spec:
         return profile_of(self.customer, max(self.clock, self.customer.head.reached), self.rules)
 
     @property
+    def statuses(self) -> dict[str, str]:
+        """The status of each reward in the profile, by rule and occasion."""
+        return {f"{one['rule']}/{one['occasion']}": one["status"] for one in self.profile["rewards"]}
+
+    @property
     def told(self) -> list[str]:
         """What was told, in words such as `tier.upgraded member silver`."""
         return [_told(output.event) for output in self.outputs]
@@ -275,4 +315,6 @@ def _told(event: dict[str, Any]) -> str:
         return f"{event['type']} {data['alert']} {data['severity']}"
     if "from" in data:
         return f"{event['type']} {data['from']} {data['to']}"
+    if "hold_id" in data:
+        return f"{event['type']} {data['hold_id']}"
     return f"{event['type']} {data['rule']} {data['occasion']} {data['item']}"

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bench.harness.trade import seen
+from cx.rewards import parts_of
 from cx.state import Customer
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 CHANGES = frozenset({"tier.upgraded", "tier.downgraded", "tier.corrected", "cx-level.changed"})
 ISSUED = "reward.issued"
+OF_CHOICE = "reward.issued of choice"
 
 
 def faults_of(
@@ -35,7 +37,7 @@ def faults_of(
     ids: Counter[str] = Counter()
     for event in outputs:
         ids[event["id"]] += 1
-        told.setdefault(event["subject"], Counter())[event["type"]] += 1
+        told.setdefault(event["subject"], Counter())[_kind(event, rules)] += 1
     if repeated := sum(ids.values()) - len(ids):
         faults.append(f"{repeated} outputs are repeated")
     states = {who: seen(customer, trade.ended, rules) for who, customer in customers.items()}
@@ -43,7 +45,7 @@ def faults_of(
         faults.append(f"{len(wrong)} of {len(trade.states)} states are wrong")
     missing = surplus = 0
     for who in customers.keys() | told.keys():
-        for found, said in _compared(told.get(who, Counter()), customers.get(who) or Customer(who)):
+        for found, said in _compared(told.get(who, Counter()), customers.get(who) or Customer(who), rules):
             missing += max(said - found, 0)
             surplus += max(found - said, 0)
     if missing:
@@ -53,7 +55,14 @@ def faults_of(
     return tuple(faults)
 
 
-def _compared(told: Counter[str], customer: Customer) -> tuple[tuple[int, int], ...]:
+def _kind(event: Mapping[str, Any], rules: Rules) -> str:
+    """Return the type of an event; the gifts that are left to choice are apart, for a state does not count them."""
+    kind = str(event["type"])
+    return OF_CHOICE if kind == ISSUED and rules.rewards[event["data"]["rule"]].choices else kind
+
+
+def _compared(told: Counter[str], customer: Customer, rules: Rules) -> tuple[tuple[int, int], ...]:
     """Return how many outputs there are and how many the state says: changes of tier and level, and rewards issued."""
-    issued = sum(times for _, times in customer.told.rewards.values())
+    lives = customer.told.rewards.items()
+    issued = sum(life.times for key, life in lives if not rules.rewards[parts_of(key)[0]].choices)
     return (sum(told[kind] for kind in CHANGES), customer.told.revision), (told[ISSUED], issued)

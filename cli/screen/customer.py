@@ -25,7 +25,13 @@ _WIDTH: Final = 92
 _BAR: Final = 30
 _LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
 _DAY: Final = "%Y-%m-%d"
-_STATUS: Final = {"issued": "bright_green", "revoked": "bright_red"}
+_STATUS: Final = {
+    "issued": "bright_green",
+    "delivered": "bright_green",
+    "redeemed": "green",
+    "revoked": "bright_red",
+    "expired": "bright_black",
+}
 
 
 def picture(profile: Mapping[str, Any]) -> RenderableType:
@@ -51,6 +57,8 @@ def _who(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     facts.append(f"{profile['events_held']:,} events")
     if profile["waiting"]:
         facts.append(f"{profile['waiting']:,} waiting for what they refer to")
+    if profile.get("segment"):
+        facts.append(profile["segment"])
     if profile["open_cases"]:
         facts.append(f"{profile['open_cases']:,} open cases")
     facts.append(profile["locale"] if profile["notify"] else f"{profile['locale']}, no messages wanted")
@@ -141,7 +149,7 @@ def _day(text: str) -> str:
 
 
 def _rewards(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
-    if not profile["rewards"]:
+    if not profile["rewards"] and not profile.get("holds"):
         return []
     table = Table.grid(padding=(0, 2, 0, 0))
     for reward in sorted(profile["rewards"], key=lambda reward: str(reward["since"])):
@@ -151,8 +159,25 @@ def _rewards(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
             Text(reward["rule"]),
             Text(f"for {reward['tier']}" if reward["tier"] else ""),
             Text(status, _STATUS.get(status, "bright_yellow")),
+            Text(_gift(reward), "bright_black"),
         )
-    return [Text("Rewards", "bold"), table, Text()]
+    return [Text("Rewards", "bold"), table, *_holds(profile), Text()]
+
+
+def _gift(reward: Mapping[str, Any]) -> str:
+    """Say what can be chosen or used, and until when."""
+    if reward["status"] == "offered":
+        return f"{', '.join(reward['choices'])} until {local(reward['choose_until'], _DAY)}"
+    if reward["status"] in {"issued", "delivered"} and "gift" in reward:
+        return f"{reward['gift']} until {local(reward['valid_until'], _DAY)}"
+    return str(reward.get("gift", ""))
+
+
+def _holds(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    return [
+        Text(f"held back since {local(hold['since'])}: {plain(hold['hold_id'])}", "bright_red")
+        for hold in profile.get("holds", ())
+    ]
 
 
 def _history(profile: Mapping[str, Any]) -> Sequence[RenderableType]:

@@ -19,6 +19,7 @@ from rich.text import Text
 from cli.screen.parts import plain
 from cli.screen.policy_care import care
 from cli.screen.policy_points import points, spend
+from cli.screen.policy_rewards import rewards, segments, velocity
 from cli.screen.policy_tiers import guards, tiers, window
 from cli.screen.tongue import (
     LANGUAGES,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.screen.money import Lang
-    from schemas.policy import Condition, Contribution, LevelPolicy, Policy, RewardPolicy
+    from schemas.policy import Condition, Contribution, LevelPolicy, Policy
 
 HASH_SHOWN: Final = 12  # hex digits: enough for people to tell two policies apart
 _WIDTH: Final = 92
@@ -203,44 +204,6 @@ def _moved(contribution: Contribution, say: Tongue) -> str:
     return f"{say.name(contribution.when, SIGNALS)} {value}{weight}"
 
 
-def _rewards(policy: Policy, say: Tongue) -> Section:
-    title = say("Rewards", "Quà tặng")
-    if not policy.rewards:
-        return Section(title, (say("There are none.", "Chưa có quà nào."),))
-    return Section(
-        title,
-        (
-            say("A tier gives them when it is reached or passed.", "Tặng khi khách đạt hoặc vượt qua một hạng."),
-            say(
-                "They are taken back when a refund takes away what earned them.",
-                "Quà bị thu hồi khi hoàn tiền làm khách không còn đủ điều kiện đã đạt.",
-            ),
-        ),
-        tuple(Row(rule.id, (_occasion(rule, say), _gift(rule, say))) for rule in policy.rewards),
-    )
-
-
-def _occasion(rule: RewardPolicy, say: Tongue) -> str:
-    often = say("once a calendar year", "mỗi năm dương lịch một lần") if rule.every == "year" else ""
-    often = often or say("once and never again", "chỉ một lần duy nhất")
-    tier = rule.when.tier_reached
-    return say(f"for {tier}, {often}:", f"khi đạt hạng {tier}, {often}:")
-
-
-def _gift(rule: RewardPolicy, say: Tongue) -> str:
-    gift = rule.gift
-    face, days = say.money(gift.face_value), say.count(gift.valid_days, "day", "ngày")
-    cards = say.count(rule.quantity, f"{gift.card_kind} card", f"thẻ {gift.card_kind}")
-    if rule.quantity > 1:
-        cards += say(f" of {face} each", f", mỗi thẻ trị giá {face}")
-    else:
-        cards += say(f" of {face}", f" trị giá {face}")
-    return say(
-        f"{cards}, {gift.brand}, valid for {days} ({gift.id})",
-        f"{cards}, {gift.brand}, hạn dùng {days} ({gift.id})",
-    )
-
-
 def _clock(policy: Policy, say: Tongue) -> Section:
     clock = policy.clock
     late, fast = say.count(clock.lateness_days, "day", "ngày"), say.count(clock.future_minutes, "minute", "phút")
@@ -273,7 +236,9 @@ SECTIONS: Final[tuple[Callable[[Policy, Tongue], Section], ...]] = (
     guards,
     spend,
     points,
-    _rewards,
+    rewards,
+    velocity,
+    segments,
     _levels,
     _sla,
     _rhythm,

@@ -341,6 +341,20 @@ def test_nothing_in_a_policy_goes_untold(lang: Lang) -> None:
     data["care"]["silent"]["tiers"] = ["silver"]
     rate = {"points": 2, "per": 5, "tiers": ["silver"], "categories": ["tea"], "channels": ["app"]}
     data["points"] = cafe["points"] | {"rates": [rate | {"first": "2026-01-01", "last": "2026-12-31"}]}
+    gift = data["rewards"][0]["gift"]
+    extras = {"choose_days": 5, "limit": {"times": 2, "days": 30}, "cooldown_days": 10, "remind_days": 3}
+    choices_of = [gift | {"id": "tea", "tiers": ["silver"], "segments": ["loyal"]}, gift | {"id": "cake"}]
+    whens: list[dict[str, Any]] = [
+        {"level_reached": 2}, {"birthday": True}, {"recovery": True}, {"promoter_refers": True},
+        {"streak": {"orders": 3, "within": "month"}}, {"redemption": {"points": 500}},
+    ]  # fmt: skip
+    data["rewards"] += [
+        {"id": f"more-{number}", "when": when, "every": "occasion" if number > 1 else "year", "choices": choices_of}
+        | extras
+        for number, when in enumerate(whens)
+    ]
+    data["segments"] = [{"id": "loyal", "recency_days": 30, "orders": 3, "spend": 1_000_000}, {"id": "rest"}]
+    data["velocity"] = [{"id": "burst", "counts": "orders", "more_than": 5, "within_hours": 24}]
     choices = {
         choice
         for part in contract.policy_schema()["$defs"].values()

@@ -10,14 +10,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cx import care
-from cx.calendar import DAY, HOUR
+from cx.calendar import DAY, HOUR, iso_day
 from cx.contacts import ORDERS_MAX
 from cx.moments import AnyMoment, Purchased, Referred, Refunded, Touched
 from cx.rules import Rules
-from cx.state import LOOK_AGAIN
+from cx.state import LOOK_AGAIN, Life, Told, ToldHold
 from tests.cx.lines import event_of, line
 from tests.events import ticks
 from tests.spec import (
+    GIFT,
     GUARDED,
     LADDER,
     Spec,
@@ -25,11 +26,15 @@ from tests.spec import (
     answered,
     asked,
     at,
+    became,
     bought,
     cancelled,
+    chosen,
     feedback,
+    freed,
     given,
     opened,
+    profiled,
     refunded,
     reopened,
     resolved,
@@ -90,6 +95,31 @@ LEVELS = rules(
 )
 # Spend alone decides, and no window ends within a log: what property 3 speaks of.
 SPEND_ALONE = rules(clock=CLOCK, tiers={"ladder": LADDER}, rewards=REWARDS)
+CHOICES = [GIFT | {"valid_days": 12}, GIFT | {"id": "cake", "brand": "Paris", "valid_days": 20}]
+# Rewards by all triggers, some with a choice, and gifts that run out among the events.
+GIFTS = rules(
+    clock=CLOCK,
+    tiers=GUARDED | {"window": SHORT},
+    levels=[{"level": 2, "all": [{"measure": "orders", "reach": 2}]}],
+    points={"rates": [{"per": 10}]},
+    rewards=[
+        {"id": "tier", "when": {"tier_reached": "silver"}, "choices": CHOICES, "choose_days": 5, "remind_days": 3},
+        {"id": "level", "when": {"level_reached": 2}, "gift": CHOICES[0], "remind_days": 5},
+        {"id": "birth", "when": {"birthday": True}, "choices": CHOICES, "choose_days": 3},
+        {"id": "sorry", "when": {"recovery": True}, "every": "occasion", "choices": CHOICES, "choose_days": 2}
+        | {"limit": {"times": 1, "days": 30}},
+        {"id": "refer", "when": {"promoter_refers": True}, "every": "occasion", "gift": GIFT, "cooldown_days": 9},
+        {"id": "weeks", "when": {"streak": {"orders": 2, "within": "week"}}, "every": "occasion", "gift": CHOICES[0]},
+        {"id": "mug", "when": {"redemption": {"points": 40}}, "every": "occasion", "gift": GIFT}
+        | {"limit": {"times": 1, "days": 5}},
+    ],
+    velocity=[{"id": "many", "counts": "orders", "more_than": 1, "within_hours": 24}],
+)
+NUMBERS = ["", "", "-2"]
+GIFT_KEYS = [
+    "tier/2026/1", "tier/2026/1", "level/2026/1", "birth/2026/1", "sorry/k0\ndesk/1", "refer/g0\napp/1",
+    "weeks/2026-W09/1", "weeks/2026-W10/1", "weeks/2026-W11/1", "mug/g0\napp/1",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,11 +158,19 @@ class Log:
         """An instant after all of it."""
         return max(self.moments[-1].at + DAY, *(batch.clock for batch in self.batches))
 
-    def arrives(self, by: Rules, answers: dict[str, int] | None = None) -> Spec:
-        """Tell the log in its batches, and let the clock come to its end; *answers* are facts already."""
+    def arrives(self, by: Rules, answers: dict[str, int] | None = None, known: Told | None = None) -> Spec:
+        """Tell the log in its batches, and let the clock come to its end.
+
+        *answers* are facts already, and so it is that the rewards and holds of *known* were told, but not what became
+        of them.
+        """
         story = given(by=by)
         if answers:
             story.customer.told.answers |= answers
+        if known:
+            never = (2 * self.end, 0, "", "")
+            story.customer.told.rewards |= {key: Life("revoked", owed=never[0]) for key in known.rewards}
+            story.customer.told.holds |= {name: ToldHold(never, never) for name in known.holds}
         for batch in self.batches:
             story = (story.tick(batch.clock) if batch.clock else story).when(*batch.moments)
         return story.tick(self.end)
@@ -223,11 +261,50 @@ def wishes(draw: st.DrawFn, number: int) -> list[AnyMoment]:
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, spend_only: bool = False, points: bool = False) -> Log:
+def gifts(draw: st.DrawFn, number: int) -> list[AnyMoment]:
+    """Return what was said of a reward under `GIFTS`, of a hold or of the profile."""
+    when, name = draw(instants()), f"g{number}"
+    key = draw(st.sampled_from(GIFT_KEYS))
+    said: list[AnyMoment] = [
+        chosen(when, key, draw(st.sampled_from(["coffee", "cake", "yacht"])), id=name),
+        became(
+            when, key, draw(st.sampled_from(["delivered", "redeemed", "redeemed", "expired", "cancelled"])), id=name
+        ),
+        freed(
+            when,
+            f"many-{iso_day(GIFTS.calendar.day(when))}{draw(st.sampled_from(NUMBERS))}",
+            released=draw(st.booleans()),
+            id=name,
+        ),
+        profiled(when, birthday=draw(st.sampled_from(["03-01", "03-10", "03-20"])), id=name),
+        profiled(when, preferences=draw(st.sampled_from([(), ("cake",), ("drink",)])), id=name),
+        asked(when, 40, id=name, reward="mug"),
+        Referred(when, "app", name),
+    ]
+    return [draw(st.sampled_from(said))]
+
+
+@st.composite
+def words(draw: st.DrawFn, number: int, bought_at: int) -> list[AnyMoment]:
+    """Return a person's word on the hold of the day of an order, if there is one."""
+    wait = draw(st.sampled_from([0, HOUR, DAY, 5 * DAY]))
+    hold = f"many-{iso_day(GIFTS.calendar.day(bought_at))}"
+    return [freed(bought_at + wait, hold, released=draw(st.booleans()), id=f"word-{number}")]
+
+
+@st.composite
+def logs(draw: st.DrawFn, *, spend_only: bool = False, points: bool = False, rewards: bool = False) -> Log:
     """Return a log that arrives in any order inside the lateness bound, in any batches, some of it twice."""
     parts = [draw(orders(number)) for number in range(draw(st.integers(1, 7)))]
     if points:
         parts += [draw(wishes(number)) for number in range(draw(st.integers(1, 5)))]
+    if rewards:
+        parts += [draw(gifts(number)) for number in range(draw(st.integers(1, 6)))]
+        bought_at = draw(st.permutations([part[0].at for part in parts if isinstance(part[0], Purchased)]))
+        parts += [draw(words(number, at)) for number, at in enumerate(bought_at[:2])]
+        parts += [[feedback(draw(instants()), "nps", 10, id="promotes")]]
+        if draw(st.booleans()):
+            parts += [[became(draw(instants()), draw(st.sampled_from(GIFT_KEYS[:3])), "redeemed", id="uses")]]
     if not spend_only:
         parts += [draw(support(number)) for number in range(draw(st.sampled_from([1, 1, 0, 2])))]
         parts += [draw(answers(number)) for number in range(draw(st.integers(0, 4)))]

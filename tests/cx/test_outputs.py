@@ -9,8 +9,8 @@ import pytest
 
 from cx.calendar import DAY
 from cx.decide import Arrival, decide
+from cx.lives import reward_id
 from cx.moments import ProfileUpdated
-from cx.outputs import reward_id
 from cx.state import Customer
 from schemas.outputs import OutputEvent, read
 from tests.spec import Spec, at, bought, feedback, given, refunded, reward, rules, touched

@@ -56,7 +56,7 @@ def derived(story: Spec) -> tuple[Head, bytes]:
 
 def had(story: Spec) -> set[str]:
     """Return the rewards that the customer has been given and not lost again."""
-    return {key for key, (status, _) in story.customer.told.rewards.items() if status == "issued"}
+    return {key for key, life in story.customer.told.rewards.items() if life.status == "issued"}
 
 
 def remembered(story: Spec) -> tuple[object, ...]:
@@ -152,7 +152,7 @@ def test_when_all_is_refunded_nothing_is_left(log: Log) -> None:
 
     assert (story.tier, story.spend, story.orders) == ("member", 0, 0)
     assert [key for key, owed in story.customer.head.entitlements.items() if not owed.lost] == []
-    assert all(status == "revoked" for status, _ in story.customer.told.rewards.values())
+    assert all(life.status == "revoked" for life in story.customer.told.rewards.values())
 
 
 @SOME

@@ -42,6 +42,8 @@ def test_a_profile_says_where_the_customer_stands() -> None:
             "tier": "silver",
             "since": "2026-03-01T03:00:00Z",
             "status": "issued",
+            "gift": "coffee",
+            "valid_until": "2026-04-30T03:00:00Z",
         }
     ]
     assert (seen["enrolled"], seen["first_seen"]) == ("2026-02-28", "2026-02-28T03:00:00Z")

@@ -14,6 +14,7 @@ from tests.spec import (
     at,
     bought,
     feedback,
+    freed,
     given,
     opened,
     refunded,
@@ -120,8 +121,32 @@ def test_rewards_are_said_as_gifts() -> None:
     assert last(story.when(refunded(START + 1))) == "reward gift was taken back: refund"
 
 
+def test_each_step_of_a_reward_is_said() -> None:
+    gift = {"brand": "Highlands", "card_kind": "drink", "face_value": 50_000, "currency": "VND"}
+    data: dict[str, Any] = {"rule": "gift", "trigger": "birthday", "choices": [gift, gift | {"brand": "Paris"}]}
+    said = {
+        "offered": "a gift to choose for the birthday: Highlands 50,000 VND, Paris 50,000 VND",
+        "expiring": "reward gift is about to run out",
+        "expired": "reward gift ran out",
+        "revoked": "reward gift was taken back: hold confirmed",
+        "unavailable": "reward gift: unavailable",
+    }
+
+    for kind, words in said.items():
+        assert sentence({"type": f"reward.{kind}", "data": data | {"reason": "hold-confirmed"}}) == words
+    assert sentence({"type": "reward.issued", "data": gift | {"rule": "gift"}}).endswith("50,000 VND by gift")
+
+
+def test_a_hold_says_what_it_rests_on_and_how_it_ended() -> None:
+    velocity = [{"id": "many", "counts": "orders", "more_than": 1, "within_hours": 24}]
+    story = given(bought(START), bought(START + 1, 1, "o2"), by=rules(velocity=velocity))
+    assert last(story) == "rewards are held back: 2 orders in less than 24 hours"
+
+    assert last(story.when(freed(START + 2, "many-2026-03-01"))) == "the hold on rewards ended: released"
+
+
 def test_an_output_without_words_is_named() -> None:
-    assert sentence({"type": "hold.placed", "data": {}}) == "hold.placed"
+    assert sentence({"type": "moon.rose", "data": {}}) == "moon.rose"
 
 
 @pytest.mark.parametrize(

@@ -211,5 +211,5 @@ def derived(customer: Customer, tick: int, rules: Rules) -> Derived:
     """Return what follows from events and clock alone, however they came: see tests/cx/test_properties.py."""
     profile: dict[str, Any] = profile_of(customer, max(tick, customer.head.reached), rules)
     del profile["rewards"]  # their status is what was told; the head holds what they follow from
-    had = frozenset(key for key, (status, _) in customer.told.rewards.items() if status == "issued")
+    had = frozenset(key for key, life in customer.told.rewards.items() if life.status == "issued")
     return customer.head, canonical(profile), had, customer.events_held

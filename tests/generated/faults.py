@@ -192,10 +192,11 @@ def expired_points_are_charged_again(patch: pytest.MonkeyPatch, rules: Rules) ->
 def request_is_no_activity(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
     request = points.request
 
-    def asked(head: Head, moment: Any, answers: dict[str, int], by: Rules) -> None:
+    def asked(head: Head, moment: Any, answers: dict[str, int], by: Rules, against: str) -> bool:
         before = head.ledger.active
-        request(head, moment, answers, by)
+        granted = request(head, moment, answers, by, against)
         head.ledger.active = before
+        return granted
 
     patch.setattr(points, "request", asked)
     return rules

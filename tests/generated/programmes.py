@@ -10,8 +10,15 @@ import yaml
 Policy = dict[str, Any]
 Ladder = list[dict[str, Any]]
 
+
+def _known(policy: Policy) -> Policy:
+    """Return *policy* with those rewards only that the reference knows: for a tier, one gift each."""
+    rewards = [rule for rule in policy.get("rewards", ()) if "tier_reached" in rule["when"] and "gift" in rule]
+    return {name: part for name, part in policy.items() if name not in ("velocity", "segments")} | {"rewards": rewards}
+
+
 PRESETS: dict[str, Policy] = {
-    path.stem: yaml.safe_load(path.read_text("utf-8"))
+    path.stem: _known(yaml.safe_load(path.read_text("utf-8")))
     for path in (Path(__file__).parents[2] / "policies").glob("*.yaml")
 }
 KEEPS: Ladder = [
