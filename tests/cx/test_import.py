@@ -38,6 +38,19 @@ def test_days_of_before_count_as_if_they_had_been_bought_here() -> None:
     assert story.told == ["tier.corrected member silver"]
 
 
+def test_moving_in_entitles_to_nothing_though_it_brings_a_tier_and_a_level() -> None:
+    gift = {"id": "coffee", "brand": "Highlands", "face_value": 1}
+    gifts = [
+        {"id": f"gift-{n}", "when": when, "gift": gift}
+        for n, when in enumerate(({"tier_reached": "silver"}, {"level_reached": 2}))
+    ]
+    levels = [{"level": 2, "all": [{"measure": "orders", "reach": 2}]}]
+    days = ((day("2026-03-10"), 1_000, 2, 0),)
+    story = given(imported(days=days), by=by(rewards=gifts, levels=levels))
+
+    assert (story.tier, story.customer.head.level, story.profile["rewards"]) == ("silver", 2, [])
+
+
 def test_a_tier_is_held_to_the_end_of_its_last_day() -> None:
     story = given(imported(tier="gold", since=at("2025-06-01T00:00"), until=at("2026-07-01T00:00")), by=by())
     assert story.profile["tier_since"] == "2025-05-31T17:00:00Z"
