@@ -15,6 +15,7 @@ import yaml
 from cx.calendar import micros
 from cx.decide import Arrival
 from cx.intake import NotTakenError, moment_of
+from cx.lives import reward_id
 from cx.moments import AnyMoment
 from cx.rules import Rules, compile_policy
 from cx.state import Customer, Kept
@@ -46,14 +47,22 @@ VERBS = {
     "gets": ("cx.touchpoints", "points.adjusted", "points"),
     "is given": ("cx.touchpoints", "tier.overridden", "tier"),
     "looks": ("cx.touchpoints", "touchpoint.recorded", "intent"),
+    "refers": ("cx.touchpoints", "referral.converted", "referred"),
     "changes": ("cx.touchpoints", "profile.updated", ""),  # the value is what changes
+    "chooses": ("cx.reward-events", "reward.chosen", "gift_id"),
+    "uses": ("cx.reward-events", "gift.redeemed", "reward_id"),
+    "releases": ("cx.touchpoints", "hold.released", "hold_id"),
+    "confirms": ("cx.touchpoints", "hold.confirmed", "hold_id"),
 }
+SOURCE = "\nshop"
 FILLED: dict[str, dict[str, Any]] = {
     "purchase.completed": {"channel": "web", "currency": "VND"},
     "case.opened": {"channel": "phone", "topic": "delivery", "priority": "normal"},
     "feedback.submitted": {"touchpoint": "product"},
     "points.adjusted": {"reason": "goodwill", "person": "p7"},
     "tier.overridden": {"reason": "goodwill", "person": "p7"},
+    "hold.released": {"reason": "checked", "person": "p7"},
+    "hold.confirmed": {"reason": "fraud", "person": "p7"},
     "touchpoint.recorded": {"stage": "consider", "group": "digital", "channel": "web"},
 }
 
@@ -113,6 +122,10 @@ def event_of(number: int, at: datetime, what: dict[str, Any], rules: Rules) -> A
     if kind == "purchase.completed" and "lines" not in data:
         amount, category = data.pop("amount", 0), data.pop("category", "food")
         data["lines"] = [{"line_id": "1", "sku": "s", "category": category, "quantity": 1, "amount": amount}]
+    if "of" in data:
+        data["reward_id"] = _reward(data.pop("of"))
+    elif kind == "gift.redeemed":
+        data["reward_id"] = _reward(data["reward_id"])
     if kind == "purchase.refunded" and "amount" in data:
         data["lines"] = [{"line_id": "1", "amount": data.pop("amount")}]
     event = {
@@ -125,6 +138,13 @@ def event_of(number: int, at: datetime, what: dict[str, Any], rules: Rules) -> A
         "data": data,
     }
     return moment_of(parse(topic, b"lan", json.dumps(event).encode(), ()), rules)
+
+
+def _reward(text: str) -> str:
+    """Return the id of the reward that is written rule/occasion; what an event was the occasion of has its source."""
+    rule, occasion = text.split("/")
+    calendar = occasion == "ever" or occasion[:2] == "20"
+    return str(reward_id("lan", f"{rule}/{occasion if calendar else occasion + SOURCE}/1"))
 
 
 def examples() -> Iterator[Example]:
