@@ -41,7 +41,7 @@ FIELDS = [
     "events_per_second",
     "ok",
 ]
-OUTPUTS = ("cx.tier-changes", "cx.level-changes", "cx.rewards")
+OUTPUTS = ("cx.tier-changes", "cx.level-changes", "cx.rewards", "cx.points", "cx.care")
 PARTITIONS = 4
 DEADLINE_S = 90.0
 
