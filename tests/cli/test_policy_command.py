@@ -349,8 +349,8 @@ def test_nothing_in_a_policy_goes_untold(lang: Lang) -> None:
         {"streak": {"orders": 3, "within": "month"}}, {"redemption": {"points": 500}},
     ]  # fmt: skip
     data["rewards"] += [
-        {"id": f"more-{number}", "when": when, "every": "occasion" if number > 1 else "year", "choices": choices_of}
-        | extras
+        {"id": f"more-{number}", "when": when, "every": "occasion" if number > 1 else "year"}
+        | ({"gift": gift} if number else {"choices": choices_of} | extras)
         for number, when in enumerate(whens)
     ]
     data["segments"] = [{"id": "loyal", "recency_days": 30, "orders": 3, "spend": 1_000_000}, {"id": "rest"}]

@@ -433,7 +433,7 @@ def test_ten_thousand_orders_over_three_years_stay_small_and_right() -> None:
 def test_ten_thousand_orders_under_years_and_points_stay_small_and_right() -> None:
     by_years = {"ladder": LADDER, "window": {"anniversary": "year"}, "downgrade": {"mode": "one-step"}}
     points = {"rates": [{"per": 1}], "pending_days": 14, "expiry": {"after_months": 12}}
-    customer, days = ten_thousand_orders(rules(clock={"recent_max": 300}, tiers=by_years, points=points))
+    customer, days = ten_thousand_orders(rules(clock={"recent_max": 250}, tiers=by_years, points=points))
 
     assert customer.head.counted.spend == sum(one >= day("2028-03-01") for one in days)
     ledger, pending = customer.head.ledger, sum(one > days[-1] - 14 for one in days)

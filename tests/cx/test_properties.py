@@ -55,8 +55,11 @@ def derived(story: Spec) -> tuple[Head, bytes]:
 
 
 def had(story: Spec) -> set[str]:
-    """Return the rewards that the customer has been given and not lost again."""
-    return {key for key, life in story.customer.told.rewards.items() if life.status == "issued"}
+    """Return the rewards that the customer has been given and not lost again, whether or not their days are over.
+
+    A gift that was given by what is corrected later is the same gift, and of before: so it also runs out before.
+    """
+    return {key for key, life in story.customer.told.rewards.items() if life.status in ("issued", "expired")}
 
 
 def remembered(story: Spec) -> tuple[object, ...]:
