@@ -21,8 +21,9 @@ STUBBORN = (
 )
 FORKING = ("sh", "-c", "sleep 600 & echo helper $!; wait")
 OWNER = """
-import os, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from ops.embedded.process import spawn_guarded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
 guard, pid, leash = spawn_guarded({command!r}, grace_seconds={grace}, stdout=subprocess.PIPE)
 guard.stdout.readline()
 helper = os.fork() if {forks} else 1
