@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -14,7 +15,7 @@ from schemas.topics import CUSTOMERS_CHANGELOG, TOPICS, Cleanup, Lane, Topic
 from streams.settings import EXIT_CONFIG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from streams.settings import Settings
 
@@ -40,6 +41,19 @@ def names(settings: Settings) -> dict[str, Topic]:
     return {(changelog(settings) if name == CUSTOMERS_CHANGELOG else name): topic for name, topic in TOPICS.items()}
 
 
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Let Kafka be asked; that it refuses, or does not answer, is a `TopicsError`."""
+    admin = AIOKafkaAdminClient(**settings.kafka.client_options())
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, OSError) as error:
+        raise TopicsError(_line(error, settings)) from error
+    finally:
+        await admin.close()
+
+
 async def create(settings: Settings, *, keep_for_ever: bool = False) -> list[str]:
     """Create the topics that are missing, and return their names.
 
@@ -50,9 +64,7 @@ async def create(settings: Settings, *, keep_for_ever: bool = False) -> list[str
         UnequalTopicsError: those that are there have another number of partitions; nothing is made.
         TopicsError: Kafka refused, or does not answer.
     """
-    admin = AIOKafkaAdminClient(**settings.kafka.client_options())
-    try:
-        await admin.start()
+    async with _admin(settings) as admin:
         wanted = names(settings)
         described = await _described(admin, wanted)
         if faults := _partition_faults(described, wanted, settings):
@@ -72,10 +84,6 @@ async def create(settings: Settings, *, keep_for_ever: bool = False) -> list[str
         if new:
             _raise_refused(await admin.create_topics(new), settings)
             await _until_led(admin, set(missing))
-    except (KafkaError, OSError) as error:
-        raise TopicsError(_line(error, settings)) from error
-    finally:
-        await admin.close()
     return list(missing)
 
 
@@ -105,21 +113,13 @@ async def has(settings: Settings, name: str) -> bool:
     Raises:
         TopicsError: Kafka refused, or does not answer.
     """
-    admin = AIOKafkaAdminClient(**settings.kafka.client_options())
-    try:
-        await admin.start()
+    async with _admin(settings) as admin:
         return name in await admin.list_topics()
-    except (KafkaError, OSError) as error:
-        raise TopicsError(_line(error, settings)) from error
-    finally:
-        await admin.close()
 
 
 async def check(settings: Settings) -> list[str]:
     """Return what is wrong with the topics, one line each; nothing when all is well."""
-    admin = AIOKafkaAdminClient(**settings.kafka.client_options())
-    try:
-        await admin.start()
+    async with _admin(settings) as admin:
         wanted = names(settings)
         described = await _described(admin, wanted)
         faults = [f"{name}: is missing" for name in wanted if name not in described]
@@ -135,10 +135,6 @@ async def check(settings: Settings) -> list[str]:
                     faults.append(f"{name}: {key} is {config.get(key)}, should be {value}")
                 if key in CHECKED_LEAST and int(config.get(key, 0)) < int(value):
                     faults.append(f"{name}: {key} is {config.get(key)}, should be {value} or more")
-    except (KafkaError, OSError) as error:
-        raise TopicsError(_line(error, settings)) from error
-    finally:
-        await admin.close()
     return faults
 
 
