@@ -25,35 +25,55 @@ from cx.state import StateFormatError, decode
 from cx.why import grounds, looked_back
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rich.console import RenderableType
 
     from cli.screen.money import Lang
     from cx.rules import Rules
 
 
+def of_a_customer(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a *command* be asked of one customer: of which events, by which policy, as of when, in which language."""
+    for part in (
+        click.option(
+            "--lang", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Language to say it in."
+        ),
+        click.option("--at", metavar="TIME", help="As of this instant; by default of the newest event."),
+        click.option("--policy", metavar="FILE|PRESET", help="The programme; by default that of the settings."),
+        click.option(
+            "--events", multiple=True, metavar="EVENTS.jsonl", help="Fold these; else the read model is asked."
+        ),
+        click.argument("customer"),
+    ):
+        command = part(command)
+    return command
+
+
 @click.command(name="why")
-@click.argument("customer")
-@click.option("--events", multiple=True, metavar="EVENTS.jsonl", help="Fold these; else the read model is asked.")
-@click.option("--policy", metavar="FILE|PRESET", help="The programme; by default that of the settings.")
-@click.option("--at", metavar="TIME", help="As of this instant; by default of the newest event.")
-@click.option("--lang", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Language to say it in.")
+@of_a_customer
 def command(customer: str, *, events: Sequence[str], policy: str | None, at: str | None, lang: Lang) -> None:
     """Say why the tier of CUSTOMER is what it is, what is missing for the next and to keep it, and until when.
 
     With --events from files as `cx replay` reads them, else from the read model in Redis. Exit code 1 when there is no
     such customer, 2 when a file, the policy or an option cannot be used.
     """
-    known, rules = looked_up(customer, events, policy, at)
-    with nullcontext() if events else as_stored():  # of another policy or version, it is shown as it is
+
+    def draw(known: Mapping[str, Any], rules: Rules) -> RenderableType:
         decided = rules.policy if known["policy"] == rules.hash else None
-        drawn = picture(known, decided, rules.policy.time_zone, lang)
-    Console().print(drawn)
+        return picture(known, decided, rules.policy.time_zone, lang)
+
+    show(customer, events, policy, at, draw)
 
 
-def looked_up(
-    customer: str, events: Sequence[str], policy: str | None, at: str | None
-) -> tuple[Mapping[str, Any], Rules]:
-    """Return what is known of a customer, from files of *events* if there are any, and the rules of *policy*.
+def show(
+    customer: str,
+    events: Sequence[str],
+    policy: str | None,
+    at: str | None,
+    draw: Callable[[Mapping[str, Any], Rules], RenderableType],
+) -> None:
+    """Print what *draw* makes of what is known of a customer, from files of *events* if there are any, and of *policy*.
 
     Raises:
         OptionError: the policy or the instant *at* cannot be used.
@@ -64,7 +84,9 @@ def looked_up(
     rules = rules_of(policy)
     end = None if at is None else instant_of("--at", at)
     known = _from_files(customer, events, end, rules) if events else _from_redis(customer, end, rules)
-    return known, rules
+    with nullcontext() if events else as_stored():  # of another policy or version, it is shown as it is
+        drawn = draw(known, rules)
+    Console().print(drawn)
 
 
 def _from_files(customer: str, names: Sequence[str], end: int | None, rules: Rules) -> Mapping[str, Any]:
