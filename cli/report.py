@@ -13,11 +13,11 @@ from rich.console import Console
 
 from cli.here import aggregates_here
 from cli.offline import OptionError
-from cli.screen.report import Move, iso_week, move, picture
-from cx.calendar import iso_day
+from cli.screen.report import Move, move, picture
+from cx.calendar import iso_day, iso_week
 from cx.rules import DIMENSIONS
 from ops.aggregates.reading import LEVELS, report
-from ops.aggregates.weeks import WEEK
+from ops.aggregates.weeks import monday
 
 if TYPE_CHECKING:
     from cli.screen.money import Lang
@@ -55,10 +55,7 @@ def cx(*, first: str | None, last: str | None, by: By, as_csv: bool, as_json: bo
     """
     until = None if last is None else week_from("--to", last)
     begin = None if first is None else week_from("--from", first)
-    file = aggregates_here()
-    found = report(file, begin, until, by)
-    if begin is None and by == "week" and (end := until or found.newest):
-        found = report(file, end - WEEK * (_WEEKS - 1), end, by)
+    found = report(aggregates_here(), begin, until, by, weeks=_WEEKS if by == "week" else 1)
     if as_json:
         click.echo(orjson.dumps(_as_data(found)))
     elif as_csv:
@@ -79,7 +76,7 @@ def week_from(option: str, text: str) -> int:
     except ValueError:
         message = f"{option} {text}: is neither a week such as 2026-W10 nor a day such as 2026-03-02"
         raise OptionError(message) from None
-    return day - (day - 1) % WEEK
+    return monday(day)
 
 
 def _as_data(found: Report) -> dict[str, Any]:
@@ -92,21 +89,21 @@ def _as_data(found: Report) -> dict[str, Any]:
 
 
 def _row_as_data(row: Row) -> dict[str, Any]:
-    group = row.group
+    group, moved = row.group, move(row)
     return {
         "week": iso_week(group.week),
         "first_day": iso_day(group.week),
         "store": group.store,
         "channel": group.channel,
         "customers": group.customers,
-        "customers_move": move(row).customers,
+        "customers_move": moved.customers,
         "levels": group.levels,
         "level_mean": _rounded(group.mean_level),
-        "level_move": _rounded(move(row).level),
+        "level_move": _rounded(moved.level),
         "dimensions": {
             name: {
                 "mean": _rounded(group.means[place]),
-                "move": _rounded(_of(move(row), place)),
+                "move": _rounded(_of(moved, place)),
                 "bands": group.bands[place],
             }
             for place, name in enumerate(DIMENSIONS)

@@ -82,6 +82,12 @@ def iso_day(day: int) -> str:
     return date.fromordinal(max(day, 1)).isoformat()
 
 
+def iso_week(day: int) -> str:
+    """Return the week in which a local day, an ordinal, lies: that of its Thursday's year, such as 2026-W09."""
+    year, week, _ = date.fromordinal(day).isocalendar()
+    return f"{year:04}-W{week:02}"
+
+
 @lru_cache(maxsize=1 << 16)
 def month_end(day: int, months: int) -> int:
     """Return the last day of the month that is *months* after that of *day*; days are ordinals."""

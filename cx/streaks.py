@@ -6,6 +6,8 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from cx.calendar import iso_week
+
 if TYPE_CHECKING:
     from cx.rules import Rules
     from cx.state import Head
@@ -27,8 +29,7 @@ def period_of(day: int, unit: str) -> int:
 def name_of(period: int, unit: str) -> str:
     """Return a period as people write it: 2026-W09, or 2026-03."""
     if unit == "week":
-        year, week, _ = date.fromordinal(period * _WEEK + 1).isocalendar()
-        return f"{year:04}-W{week:02}"
+        return iso_week(period * _WEEK + 1)
     return f"{period // 12:04}-{period % 12 + 1:02}"
 
 

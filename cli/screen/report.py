@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.screen.parts import FULL, RUNGS, plain
 from cli.screen.tongue import LEVELS, Tongue
+from cx.calendar import iso_week
 from cx.rules import DIMENSIONS as NAMES
 from cx.words import DIMENSIONS
 
@@ -50,12 +51,6 @@ def move(row: Row) -> Move:
         return Move(None, None, None)
     scores = tuple(new - old for new, old in zip(now.means, before.means, strict=True))
     return Move(now.customers - before.customers, now.mean_level - before.mean_level, scores)
-
-
-def iso_week(week: int) -> str:
-    """Return a week, the ordinal of its Monday, such as `2026-W10`."""
-    year, number, _ = date.fromordinal(week).isocalendar()
-    return f"{year}-W{number:02}"
 
 
 def picture(found: Report, by: By, lang: Lang, width: int) -> RenderableType:

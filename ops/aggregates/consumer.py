@@ -97,7 +97,8 @@ class Consumer:
                 self._take([], numbers)
                 kept = time.monotonic()
             if ends:
-                ends = {number: end for number, end in ends.items() if self._store.positions().get(number, 0) < end}
+                positions = self._store.positions()
+                ends = {number: end for number, end in ends.items() if positions.get(number, 0) < end}
                 if not ends or time.monotonic() - said > SAY_EVERY_S:
                     said = time.monotonic()
                     log.info("counting" if ends else "counted all there was", extra={"records": done})

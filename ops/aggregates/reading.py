@@ -81,8 +81,8 @@ class Report:
     complete: int | None
 
 
-def report(file: Path, first: int | None, last: int | None, by: By) -> Report:
-    """Read the weeks from *first* to *last*, ordinals of Mondays; None for the newest.
+def report(file: Path, first: int | None, last: int | None, by: By, *, weeks: int = 1) -> Report:
+    """Read the weeks from *first* to *last*, ordinals of Mondays; None for so many *weeks*, and for the newest.
 
     Raises:
         AggregatesError: there is no such file yet, or it cannot be read.
@@ -102,7 +102,7 @@ def report(file: Path, first: int | None, last: int | None, by: By) -> Report:
         facts = dict(db.execute("SELECT name, value FROM facts"))
         newest = facts.get("newest", 0)
         last = newest if last is None else last
-        first = last if first is None else first
+        first = last - WEEK * (weeks - 1) if first is None else first
         asked = (first - WEEK, last, by in {"store", "all"}, by in {"channel", "all"})
         groups = _groups(db.execute(_CELLS, asked))
     rows = [

@@ -40,7 +40,11 @@ class Told(NamedTuple):
 
 def week_of(at: int, rules: Rules) -> int:
     """Return the local week of an instant, by the ordinal of its Monday."""
-    day = rules.calendar.day(at)
+    return monday(rules.calendar.day(at))
+
+
+def monday(day: int) -> int:
+    """Return the Monday on or before a local day; both are ordinals."""
     return day - (day - 1) % WEEK
 
 
