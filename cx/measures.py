@@ -83,7 +83,7 @@ def _answered_in_time(head: Head, at: int, rules: Rules) -> int | None:
     answered = head.counts.get("answered", 0)
     if head.waits:
         answered += _late_cases(head, at, rules)
-    return head.counts.get("answered_in_time", 0) * 100 // answered if answered else None
+    return _percent(head.counts.get("answered_in_time", 0), answered)
 
 
 def _answered_in_time_turns(head: Head, bound: int, at: int, rules: Rules) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import isleap
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -84,11 +85,17 @@ class Anniversary:
     @staticmethod
     def _start(year: int, joined: int) -> int:
         day = date.fromordinal(joined)
-        leap = (day.month, day.day) == LEAP_DAY and not (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
-        return (date(year, 3, 1) if leap else day.replace(year=year)).toordinal()
+        return yearly(year, day.month, day.day)
 
 
 Window = Rolling | CalendarPeriod | Anniversary
+
+
+def yearly(year: int, month: int, day: int) -> int:
+    """Return the local day in *year* that comes back every year; 1 March for 29 February where there is none."""
+    if (month, day) == LEAP_DAY and not isleap(year):
+        month, day = 3, 1
+    return date(year, month, day).toordinal()
 
 
 def window_of(policy: WindowPolicy) -> Window:

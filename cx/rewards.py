@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from cx import cases, choices, streaks, tiers
 from cx.calendar import DAY
+from cx.measures import PROMOTER_MIN
 from cx.moments import (
     AnyMoment,
     CaseOpened,
@@ -22,7 +22,7 @@ from cx.moments import (
     parted,
 )
 from cx.orders import order_key
-from cx.periods import LEAP_DAY
+from cx.periods import yearly
 from cx.state import NEVER, RANK_MAX, Entitlement, Life
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 
 BEFORE_ALL: Key = (0, -1, "", "")  # the place of a deadline: before the events of its instant
-PROMOTER_MIN: Final = 9
 REFERRAL_DAYS: Final = 90  # so long a referral waits for a promoter's word
 _REFERRALS_MAX: Final = 20
 
@@ -133,13 +132,8 @@ def birthday_after(head: Head, at: int, rules: Rules) -> int:
         return NEVER
     month, day = map(int, head.birthday.split("-"))
     year = rules.calendar.year(at)
-    return next(start for start in (_birthday(one, month, day, rules) for one in (year, year + 1)) if start > at)
-
-
-def _birthday(year: int, month: int, day: int, rules: Rules) -> int:
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    at = date(year, 3, 1) if (month, day) == LEAP_DAY and not leap else date(year, month, day)
-    return rules.calendar.start(at.toordinal())
+    starts = (rules.calendar.start(yearly(one, month, day)) for one in (year, year + 1))
+    return next(start for start in starts if start > at)
 
 
 def birthday(head: Head, at: int, rules: Rules) -> None:

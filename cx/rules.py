@@ -8,6 +8,7 @@ from decimal import Decimal, localcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from cx import alerts
 from cx.calendar import DAY, HOUR, MINUTE, Calendar
 from cx.periods import Anniversary, Rolling, Window, window_of
 from cx.triggers import Triggers, triggers_of
@@ -247,13 +248,13 @@ def compile_policy(policy: Policy) -> Rules:
 def _care(policy: Policy) -> Care:
     care = policy.care
     named: dict[str, policies.AlertPolicy | policies.FirstResponsePolicy] = {
-        "first-response": care.first_response,
-        "case-reopened": care.case_reopened,
-        "dimension-falls": care.dimension_falls,
-        "silent": care.silent,
-        "points-expiring": care.points_expiring,
-        "tier-at-risk": care.tier_at_risk,
-        "seam": care.seam,
+        alerts.FIRST_RESPONSE: care.first_response,
+        alerts.REOPENED: care.case_reopened,
+        alerts.FALLS: care.dimension_falls,
+        alerts.SILENT: care.silent,
+        alerts.EXPIRING: care.points_expiring,
+        alerts.AT_RISK: care.tier_at_risk,
+        alerts.SEAM: care.seam,
     }
     silent = care.silent.tiers or [rung.name for rung in policy.tiers.ladder]
     return Care(

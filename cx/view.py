@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 from cx import care, cases, journey, levels, lives, points, rewards, scores, segments, tiers
 from cx.calendar import iso_day, rfc3339
 from cx.lives import reward_id
-from cx.progress import keeping, lost_at
+from cx.progress import keeping, lost_at, twin
 from cx.state import NEVER, Standing, canonical
 
 if TYPE_CHECKING:
@@ -53,8 +52,7 @@ def state_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
 
 def as_of(head: Head, at: int, rules: Rules) -> Head:
     """Return a copy of *head* whose window has moved to the day of *at*."""
-    head = copy.copy(head)
-    head.days, head.past = head.days.copy(), head.past.copy()  # all that moving the window changes inside
+    head = twin(head)
     if not head.tier:
         head.standing = Standing(rules.rungs[0].name)
     tiers.move_window(head, rules.calendar.day(at), rules)
