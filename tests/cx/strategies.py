@@ -44,7 +44,6 @@ from tests.spec import (
 )
 
 START = at("2026-02-20T00:00")
-SETTLE_MIN = 3  # with so few moments a base comes about
 LATENESS = 10 * DAY
 SHORT = {"rolling_days": 20}  # so that deadlines fall among the events
 REWARDS = [reward("gift", "silver"), reward("big", "gold", quantity=2)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,11 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from cx import decide
 from cx.calendar import DAY
 from cx.rules import Rules
-from tests.cx.strategies import CLOCK, SETTLE_MIN, START, Log, in_total_order, logs, overlooked
+from tests.cx.strategies import CLOCK, START, Log, in_total_order, logs, overlooked
 from tests.spec import NO_ALERTS, Spec, bought, refunded, rules
+
+pytestmark = pytest.mark.usefixtures("early_base")
 
 SOME = settings(
     max_examples=int(os.environ.get("CX_EXAMPLES", "200")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -75,13 +75,6 @@ PLAIN = [
     "anniversary",
 ]
 policies = st.sampled_from(sorted(ALL))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _early_base() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
-        yield
 
 
 @SOME

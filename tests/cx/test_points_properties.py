@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,13 +10,14 @@ from hypothesis import HealthCheck, event, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from cx import decide
 from cx.calendar import DAY
 from cx.moments import Requested, name_of
 from cx.rules import Rules
-from tests.cx.strategies import CLOCK, SETTLE_MIN, START, Log, in_total_order, logs, overlooked
+from tests.cx.strategies import CLOCK, START, Log, in_total_order, logs, overlooked
 from tests.cx.test_points import told_balance
 from tests.spec import LADDER, NO_ALERTS, Spec, bought, given, refunded, rules
+
+pytestmark = pytest.mark.usefixtures("early_base")
 
 SOME = settings(
     max_examples=int(os.environ.get("CX_EXAMPLES", "200")),
@@ -49,13 +49,6 @@ policies = st.sampled_from(sorted(ALL))
 # Without those under which an order leaves its mark on others: what they earn at the tier it reached stays theirs, and
 # points that it kept alive are not taken back once another order keeps them alive.
 ALONE = st.sampled_from(["at once", "month", "month, pending"])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _early_base() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
-        yield
 
 
 def answers_of(story: Spec) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from cx import decide, levels
+from cx import levels
 from cx.calendar import DAY, HOUR, micros
 from cx.intake import moment_of
 from cx.moments import Purchased
@@ -23,7 +23,6 @@ from tests.cx.strategies import (
     EVERYTHING,
     HARD,
     LEVELS,
-    SETTLE_MIN,
     SPEND_ALONE,
     START,
     TURNS,
@@ -35,16 +34,11 @@ from tests.cx.strategies import (
 )
 from tests.spec import Spec, bought, refunded
 
+pytestmark = pytest.mark.usefixtures("early_base")
+
 EXAMPLES = int(os.environ.get("CX_EXAMPLES", "200"))  # for a long run, set it to 10,000
 MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SOME = settings(MANY, max_examples=max(EXAMPLES // 3, 1))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _early_base() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
-        yield
 
 
 def derived(story: Spec) -> tuple[Head, bytes]:
@@ -219,6 +213,15 @@ def test_what_a_failure_prints_of_a_log_is_that_log(log: Log) -> None:
 
 
 def test_each_hard_case_is_in_at_least_one_log_of_twenty() -> None:
+    assert rare(HARD, lambda log: hard_cases(log, EVERYTHING)) == {}
+
+
+def test_each_turn_of_a_level_is_in_at_least_one_log_of_twenty() -> None:
+    assert rare(TURNS, turns) == {}
+
+
+def rare(wanted: Iterable[str], found_in: Callable[[Log], Iterable[str]]) -> dict[str, float]:
+    """Return those of *wanted* that are found in less than one log of twenty, and in how many."""
     found: Counter[str] = Counter()
     count = 0
 
@@ -227,28 +230,12 @@ def test_each_hard_case_is_in_at_least_one_log_of_twenty() -> None:
     def look(log: Log) -> None:
         nonlocal count
         count += 1
-        found.update(hard_cases(log, EVERYTHING))
+        found.update(found_in(log))
 
     look()
 
     assert count >= 200
-    assert {case: found[case] / count for case in HARD if found[case] < count / 20} == {}
-
-
-def test_each_turn_of_a_level_is_in_at_least_one_log_of_twenty() -> None:
-    found: Counter[str] = Counter()
-    count = 0
-
-    @settings(MANY, max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
-    @over(logs())
-    def look(log: Log) -> None:
-        nonlocal count
-        count += 1
-        found.update(turns(log))
-
-    look()
-
-    assert {turn: found[turn] / count for turn in TURNS if found[turn] < count / 20} == {}
+    return {case: found[case] / count for case in wanted if found[case] < count / 20}
 
 
 @SOME

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from cx import decide
 from cx.calendar import DAY
 from cx.moments import Cancelled, Chosen, GiftTold, HoldDecided, Refunded
 from cx.state import NEVER, Head, Life, Told
-from tests.cx.strategies import GIFTS, SETTLE_MIN, Log, in_total_order, logs
+from tests.cx.strategies import GIFTS, Log, in_total_order, logs
 from tests.cx.test_points_properties import answers_of
 from tests.spec import Spec, given
+
+pytestmark = pytest.mark.usefixtures("early_base")
 
 SOME = settings(
     max_examples=int(os.environ.get("CX_EXAMPLES", "60")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _early_base() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
-        yield
 
 
 def facts(*stories: Spec) -> Told:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given as over
 
-from cx import decide
 from tests.cx.recompute import level_of, tier_of
 from tests.generated.folded import folded
 from tests.generated.logs import log_of, written
 from tests.generated.programmes import ALL
-from tests.generated.test_reference import EXAMPLES, RULES, SETTLE_MIN, SOME, Case, cases
+from tests.generated.test_reference import EXAMPLES, RULES, SOME, Case, cases
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _early_base() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
-        yield
+pytestmark = pytest.mark.usefixtures("early_base")
 
 
 @pytest.fixture(scope="module")

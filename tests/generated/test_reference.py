@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from cx import decide
 from cx.calendar import micros
 from tests.generated.folded import Answers, Event, compiled, folded
 from tests.generated.hard import HARD, Watched
@@ -25,10 +24,11 @@ from tests.generated.logs import log_of, time_of, written
 from tests.generated.programmes import ALL
 from tests.reference.states import RANKS, states
 
+pytestmark = pytest.mark.usefixtures("early_base")
+
 EXAMPLES = int(os.environ.get("CX_EXAMPLES", "200"))
 SOME = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 RULES = {name: compiled(policy) for name, policy in ALL.items()}
-SETTLE_MIN = 3  # with so few moments a base comes about
 SHARE_PCT = 5
 
 
@@ -63,13 +63,6 @@ def cases(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Case:
     name = draw(st.sampled_from(sorted(ALL)))
     log, until = log_of(Drawn(draw), ALL[name], draw(st.sampled_from([1, 1, 1, 2])))
     return Case(name, log, until)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _early_base() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
-        yield
 
 
 @pytest.fixture(scope="module")

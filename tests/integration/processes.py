@@ -1,4 +1,4 @@
-"""A `cx` command as a process of its own: its output line by line, its descendants, its end."""
+"""`cx` as processes of their own: output line by line, descendants, end; and the wait for a whole system."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from ops.local import Local
 from tests.ops.embedded_pids import all_go
 
 DEADLINE_S = 90.0
@@ -110,3 +111,13 @@ def _stat(folder: Path) -> tuple[int, int] | None:
         return int(folder.name), int((folder / "stat").read_text().rpartition(")")[2].split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def until_ready(local: Local) -> None:
+    """Wait until the workers of a system on this machine are at work."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not local.ready:
+        local.news()
+        local.check()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

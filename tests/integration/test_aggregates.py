@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from schemas.inputs import CLOCK, parse
 from schemas.topics import DEAD_LETTERS, Lane, Role, lane_topics
 from streams import admin
 from streams.settings import EXIT_CONFIG, Settings
-from tests.integration.processes import Command
+from tests.integration.processes import Command, until_ready
 from tests.ops.aggregates import Cells, cells, expected, positions
 
 PARTITIONS = 4
@@ -54,12 +53,7 @@ def run(own_stack: Stack) -> Iterator[Run]:
     local = Local(own_stack, Settings(partitions=PARTITIONS), clock="external")
     try:
         local.start()
-        deadline = time.monotonic() + DEADLINE_S
-        while not local.ready:
-            local.news()
-            local.check()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until_ready(local)
         kills = asyncio.run(killed_now_and_then(local))
         asyncio.run(until_counted(local.settings, own_stack.root))
         yield Run(local.settings, own_stack.root, asyncio.run(taken(local.settings)), kills)

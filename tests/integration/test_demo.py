@@ -25,7 +25,7 @@ from ops.traffic.kafka import KafkaSink
 from ops.traffic.manifest import Manifest
 from ops.traffic.options import Options
 from streams.settings import Settings
-from tests.integration.processes import Command
+from tests.integration.processes import Command, until_ready
 
 FIELDS = [
     "events_in",
@@ -94,15 +94,6 @@ def run(own_stack: Stack) -> Iterator[Run]:
         yield asyncio.run(killed_in_the_middle(local))
     finally:
         local.stop_workers()
-
-
-def until_ready(local: Local) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not local.ready:
-        local.news()
-        local.check()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 async def killed_in_the_middle(local: Local) -> Run:

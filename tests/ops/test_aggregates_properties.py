@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -15,27 +14,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cx import decide
 from cx.moments import AnyMoment, Purchased, Touched
 from cx.state import encode
 from ops.aggregates.counting import Counting
 from ops.aggregates.store import Store
 from ops.aggregates.weeks import week_of
-from tests.cx.strategies import EVERYTHING, SETTLE_MIN, Batch, Log, logs
+from tests.cx.strategies import EVERYTHING, Batch, Log, logs
 from tests.ops.aggregates import Cells, cells, expected, portion
 from tests.spec import Spec
 from tests.spec import given as story_of
 
+pytestmark = pytest.mark.usefixtures("early_base")
+
 EXAMPLES = int(os.environ.get("CX_EXAMPLES", "200"))
 SOME = settings(max_examples=max(EXAMPLES // 6, 1), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CHANNELS = ("web", "store", "app")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _early_base() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "SETTLE_MIN", SETTLE_MIN)
-        yield
 
 
 def elsewhere(moment: AnyMoment) -> AnyMoment:
