@@ -241,6 +241,7 @@ def contacts(draw: st.DrawFn, number: int) -> list[AnyMoment]:
     when, name = draw(instants(12)), f"c{number}"
     made: list[AnyMoment] = [
         touched(when, id=name),
+        touched(when, id=name),
         touched(when, "use", "suggestion", id=name, accepted=True),
         touched(when, "use", "care", id=name, accepted=True),
     ]
@@ -307,7 +308,7 @@ def logs(draw: st.DrawFn, *, spend_only: bool = False, points: bool = False, rew
     if not spend_only:
         parts += [draw(support(number)) for number in range(draw(st.sampled_from([1, 1, 0, 2])))]
         parts += [draw(answers(number)) for number in range(draw(st.integers(0, 4)))]
-        parts += [draw(contacts(number)) for number in range(draw(st.sampled_from([0, 0, 1, 2])))]
+        parts += [draw(contacts(number)) for number in range(draw(st.sampled_from([0, 1, 1, 2])))]
     moments = sorted((moment for part in parts for moment in part), key=lambda moment: moment.key)
     # Where ticks come in between, nothing may arrive after what waits for it has been given up.
     ticking = draw(st.booleans())
