@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import given as over
 from hypothesis import strategies as st
 
 from cx import care
@@ -433,3 +436,26 @@ HARD = {
     "alert tier-at-risk",
     "alert seam",
 }
+
+
+def rare(
+    wanted: Iterable[str], drawn: st.SearchStrategy[Log], found_in: Callable[[Log], Iterable[str]]
+) -> dict[str, float]:
+    """Return those of *wanted* that are found in less than one log of twenty, and in how many.
+
+    Logs that are drawn one after the other are like each other, so those of several beginnings are looked at.
+    """
+    found: Counter[str] = Counter()
+    count = 0
+
+    def look(log: Log) -> None:
+        nonlocal count
+        count += 1
+        found.update(found_in(log))
+
+    some = settings(max_examples=150, database=None, phases=[Phase.generate], deadline=None)
+    for number in range(4):
+        seed(number)(settings(some, suppress_health_check=[HealthCheck.too_slow])(over(drawn)(look)))()
+
+    assert count >= 600
+    return {case: found[case] / count for case in wanted if found[case] < count / 20}

@@ -1,12 +1,10 @@
 """What always holds, over generated logs: replay, order of arrival, undoing, and records that explain themselves."""
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import given as over
 from hypothesis import strategies as st
 
@@ -30,6 +28,7 @@ from tests.cx.strategies import (
     hard_cases,
     in_total_order,
     logs,
+    rare,
     turns,
 )
 from tests.spec import Spec, bought, refunded
@@ -213,32 +212,11 @@ def test_what_a_failure_prints_of_a_log_is_that_log(log: Log) -> None:
 
 
 def test_each_hard_case_is_in_at_least_one_log_of_twenty() -> None:
-    assert rare(HARD, lambda log: hard_cases(log, EVERYTHING)) == {}
+    assert rare(HARD, logs(), lambda log: hard_cases(log, EVERYTHING)) == {}
 
 
 def test_each_turn_of_a_level_is_in_at_least_one_log_of_twenty() -> None:
-    assert rare(TURNS, turns) == {}
-
-
-def rare(wanted: Iterable[str], found_in: Callable[[Log], Iterable[str]]) -> dict[str, float]:
-    """Return those of *wanted* that are found in less than one log of twenty, and in how many.
-
-    Logs that are drawn one after the other are like each other, so those of several beginnings are looked at.
-    """
-    found: Counter[str] = Counter()
-    count = 0
-
-    def look(log: Log) -> None:
-        nonlocal count
-        count += 1
-        found.update(found_in(log))
-
-    drawn = settings(MANY, max_examples=150, database=None, phases=[Phase.generate])
-    for number in range(4):
-        seed(number)(drawn(over(logs())(look)))()
-
-    assert count >= 600
-    return {case: found[case] / count for case in wanted if found[case] < count / 20}
+    assert rare(TURNS, logs(), turns) == {}
 
 
 @SOME
