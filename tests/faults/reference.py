@@ -11,6 +11,7 @@ import orjson
 from agents.customers import CustomerFold
 from cx.decide import Arrival, advance, decide
 from cx.intake import NotTakenError, moment_of
+from cx.rewards import standing
 from cx.state import Customer, Head, canonical, deadline_of, decode, encode
 from cx.view import profile_of
 from schemas.errors import CxError, Reason, Unreadable
@@ -211,5 +212,19 @@ def derived(customer: Customer, tick: int, rules: Rules) -> Derived:
     """Return what follows from events and clock alone, however they came: see tests/cx/test_properties.py."""
     profile: dict[str, Any] = profile_of(customer, max(tick, customer.head.reached), rules)
     del profile["rewards"]  # their status is what was told; the head holds what they follow from
-    had = frozenset(key for key, life in customer.told.rewards.items() if life.status == "issued")
-    return customer.head, canonical(profile), had, customer.events_held
+    return customer.head, canonical(profile), unmet(customer, rules), customer.events_held
+
+
+def unmet(customer: Customer, rules: Rules) -> frozenset[str]:
+    """Return the rewards that are owed and were not told, and those that are held though their ground was lost.
+
+    Which gift it became, for which of two occasions, and until when it can be used, hangs on what was known when it was
+    told. So does whether one had run out, or was never given, when its ground was lost.
+    """
+    entitlements, told = customer.head.entitlements, customer.told.rewards
+    stands = standing(customer.head, customer.told, rules)
+    lives = {key: told.get(stands.get(key, key)) for key in entitlements}
+    statuses = {key: life.status if life else "" for key, life in lives.items()}
+    held = {key for key, status in statuses.items() if status in {"offered", "issued", "delivered"}}
+    given = held | {key for key, status in statuses.items() if status in {"redeemed", "expired"}}
+    return frozenset(key for key, owed in entitlements.items() if (key in held if owed.lost else key not in given))
