@@ -12,7 +12,7 @@ import msgspec
 from cx import lives, orders, timeline
 from cx.moments import REFERRING, AnyMoment, Cancelled, Imported, Key, Purchased, Refunded, Requested, name_of
 from cx.outputs import Output, tell, tell_points
-from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, NEVER, Customer, Kept, Mark, decode_head, encode_head
+from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, NEVER, Customer, Kept, Mark, base_of, head_of
 from schemas.errors import Reason
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cx.state import Head
 
 # Moments go to the base in groups: decoding and encoding it for each would cost more than keeping them.
-SETTLE_MIN = 16
+SETTLE_MIN = 8
 SETTLE_SHARE = 4
 MARK_SHARE = 8  # twice that of a group: so one begins or ends not far from a mark
 
@@ -229,7 +229,7 @@ def _forgotten_twin(customer: Customer, moment: Purchased, rules: Rules) -> tupl
         same = isinstance(other, Purchased) and other.order == moment.order and other.source == moment.source
         if same and _near(moment, other.at, rules):
             return other.at, other.id, other.content
-    order = decode_head(customer.base).open_orders.get(_name(moment))
+    order = head_of(customer.base).open_orders.get(_name(moment))
     known = order is not None and _near(moment, order.at, rules)
     return (order.at, order.id, order.content) if order is not None and known else None
 
@@ -257,7 +257,7 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         recent = tuple(sorted((*recent, *moments), key=_order))
         # Movements of points have to be all since the base; where none was told, there was none before a mark.
         start = marks[-1] if marks and not told.moves else Mark(0, customer.base)
-        head = decode_head(start.head)
+        head = head_of(start.base)
         timeline.fold(head, recent[start.count :], told.answers, rules)
         head = _within_means(customer, head, recent, told.answers, rules)
     kept = customer.kept.copy()
@@ -288,7 +288,7 @@ def _marked(customer: Customer, recent: tuple[AnyMoment, ...], head: Head) -> tu
     fresh = len(recent) - (marks[-1].count if marks else 0)
     if (customer.settled + len(recent)) % SETTLE_MIN or fresh < len(recent) // MARK_SHARE:
         return marks
-    return (*marks, Mark(len(recent), encode_head(msgspec.structs.replace(head, moves={})), _open(head)))
+    return (*marks, Mark(len(recent), base_of(head), _open(head)))
 
 
 def _within_means(
@@ -302,7 +302,7 @@ def _within_means(
     fresh = [name for name in asked if answers[name] and name not in customer.told.answers]
     while fresh and head.ledger.debt:
         answers[fresh.pop()] = 0
-        head = decode_head(customer.base)
+        head = head_of(customer.base)
         timeline.fold(head, recent, answers, rules)
     return head
 
@@ -333,11 +333,11 @@ def _give_up(customer: Customer, tick: int, now: int, rules: Rules) -> list[Refu
     if not hopeless:
         return []
     recent = tuple(moment for moment in customer.recent if name_of(moment) not in hopeless)
-    base = decode_head(customer.base)
+    base = head_of(customer.base)
     in_base = len(hopeless) - (len(customer.recent) - len(recent))
     if in_base:  # only for a customer with too many recent moments; nothing else settles before it is given up
         _strike(base, hopeless)
-        customer.base = encode_head(base)
+        customer.base = base_of(base)
         customer.settled -= in_base
     customer.recent, customer.head, customer.marks = recent, base, ()
     timeline.fold(base, recent, customer.told.answers, rules)
@@ -402,12 +402,11 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
     done = next((mark for mark in reversed(customer.marks) if mark.count <= count), Mark(0, customer.base))
     later = (mark for mark in customer.marks if mark.count > count)
     customer.marks = tuple(msgspec.structs.replace(mark, count=mark.count - count) for mark in later)
-    customer.base, told, without_effect = done.head, customer.told, done.open
+    customer.base, told, without_effect = done.base, customer.told, done.open
     if done.count < count:
-        base = decode_head(done.head)
+        base = head_of(done.base)
         timeline.fold(base, moved[done.count :], told.answers, rules)
-        base.moves.clear()
-        customer.base, without_effect = encode_head(base), _open(base)
+        customer.base, without_effect = base_of(base), _open(base)
     customer.settled += count
     customer.floor = max(customer.floor, moved[-1].at + 1)
     if told.answers:
@@ -417,7 +416,7 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
     if customer.kept:
         needed = {*without_effect, *_open(customer.head), *map(name_of, customer.recent)}
         if customer.head.said or customer.head.holds:  # which is rare, and a base is dear
-            for head in (decode_head(customer.base), customer.head):
+            for head in (head_of(customer.base), customer.head):
                 needed |= {one.name for one in lives.unclaimed(head, customer)}
         customer.kept = {name: kept for name, kept in customer.kept.items() if name in needed}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 FIRST: Final = 1  # a ladder over one rolling window, and no points
+BASE: Final = 5  # the place of the base in a customer
 _ADDED: Final[dict[str, list[Any]]] = {"p": [""], "f": [None, None], "t": [""]}  # to moments, by their tag
 
 

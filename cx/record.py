@@ -9,7 +9,7 @@ from cx import levels, orders, progress, tiers, timeline
 from cx.calendar import iso_day, rfc3339
 from cx.grounds import witness
 from cx.moments import Purchased
-from cx.state import NEVER, decode_head
+from cx.state import NEVER, head_of
 
 if TYPE_CHECKING:
     from cx.grounds import Grounds
@@ -69,7 +69,7 @@ def _grounds(customer: Customer, head: Head, before: str, rules: Rules) -> Groun
         values = tiers.measures(head, at, rules)
         if rules.rung_of(before) < place == tiers.qualified_rung(values, rules) and not given:
             return tiers.grounds(head, standing, at, before, rules, terms="enter")
-        twin = witness(decode_head(customer.base))
+        twin = witness(head_of(customer.base))
         timeline.fold(twin, customer.recent, dict(customer.told.answers), rules)
         timeline.meet_deadlines(twin, at, rules)
         if twin.grounds is not None:

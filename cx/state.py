@@ -1,12 +1,13 @@
 """All that is remembered of one customer, and how it is written down.
 
 An encoded customer is: 8 bytes next deadline (big-endian microseconds, `NEVER` when none), 2 bytes format version,
-then MessagePack. So the next deadline is read without decoding, and a format is told before it is trusted.
+then MessagePack. So the next deadline is read without decoding, and a format is told before it is trusted. What base
+and head have in common, which is most of what fills them, is written once.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -504,22 +505,40 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return len(self.value) + sum(len(name) + len(value) for name, value in self.headers)
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What followed from the base and the oldest `count` recent moments: an encoded `Head`, the next base to be.
+class Base(msgspec.Struct, frozen=True, gc=False):
+    """A head put away: encoded, but for what it mostly has in common with the head that goes on from it.
+
+    Nobody changes its dictionaries: `head_of` copies them.
+    """
+
+    rest: bytes = b""  # empty for a customer not yet seen
+    open_orders: dict[str, Order] = {}
+    entitlements: dict[str, Entitlement] = {}
+    cases: dict[str, Case] = {}
+    journey: dict[int, Spot] = {}
+    days: dict[int, Day] = {}
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was put away."""
+        return bool(self.rest)
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """What followed from the base and the oldest `count` recent moments: the next base to be.
 
     `open` names the moments in it that have had no effect so far.
     """
 
     count: int
-    head: bytes
+    base: Base
     open: frozenset[str] = frozenset()
 
 
-class Customer(msgspec.Struct, array_like=True, gc=False):
+class Customer(msgspec.Struct, gc=False):
     """One customer: a base as of the lateness horizon, the moments since, what follows from both, and what was told.
 
-    `base` is an encoded `Head`, decoded only when a late moment makes the fold start again from there. `marks` save
-    work and say nothing new: they are never written down, and a customer that was read back has none.
+    `base` is decoded only when a late moment makes the fold start again from there. `marks` save work and say nothing
+    new: they are never written down, and a customer that was read back has none.
     """
 
     id: str
@@ -527,7 +546,7 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
     policy: str = ""  # hash of the policy that made the head
     floor: int = 0  # moments before this instant are in the base, for good
     settled: int = 0  # how many of them
-    base: bytes = b""
+    base: Base = Base()
     recent: tuple[AnyMoment, ...] = ()  # in total order
     head: Head = msgspec.field(default_factory=Head)
     told: Told = msgspec.field(default_factory=Told)
@@ -558,14 +577,55 @@ class Customer(msgspec.Struct, array_like=True, gc=False):
         return min([unclaimed, *times]) + lateness
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Apart(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A base as it is written: of each entry that the head has as well only its place there."""
+
+    rest: bytes
+    open_orders: list[int | tuple[str, Order]]
+    entitlements: list[int | tuple[str, Entitlement]]
+    cases: list[int | tuple[str, Case]]
+    journey: list[int | tuple[int, Spot]]
+    days: list[int | tuple[int, Day]]
+
+
+class _Written(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer as it is written, without the marks."""
+
+    id: str
+    version: int
+    policy: str
+    floor: int
+    settled: int
+    base: _Apart | None
+    recent: tuple[AnyMoment, ...]
+    head: Head
+    told: Told
+    kept: dict[str, Kept]
+
+
 _encoder = msgspec.msgpack.Encoder()
-_customers = msgspec.msgpack.Decoder(Customer)
+_customers = msgspec.msgpack.Decoder(_Written)
 _heads = msgspec.msgpack.Decoder(Head)
 
 
 def encode(customer: Customer, lateness: int) -> bytes:
     """Write a customer down; *lateness* in microseconds, as the rules have it."""
-    written = msgspec.structs.astuple(customer)[:-1]  # all but the marks
+    written = _Written(
+        customer.id,
+        customer.version,
+        customer.policy,
+        customer.floor,
+        customer.settled,
+        _apart(customer.base, customer.head) if customer.base else None,
+        customer.recent,
+        customer.head,
+        customer.told,
+        customer.kept,
+    )
     return customer.next_deadline(lateness).to_bytes(8) + FORMAT.to_bytes(2) + _encoder.encode(written)
 
 
@@ -581,23 +641,74 @@ def decode(data: bytes) -> Customer:
         raise StateFormatError(message)
     try:
         if found == FORMAT:
-            return _customers.decode(memoryview(data)[_HEADER:])
+            return _read(_customers.decode(memoryview(data)[_HEADER:]))
         return _of_first(msgspec.msgpack.decode(memoryview(data)[_HEADER:]))
     except (msgspec.DecodeError, *_ODD):
         message = "state is damaged"
         raise StateFormatError(message) from None
 
 
+def _read(written: _Written) -> Customer:
+    head, apart = written.head, written.base
+    return Customer(
+        id=written.id,
+        version=written.version,
+        policy=written.policy,
+        floor=written.floor,
+        settled=written.settled,
+        base=_whole(apart, head) if apart else Base(),
+        recent=written.recent,
+        head=head,
+        told=written.told,
+        kept=written.kept,
+    )
+
+
+def _apart(base: Base, head: Head) -> _Apart:
+    return _Apart(
+        base.rest,
+        _places(base.open_orders, head.open_orders),
+        _places(base.entitlements, head.entitlements),
+        _places(base.cases, head.cases),
+        _places(base.journey, head.journey),
+        _places(base.days, head.days),
+    )
+
+
+def _places(own: dict[K, V], others: dict[K, V]) -> list[int | tuple[K, V]]:
+    if not own:
+        return []
+    places = {key: place for place, key in enumerate(others)}
+    return [places[key] if others.get(key) == value else (key, value) for key, value in own.items()]
+
+
+def _whole(apart: _Apart, head: Head) -> Base:
+    return Base(
+        apart.rest,
+        _entries(apart.open_orders, head.open_orders),
+        _entries(apart.entitlements, head.entitlements),
+        _entries(apart.cases, head.cases),
+        _entries(apart.journey, head.journey),
+        _entries(apart.days, head.days),
+    )
+
+
+def _entries(apart: list[int | tuple[K, V]], others: dict[K, V]) -> dict[K, V]:
+    entries = [*others.items()] if apart else []
+    return dict([one if isinstance(one, tuple) else entries[one] for one in apart])
+
+
 _ODD = (ValueError, TypeError, IndexError, AttributeError)  # what plain data of another shape raises
 
 
 def _of_first(data: list[Any]) -> Customer:
-    customer = msgspec.convert(older.customer_of_first(data), Customer)
+    base, data[older.BASE] = data[older.BASE], None
+    customer = _read(msgspec.convert(older.customer_of_first(data), _Written))
     _note_waits(customer.head)
-    if customer.base:
-        head = msgspec.convert(older.head_of_first(msgspec.msgpack.decode(customer.base)), Head)
+    if base:
+        head = msgspec.convert(older.head_of_first(msgspec.msgpack.decode(base)), Head)
         _note_waits(head)
-        customer.base = encode_head(head)
+        customer.base = base_of(head)
     return customer
 
 
@@ -615,24 +726,35 @@ def format_of(data: bytes) -> int:
     return int.from_bytes(data[8:_HEADER])
 
 
-def encode_head(head: Head) -> bytes:
-    """Write a head down, for the base."""
-    return _encoder.encode(head)
+def base_of(head: Head) -> Base:
+    """Put a head away, as it is now."""
+    rest = msgspec.structs.replace(head, moves={}, open_orders={}, entitlements={}, cases={}, journey={}, days={})
+    return Base(
+        _encoder.encode(rest),
+        head.open_orders.copy(),
+        head.entitlements,
+        head.cases.copy(),
+        head.journey.copy(),
+        head.days.copy(),
+    )
 
 
-def decode_head(data: bytes) -> Head:
-    """Read a base back; nothing at all is the head of a customer not yet seen.
+def head_of(base: Base) -> Head:
+    """Return a head of its own to go on from *base*; that of a customer not yet seen where nothing was put away.
 
     Raises:
-        StateFormatError: *data* is damaged.
+        StateFormatError: *base* is damaged.
     """
-    if not data:
+    if not base:
         return Head()
     try:
-        return _heads.decode(data)
+        head = _heads.decode(base.rest)
     except msgspec.DecodeError:
         message = "base is damaged"
         raise StateFormatError(message) from None
+    head.open_orders, head.entitlements = base.open_orders.copy(), base.entitlements
+    head.cases, head.journey, head.days = base.cases.copy(), base.journey.copy(), base.days.copy()
+    return head
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401  # anything msgspec can write

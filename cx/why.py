@@ -9,7 +9,7 @@ from cx import tiers, timeline
 from cx.calendar import iso_day, rfc3339
 from cx.moments import parted
 from cx.periods import Rolling
-from cx.state import NEVER, decode_head
+from cx.state import NEVER, head_of
 from cx.view import as_of, state_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def looked_back(customer: Customer, at: int, rules: Rules) -> Customer | None:
         return None
     twin = copy.copy(customer)
     twin.recent = tuple(moment for moment in customer.recent if moment.at <= at)
-    twin.head = decode_head(customer.base)
+    twin.head = head_of(customer.base)
     timeline.fold(twin.head, twin.recent, dict(customer.told.answers), rules)
     timeline.meet_deadlines(twin.head, at, rules)
     return twin

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cx import scores, timeline
 from cx.rules import DIMENSIONS
-from cx.state import decode_head
+from cx.state import head_of
 
 if TYPE_CHECKING:
     from cx.rules import Rules
@@ -61,7 +61,7 @@ def told(customer: Customer, rules: Rules) -> Told:
     another policy is folded by this one, as a worker does when an event comes late.
     """
     first, weeks, last = None, dict[int, Stand](), 0
-    base = decode_head(customer.base)
+    base = head_of(customer.base)
     if customer.base:
         last = customer.floor - 1  # instant of the last event in it
         first = week_of(last, rules)

@@ -12,6 +12,7 @@ from cx.moments import AnyMoment, Enrolled, Imported, Overridden, ProfileUpdated
 from cx.state import (
     FORMAT,
     NEVER,
+    Base,
     Customer,
     Day,
     Head,
@@ -20,13 +21,13 @@ from cx.state import (
     Standing,
     StateFormatError,
     Told,
+    base_of,
     canonical,
     deadline_of,
     decode,
-    decode_head,
     encode,
-    encode_head,
     format_of,
+    head_of,
 )
 from tests.spec import (
     GIFT,
@@ -145,6 +146,36 @@ def test_what_is_written_down_is_read_back() -> None:
     assert encode(decode(encode(customer, LATENESS)), LATENESS) == encode(customer, LATENESS)
 
 
+def test_what_base_and_head_have_in_common_is_written_once_and_the_rest_read_back_in_its_order() -> None:
+    orders = [bought(START + n * DAY, 700, f"o{n}") for n in range(16)]
+    story = given(*orders).tick(START + 50 * DAY).when(touched(START + 50 * DAY))
+    story = story.when(refunded(START + 51 * DAY, "o3", ("l1", 200)), cancelled(START + 51 * DAY + 1, "o5"))
+    customer = story.customer
+    assert customer.base
+    own, others = customer.base.open_orders, customer.head.open_orders
+    assert {key for key, order in own.items() if others.get(key) != order} == {"o3\nshop", "o5\nshop"}
+    data = encode(customer, LATENESS)
+    read = decode(data)
+
+    assert read == customer
+    assert [*read.base.open_orders] == [*own]
+    assert [*read.base.days] == [*customer.base.days]
+    once = len(msgspec.msgpack.encode(own)) + len(msgspec.msgpack.encode(customer.base.days))
+    customer.base = msgspec.structs.replace(customer.base, open_orders={}, days={})
+    assert len(data) - len(encode(customer, LATENESS)) < once / 4
+
+
+def test_places_that_are_not_there_are_damage() -> None:
+    data = encode(full_story().customer, LATENESS)
+    base, journey = 5, 4
+    plain = msgspec.msgpack.decode(data[10:])
+    assert len(plain[base][journey]) == 1
+    plain[base][journey] = [99]
+
+    with pytest.raises(StateFormatError, match="state is damaged"):
+        decode(data[:10] + msgspec.msgpack.encode(plain))
+
+
 def test_a_new_customer_is_written_and_read_as_well() -> None:
     assert decode(encode(Customer("lan"), LATENESS)) == Customer("lan")
 
@@ -204,7 +235,7 @@ def test_a_case_in_a_state_of_format_1_goes_on_waiting_for_its_answer() -> None:
     data[5] = msgspec.msgpack.encode(begins)
     customer = decode(header + msgspec.msgpack.encode(data))
 
-    assert customer.head.waits == decode_head(customer.base).waits == (START + 6 + DAY,)
+    assert customer.head.waits == head_of(customer.base).waits == (START + 6 + DAY,)
     story = Spec(full_story().rules, customer).when(answered(START + DAY))
     assert (story.customer.head.waits, story.customer.head.counts["answered"]) == ((), 2)
 
@@ -310,11 +341,12 @@ def test_an_error_names_nothing_of_the_customer() -> None:
 
 
 def test_a_base_of_nothing_is_a_fresh_head_and_a_damaged_one_is_refused() -> None:
-    assert decode_head(b"") == Head()
-    head = full_story().customer.head
-    assert decode_head(encode_head(head)) == head
+    assert head_of(Base()) == Head()
+    head = msgspec.structs.replace(full_story().customer.head, moves={})
+    base = base_of(head)
+    assert head_of(base) == head
     with pytest.raises(StateFormatError, match="base is damaged"):
-        decode_head(encode_head(head)[:-1])
+        head_of(msgspec.structs.replace(base, rest=base.rest[:-1]))
 
 
 def test_a_copy_shares_nothing_that_a_fold_changes() -> None:
