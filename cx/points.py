@@ -72,6 +72,7 @@ def _worth(order: Order, by: tuple[Earning, ...], rules: Rules) -> int:
 def bought(head: Head, key: str, at: int, rules: Rules) -> None:
     """After an order was folded, with all that had waited to undo it: give its points, or note when they come."""
     order = head.open_orders[key]
+    _look_again(head, rules)
     if order.lot is None:
         return
     if not rules.pending_days:
@@ -79,11 +80,9 @@ def bought(head: Head, key: str, at: int, rules: Rules) -> None:
         if rules.inactive_days:
             head.points_due = min(head.points_due, rules.calendar.start(order.day + rules.inactive_days + 1))
     head.points_due = min(head.points_due, _due_of(order, rules))
-    if rules.care.expiring_days:
-        ends = [_last_day(order.day, rules)] if rules.after_months else []
-        ends += [order.day + rules.inactive_days] if rules.inactive_days else []
-        for last in ends:
-            head.care_due = min(head.care_due, rules.calendar.start(last - rules.care.expiring_days))
+    if rules.care.expiring_days and rules.after_months:
+        last = _last_day(order.day, rules)
+        head.care_due = min(head.care_due, rules.calendar.start(last - rules.care.expiring_days))
 
 
 def undo(head: Head, key: str, moment: Refunded | Cancelled, rules: Rules) -> int:
@@ -148,6 +147,7 @@ def request(head: Head, moment: Requested, answers: dict[str, int], rules: Rules
     if granted:
         ledger.spent += granted
         ledger.active = max(ledger.active, rules.calendar.day(moment.at))
+        _look_again(head, rules)
         _take(head, granted, rules)
         kind, points, reason = "spent", granted, ""
     else:
@@ -172,6 +172,7 @@ def adjust(head: Head, moment: Adjusted, rules: Rules) -> None:
     day = rules.calendar.day(moment.at)
     ledger, name = head.ledger, name_of(moment)
     ledger.active = max(ledger.active, day)
+    _look_again(head, rules)
     if moment.points > 0:
         _give(head, moment.points, _last_day(day, rules), rules)
         _note(head, f"e\n{name}", Move(moment.at, "earned", moment.points, 0, "", "adjustment", moment.id))
@@ -299,6 +300,12 @@ def _active_day(head: Head) -> int:
 
 
 # Lots
+
+
+def _look_again(head: Head, rules: Rules) -> None:
+    """After what is activity, or was: where silence takes points, all of them may have another last day now."""
+    if rules.inactive_days:
+        head.care_due = LOOK_AGAIN
 
 
 def _activate(head: Head, key: str, order: Order, at: int, rules: Rules) -> Order:

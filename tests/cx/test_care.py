@@ -382,6 +382,25 @@ def test_points_that_silence_lets_run_out_alert_as_well() -> None:
     assert told(later.tick(at("2026-03-18T00:00"))) == []
 
 
+@pytest.mark.parametrize("active", [asked(START + 5 * DAY, 10), adjusted(START + 5 * DAY, -10)])
+def test_points_that_silence_takes_are_watched_until_another_day_after_activity(active: AnyMoment) -> None:
+    points = {"rates": [{"per": 10}], "pending_days": 1, "expiry": {"inactive_days": 31}}
+    by = caring("points_expiring", days=30, policy={"points": points})
+    story = given(bought(START, 2_000), by=by).tick(START + 2 * DAY)
+    assert told(story) == ["points-expiring info"]
+
+    assert told(story.when(active).tick(START + 6 * DAY)) == ["points-expiring info"] * 2
+
+
+def test_points_with_a_last_day_of_their_own_are_watched_after_activity_as_well() -> None:
+    points = {"rates": [{"per": 10}], "pending_days": 7, "expiry": {"after_months": 1, "inactive_days": 25}}
+    by = caring("points_expiring", policy={"points": points})
+    story = given(adjusted(at("2026-02-27T10:00"), 251), by=by).tick(at("2026-03-17T00:00"))
+    assert told(story) == ["points-expiring info"]
+
+    assert told(story.when(bought(at("2026-03-18T10:00"), 100))) == ["points-expiring info"] * 2
+
+
 def test_points_that_come_when_they_are_about_to_run_out_alert_at_once() -> None:
     by = caring("points_expiring", policy={"points": POINTS | {"pending_days": 28}})
     pending = given(bought(at("2026-03-31T10:00"), 1_000), by=by)
