@@ -12,9 +12,11 @@ import pytest
 from cx import (
     amounts,
     calendar,
+    care,
     cases,
     contacts,
     decide,
+    journey,
     levels,
     measures,
     orders,
@@ -307,6 +309,54 @@ def all_of_several_have_to_hold(patch: pytest.MonkeyPatch, rules: Rules) -> Rule
     )
 
 
+def mood_is_of_five_answers(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(journey, "MOODS_MAX", journey.MOODS_MAX + 1)
+    return rules
+
+
+def answer_about_an_order_is_of_the_product(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(journey, "_numbered", lambda *_: [])
+    return rules
+
+
+def case_over_the_web_is_of_people(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(journey, "DIGITAL", ())
+    return rules
+
+
+def crest_is_kept_a_day_longer(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, care=replace(rules.care, fall_days=rules.care.fall_days + 1))
+
+
+def sharp_fall_takes_a_point_more(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, care=replace(rules.care, fall=rules.care.fall + 1))
+
+
+def silence_of_all_calls_for_care(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, care=replace(rules.care, silent=frozenset(rung.name for rung in rules.rungs)))
+
+
+def points_are_called_for_a_day_late(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, care=replace(rules.care, expiring_days=rules.care.expiring_days - 1))
+
+
+def tier_is_at_risk_a_day_late(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, care=replace(rules.care, risk_span=rules.care.risk_span - DAY))
+
+
+def seam_ends_an_instant_early(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, care=replace(rules.care, seam_span=rules.care.seam_span - 1))
+
+
+def case_may_come_back_once_more(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, care=replace(rules.care, reopened_times=rules.care.reopened_times + 1))
+
+
+def help_answers_no_alert(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(care, "answered", lambda *_: None)
+    return rules
+
+
 # By the policy under which each of them shows.
 FAULTS: dict[Fault, str] = {
     threshold_is_exclusive: "mixed",
@@ -350,4 +400,15 @@ FAULTS: dict[Fault, str] = {
     first_level_asks_for_nothing: "questions and cases",
     first_level_is_kept_by_all: "one of several",
     all_of_several_have_to_hold: "one of several",
+    mood_is_of_five_answers: "watched closely",
+    answer_about_an_order_is_of_the_product: "the loyal",
+    case_over_the_web_is_of_people: "the loyal",
+    crest_is_kept_a_day_longer: "watched closely",
+    sharp_fall_takes_a_point_more: "watched closely",
+    silence_of_all_calls_for_care: "the loyal",
+    points_are_called_for_a_day_late: "watched closely",
+    tier_is_at_risk_a_day_late: "quarter at risk",
+    seam_ends_an_instant_early: "watched closely",
+    case_may_come_back_once_more: "watched closely",
+    help_answers_no_alert: "the loyal",
 }

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Event = dict[str, Any]
 Answers = dict[tuple[str, str], int]
 SEEN = (
-    "customer_id", "tier", "tier_since", "cx_level", "cx_level_since", "criteria", "dimensions", "measures",
+    "customer_id", "tier", "tier_since", "cx_level", "cx_level_since", "criteria", "dimensions", "measures", "journey",
+    "alerts",
 )  # fmt: skip
 
 
@@ -82,7 +83,9 @@ class Fold:
     def _seen(self, customer: Customer) -> dict[str, Any]:
         profile = profile_of(customer, max(self.clock, customer.head.reached), self.rules)
         points = {name: value for name, value in profile["points"].items() if name != "next_expiry"}
+        kept = [f"{key.partition('/')[0]} {alert.at}" for key, alert in customer.head.alerts.items()]
         return {name: profile[name] for name in SEEN} | {
+            "kept alerts": kept,
             "points": points,
             "progress": {name: profile["progress"][name] for name in ("next", "missing")},
             "rewards": [

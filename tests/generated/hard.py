@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 from cx.calendar import instant, micros
 from cx.decide import Decision
@@ -28,6 +29,8 @@ HARD = {
     "a case follows a question", "no case follows a question", "a case is late", "in rhythm", "out of rhythm",
     "contacts rise", "contacts fall", "NPS rises", "care before a complaint", "care after a complaint",
     "level 1 is not held", "one of several holds", "a level turns between two events",
+    "first-response", "case-reopened", "dimension-falls", "silent", "points-expiring", "tier-at-risk", "seam",
+    "an alert is answered", "an alert is not open any more", "a mood of more than four answers",
 }  # fmt: skip
 
 
@@ -86,6 +89,14 @@ class Watched(Fold):
             self.met |= {"a level turns between two events"} if turned else set()
             self.met |= {"points run out"} if head.ledger.expired else set()
             self.met |= {"debt"} if head.ledger.debt else set()
+        told = [output.event["data"]["alert"] for output in self.outputs if output.event["type"] == "care.alerted"]
+        states = self.states().values()
+        shown = [alert for state in states for alert in state["alerts"]]
+        places = [place for state in states for groups in state["journey"].values() for place in groups.values()]
+        self.met |= {*told}
+        self.met |= {"an alert is answered"} if any(alert["answered"] for alert in shown) else set()
+        self.met |= {"an alert is not open any more"} if len(shown) < len(told) else set()
+        self.met |= {"a mood of more than four answers"} if any(many(place) for place in places) else set()
         return self.met
 
     def _become(self, decision: Decision) -> None:
@@ -93,6 +104,11 @@ class Watched(Fold):
         head = decision.customer.head
         self.met |= measured(head, self.rules)
         self.turns.add((decision.customer.id, head.level_since))
+
+
+def many(place: dict[str, Any]) -> bool:
+    """Tell whether more was answered at a place than its mood goes by, where nothing but answers have no channel."""
+    return place["channel"] is None and place["mood"] is not None and place["count"] > 4
 
 
 def measured(head: Head, rules: Rules) -> set[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from tests.generated.calls import CALLS
 from tests.generated.lives import DAY, HOUR, LIVES, TICK
 
 Event = dict[str, Any]
@@ -160,6 +161,10 @@ class Teller:
         """Let a customer go through what the CX levels measure."""
         self.pick(*LIVES)(self, customer)
 
+    def call(self, customer: str) -> None:
+        """Let a customer go through what calls for care."""
+        self.pick(*CALLS)(self, customer)
+
     def wish(self, customer: str) -> None:
         """Let a customer spend points, or a person give or take them."""
         points = self.pick(*self.amounts) // self.pick(10, 20, 2) + 1
@@ -236,6 +241,7 @@ def log_of(chance: Chance, policy: Policy, customers: int = 1) -> tuple[list[Eve
             (teller.case, (0, 1, 1, 2)),
             (teller.word, (0, 1, 2, 4)),
             (teller.life, (0, 1, 1, 2)),
+            (teller.call, (0, 0, 1, 1)),
             (teller.wish, (0, 1, 2, 4)),
             (teller.given, (0, 0, 0, 1)),
             (teller.beginning, (0, 0, 1, 1, 2)),

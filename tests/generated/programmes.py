@@ -110,6 +110,23 @@ ONE_OF = [  # one of several, here of as many criteria
     {"level": 3, "any": [{"measure": "care_accepted", "reach": 1}, {"measure": "contacts_rise", "reach": 1}]},
     {"level": 4, "all": [{"measure": "nps_rise", "reach": 1, "at_most": True, "unknown": "holds"}]},
 ]
+CLOSELY = {  # so that it shows on both sides of every bound
+    "seam_days": 3,
+    "first_response": {"severity": {"low": "urgent", "normal": "info"}, "help": ["call"]},
+    "case_reopened": {"times": 1},
+    "dimension_falls": {"points": 8, "days": 5},
+    "points_expiring": {"least": 20, "days": 3},
+    "tier_at_risk": {"days": 10},
+    "silent": {"severity": "urgent"},
+}
+LOYAL = {
+    "case_reopened": {"times": 3},
+    "dimension_falls": {"points": 20, "days": 2},
+    "points_expiring": {"least": 200, "days": 30},
+    "silent": {"tiers": ["silver"]},
+    "first_response": {"enabled": False},
+    "seam": {"enabled": False},
+}
 USD = {"USD": {"units": 100, "worth": 254}}
 BY_TIER = [{"points": 3, "per": 10, "categories": ["coffee"], "tiers": ["silver", "gold"]}, {"per": 10}]
 CAMPAIGN = {"per": 50, "channels": ["app", "store"], "first": "2026-03-01", "last": "2026-03-15"}
@@ -159,5 +176,8 @@ SMALL = {
     "questions and cases": by(PLAIN, SHORT, MONTH, levels=QUESTIONS, sla_hours={"normal": 30, "low": 100}),
     "habits": by(MIXED, SHORT, SILENCE, levels=HABITS, rhythm={"factor_pct": 150, "least_gaps": 2}),
     "one of several": by(MIXED, QUARTER, MONTH, levels=ONE_OF, rhythm={"least_gaps": 4}),
+    "watched closely": by(KEEPS, SHORT, MONTH, care=CLOSELY, rhythm={"factor_pct": 120, "least_gaps": 1}),
+    "the loyal": by(KEEPS, SHORT, SILENCE, care=LOYAL, rhythm={"factor_pct": 150, "least_gaps": 2}),
+    "quarter at risk": by(KEEPS, QUARTER, PENDING, care={"tier_at_risk": {"days": 60}}, downgrade={"grace_days": 20}),
 }
 ALL = PRESETS | SMALL

@@ -135,11 +135,12 @@ class Books:
         # A solved case is forgotten when one is opened long after its last sign of life.
         self.cases = {name: c for name, c in self.cases.items() if c.open or c.touched >= event.at - 90 * DAY}
         if name_of(event) not in self.cases:
-            due = event.at + self.policy["sla_hours"][event.data.get("priority") or "normal"] * HOUR
+            name, priority = event.data["case_id"], event.data.get("priority") or "normal"
+            due = event.at + self.policy["sla_hours"][priority] * HOUR
             angry = self.said.get("nps", [10])[0] <= DETRACTING["nps"]
             way = (event.data["topic"], event.data["channel"])
             seam = is_seam(way, event.at, self.cases.values(), self.policy["care"]["seam_days"])
-            self.cases[name_of(event)] = Case(event.at, due, event.at, angry, way, seam)
+            self.cases[name_of(event)] = Case(event.at, due, event.at, angry, way, seam, name, priority)
             self.signal("case-opened", event.at)
             if seam:
                 self.signal("seam", event.at)

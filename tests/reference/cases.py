@@ -8,7 +8,7 @@ from tests.reference.days import DAY
 COUNTS = 90 * DAY  # for so long a seam counts
 
 
-@dataclass
+@dataclass(eq=False)
 class Case:
     """A support case; `angry` where a detractor's, a `seam` where the customer had asked elsewhere just before."""
 
@@ -18,6 +18,8 @@ class Case:
     angry: bool
     way: tuple[str, str]  # topic and channel
     seam: bool
+    name: str
+    priority: str
     answered: bool = False
     open: bool = True
     came_back: bool = False

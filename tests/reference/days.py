@@ -14,6 +14,10 @@ def instant(text: str) -> int:
     return (datetime.fromisoformat(text) - EPOCH) // timedelta(microseconds=1)
 
 
+def written(at: int) -> str:
+    return (EPOCH + timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")
+
+
 def ordinal(day: object) -> int:
     return date.fromisoformat(str(day)).toordinal()
 

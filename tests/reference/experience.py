@@ -57,11 +57,14 @@ def led(facts: list[Fact]) -> bool:
 def in_rhythm(books: Books, today: int) -> int | None:
     """Tell whether the customer has been silent no longer than usual; orders count whether undone or not."""
     days, rhythm = sorted({order.day for order in books.orders}), books.policy["rhythm"]
-    gaps = sorted([later - day for day, later in pairwise(days)][-GAPS:])
-    if len(gaps) < rhythm["least_gaps"]:
+    if len(days) <= rhythm["least_gaps"]:
         return None
-    twice_median = gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]
-    return int(today - days[-1] <= twice_median * rhythm["factor_pct"] // 200)
+    return int(today - days[-1] <= twice_median_gap(days) * rhythm["factor_pct"] // 200)
+
+
+def twice_median_gap(days: list[int]) -> int:
+    gaps = sorted([later - day for day, later in pairwise(days)][-GAPS:])
+    return gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]
 
 
 def care_accepted(facts: list[Fact]) -> int:

@@ -68,12 +68,15 @@ class Ledger:
         for lot in self.lots:
             if lot.pending and lot.order and lot.order.day + self.policy["points"]["pending_days"] <= today:
                 self._activate(lot)
-        days = self.active + [lot.order.day for lot in self.lots if lot.order and not lot.order.undone]
-        silent = max(days) + (self.policy["points"]["expiry"].get("inactive_days") or NEVER) < today
         for lot in self.lots:
-            if silent or lot.last < today:
+            if self.last_of(lot) < today:
                 self.sums["expired"] += lot.left
                 lot.gone, lot.left = lot.gone + lot.left, 0
+
+    def last_of(self, lot: Lot) -> int:
+        """Return the last day on which points count, if nothing more happens."""
+        days = self.active + [lot.order.day for lot in self.lots if lot.order and not lot.order.undone]
+        return min(lot.last, max(days) + (self.policy["points"]["expiry"].get("inactive_days") or NEVER))
 
     def _take(self, why: str, points: int, paid: int = 0) -> None:
         """Take points from the lots that run out first; what they cannot pay makes the balance negative."""

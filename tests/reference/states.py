@@ -3,9 +3,10 @@
 from typing import Any
 
 from tests.reference.books import FOLLOWING, UNDOING, Books, Event, name_of
+from tests.reference.care import Life
 from tests.reference.days import day_of, instant, ordinal
 from tests.reference.policy import Policy, whole
-from tests.reference.walk import Answers, Walk
+from tests.reference.walk import Answers
 
 RANKS = {
     "customer.enrolled": 0, "profile.updated": 1, "tier.overridden": 2, "customer.imported": 3, "points.adjusted": 4,
@@ -23,7 +24,7 @@ def states(log: list[dict[str, Any]], policy: Policy, until: int, answers: Answe
     full, found = whole(policy), {}
     customers, clock = accepted(log, full, until)
     for customer, events in sorted(customers.items()):
-        walk = Walk(full, events, {} if answers is None else answers)
+        walk = Life(full, events, {} if answers is None else answers)
         walk.pass_time(max(clock, events[-1].at))
         found[customer] = walk.state(customer, max(clock, events[-1].at))
     return found

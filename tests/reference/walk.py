@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from tests.reference.books import DETRACTING, UNDOING, Books, Event, Order, worth
 from tests.reference.cases import seam_ends
 from tests.reference.cx_levels import criteria, level_after
-from tests.reference.days import DAY, EPOCH, NEVER, day_of, first_of, instant, later, next_of, ordinal, start_of
+from tests.reference.days import DAY, NEVER, day_of, first_of, instant, later, next_of, ordinal, start_of, written
 from tests.reference.experience import evidence, lateness
 from tests.reference.ledger import Ledger
 from tests.reference.policy import Bounds, Policy
@@ -116,12 +116,14 @@ class Walk(Books):
 
     def shown(self, scores: list[Score], at: int) -> Values:
         """Return the scores from 0 to 100, pulled towards the prior and rounded half up."""
-        prior, found = {"value": 50, "weight": 4} | self.policy["scores"]["prior"], dict[str, int]()
-        for name, score in zip(DIMENSIONS, scores, strict=True):
-            total, weights, _ = self.faded(score, self.day(at))
-            total, weights = total + prior["value"] * prior["weight"] * UNIT, weights + prior["weight"] * UNIT
-            found[name] = (2 * total + weights) // (2 * weights)
-        return found
+        exact = [self.pulled(score, at) for score in scores]
+        return {name: (2 * total + all_) // (2 * all_) for name, (total, all_) in zip(DIMENSIONS, exact, strict=True)}
+
+    def pulled(self, score: Score, at: int) -> tuple[int, int]:
+        """Return a score as of an instant, with the prior: its weighted sum, and the weights."""
+        prior = {"value": 50, "weight": 4} | self.policy["scores"]["prior"]
+        total, weights, _ = self.faded(score, self.day(at))
+        return total + prior["value"] * prior["weight"] * UNIT, weights + prior["weight"] * UNIT
 
     def experience(self, event: Event) -> None:
         """Take feedback, of which a bad one makes cases those of a detractor, a contact, or a referral."""
@@ -264,7 +266,7 @@ class Walk(Books):
         twin, look = deepcopy(self), at
         while twin.standing.rung >= rung > 0 and look < at + 1_500 * DAY:
             look = twin.next_look(twin.standing, look)
-            twin.pass_time(look)
+            Walk.pass_time(twin, look)
         ends = self.period_end(self.day(at), self.standing.checked, self.moods[-1])
         return 0 if twin.standing.rung >= rung else look if refunds == "keep" else min(look, ends)
 
@@ -308,16 +310,13 @@ class Walk(Books):
         values, above = self.measures(at, mood), [*self.policy["enter"], [{}]][rung + 1]
         points = {name: ledger.sums[name] for name in ("earned", "spent", "expired", "reversed")}
         points |= {"balance": ledger.balance, "pending": sum(lot.points for lot in ledger.lots if lot.pending)}
-        since, turned = (
-            (EPOCH + timedelta(microseconds=one)).isoformat().replace("+00:00", "Z")
-            for one in (self.standing.since, self.turned)
-        )
         missing = min((lacking(values, bounds) for bounds in above), key=lambda gaps: gaps[0])[1]
         owed = [(*key, names[one["rung"]], "lost" if one["lost"] else "owed") for key, one in self.rewards.items()]
         rewards = [dict(zip(("rule", "occasion", "item", "tier", "status"), one, strict=True)) for one in sorted(owed)]
         return {
-            "customer_id": customer, "tier": names[rung], "tier_since": since, "cx_level": mood.values["level"],
-            "cx_level_since": turned,
+            "customer_id": customer, "tier": names[rung], "tier_since": written(self.standing.since),
+            "cx_level": mood.values["level"],
+            "cx_level_since": written(self.turned),
             "criteria": criteria(mood.values["level"], self.policy["levels"], self.evidence(mood, at)),
             "dimensions": self.shown(self.scores, at), "measures": values, "rewards": rewards,
             "points": points, "progress": {"next": [*names, None][rung + 1], "missing": missing},
