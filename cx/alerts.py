@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from cx.calendar import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cx.rules import Rules
     from cx.state import Alert, Head, Told
 
@@ -60,13 +62,18 @@ def untold(head: Head, told: Told, *, late: bool) -> dict[str, Alert]:
     fresh = {key: alert for key, alert in head.alerts.items() if key not in told.alerts and alert.at >= edge}
     known = {key: at for key, at in told.alerts.items() if at >= edge or key in head.alerts}
     if late and fresh:
-        for gone in [key for key in known if key not in head.alerts]:
+        for gone in [key for key in known if key not in head.alerts and not _is_moved(key, known, head)]:
             moved = next((key for key in fresh if _alike(key, gone)), None)
             if moved is not None:
-                del known[gone]
-                known[moved] = fresh.pop(moved).at
+                del fresh[moved]
+                known[moved] = known[gone]  # which stays: under its own name it must not be told again
     told.alerts = known | {key: alert.at for key, alert in fresh.items()}
     return fresh
+
+
+def _is_moved(key: str, known: Mapping[str, int], head: Head) -> bool:
+    """Tell whether an alert that was told stands for another already, which has its instant then."""
+    return any(known.get(other) == known[key] and _alike(other, key) for other in head.alerts)
 
 
 def _alike(key: str, other: str) -> bool:

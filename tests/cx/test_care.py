@@ -269,6 +269,20 @@ def test_a_fall_is_open_for_its_days() -> None:
     assert [bool(shown(Spec(story.rules, story.customer, clock=START + n * DAY))) for n in (30, 31)] == [True, False]
 
 
+def test_a_fall_that_late_words_move_away_and_back_is_told_once() -> None:
+    by = caring("dimension_falls", points=20)
+    day = START + 5 * DAY
+    story = given(feedback(START, "csat", 5), feedback(day, "csat", 1), feedback(day + HOUR, "csat", 1), by=by)
+    assert told(story) == ["dimension-falls warning"]
+
+    away = story.when(feedback(day - DAY, "csat", 1), recorded=day + DAY)
+    assert [alert["since"] for alert in away.profile["alerts"]] == [rfc3339(day - DAY)]
+    back = away.when(feedback(day + 2 * HOUR, "csat", 1), recorded=day + DAY)
+
+    assert len(back.profile["alerts"]) == 2
+    assert told(back) == ["dimension-falls warning"]
+
+
 # Silence
 
 WEEKLY = [bought(START + n * 7 * DAY, 1, f"o{n}") for n in range(4)]
@@ -329,7 +343,8 @@ def test_a_late_order_that_moves_a_silence_is_no_second_alert() -> None:
     late = bought(QUIET - 17 * DAY, 1, "late")
 
     moved = story.tick(QUIET + 3 * DAY).when(late, recorded=QUIET + 3 * DAY)
-    assert list(moved.customer.head.alerts) == list(moved.customer.told.alerts) == ["silent/2026-03-23"]
+    assert list(moved.customer.head.alerts) == ["silent/2026-03-23"]
+    assert sorted(moved.customer.told.alerts) == ["silent/2026-03-22", "silent/2026-03-23"]
     assert told(moved.tick(QUIET + 60 * DAY)) == ["silent warning"]
     ended = story.when(late, recorded=QUIET)
     assert told(ended.tick(QUIET + 60 * DAY)) == ["silent warning"] * 2, "the first was over when the second began"
