@@ -23,7 +23,9 @@ def keeping(head: Head, at: int, rules: Rules) -> dict[str, Any] | None:
     until = lost_at(head, at, rules)
     if until == NEVER:
         return None
-    keep, given = rules.rungs[rules.rung_of(head.tier)].keep, head.standing.given
+    keep = rules.rungs[rules.rung_of(head.tier)].keep
+    # A word on a lower tier does not hold this one.
+    given = head.standing.given if tiers.is_given(head, rules) else None
     later = twin(head)
     later.tier_due = tiers.due_at(later, at, rules)
     if rules.by_period and not head.standing.failing and given is None:

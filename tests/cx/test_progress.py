@@ -96,6 +96,13 @@ def test_a_given_tier_needs_what_keeps_it_on_the_day_after() -> None:
     assert keep(story) == {"until": "2026-03-20T17:00:00Z", "missing": {"spend": 400}, "then": "member"}
 
 
+def test_a_word_on_a_lower_tier_does_not_change_what_keeps_this_one() -> None:
+    word = Overridden(MARCH, "desk", "w1", tier="member", until=at("2026-04-11T00:00"), reason="x", person="y")
+    by_quarter = by(window={"calendar": "quarter"}, downgrade={"grace_days": 20})
+    story = given(word, bought(MARCH + DAY, 1_200), by=by_quarter)
+    assert keep(story) == {"until": "2026-03-31T17:00:00Z", "missing": {}, "then": "silver"}
+
+
 def test_a_tier_ends_when_its_score_has_faded() -> None:
     warm = [LADDER[0], {"name": "silver", "enter": {"spend": 1_000, "emotion": 60}}]
     story = given(bought(MARCH, 1_500), feedback(MARCH, "csat", 5), by=by(warm))
