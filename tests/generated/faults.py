@@ -14,8 +14,10 @@ from cx import (
     calendar,
     care,
     cases,
+    choices,
     contacts,
     decide,
+    holds,
     journey,
     levels,
     measures,
@@ -24,6 +26,8 @@ from cx import (
     rewards,
     rhythm,
     scores,
+    segments,
+    streaks,
     tiers,
     timeline,
 )
@@ -357,6 +361,88 @@ def help_answers_no_alert(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
     return rules
 
 
+def referral_waits_a_day_longer(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(rewards, "REFERRAL_DAYS", rewards.REFERRAL_DAYS + 1)
+    return rules
+
+
+def promoter_begins_with_eight(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(rewards, "PROMOTER_MIN", 8)
+    return rules
+
+
+def birthday_is_a_day_later(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    begins = rewards._birthday  # noqa: SLF001  # of the rules, which are broken here
+    patch.setattr(rewards, "_birthday", lambda *about: begins(*about) + DAY)
+    return rules
+
+
+def every_solved_case_was_bad(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def recovered(head: Head, moment: Any) -> bool:
+        case = head.cases.get(cases.case_key(moment.source, moment.case))
+        return case is not None and case.resolved == moment.at
+
+    patch.setattr(rewards, "_recovered", recovered)
+    return rules
+
+
+def limit_and_cooldown_are_not_asked(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(rewards, "allowed", lambda *_: True)
+    return rules
+
+
+def periods_count_for_two_streaks(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    def complete(head: Head, rule: Any, period: int) -> bool:
+        run = range(period - rule.when.streak.orders + 1, period + 1)
+        return all(head.runs.get(rule.when.streak.within, {}).get(one) for one in run)
+
+    patch.setattr(streaks, "complete", complete)
+    return rules
+
+
+def weeks_begin_on_sunday(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    period_of = streaks.period_of
+    patch.setattr(streaks, "period_of", lambda day, unit: period_of(day + (unit == "week"), unit))
+    return rules
+
+
+def choices_are_for_all(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(choices, "fitting", lambda _head, rule, *_: ((), 0) if rule.gift else choices.whole(rule))
+    return rules
+
+
+def preference_must_be_written_alike(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(choices, "_is_liked", lambda gift, likes: bool({gift.id, gift.brand, gift.card_kind} & likes))
+    return rules
+
+
+def segment_takes_an_order_more(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    fits = segments._fits  # noqa: SLF001  # of the rules, which are broken here
+
+    def harder(head: Head, segment: Any, day: int) -> bool:
+        return fits(head, segment.model_copy(update={"orders": (segment.orders or 0) + 1}), day)
+
+    patch.setattr(segments, "_fits", harder)
+    return rules
+
+
+def hold_needs_one_more(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    velocities = {
+        what: tuple(one.model_copy(update={"more_than": one.more_than + 1}) for one in of)
+        for what, of in rules.triggers.velocities.items()
+    }
+    return replace(rules, triggers=replace(rules.triggers, velocities=velocities))
+
+
+def word_ends_no_hold(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    patch.setattr(holds, "decided", lambda *_: None)
+    return rules
+
+
+def level_reward_survives_its_refund(_: pytest.MonkeyPatch, rules: Rules) -> Rules:
+    return replace(rules, triggers=replace(rules.triggers, orders_for={}))
+
+
 # By the policy under which each of them shows.
 FAULTS: dict[Fault, str] = {
     threshold_is_exclusive: "mixed",
@@ -411,4 +497,17 @@ FAULTS: dict[Fault, str] = {
     seam_ends_an_instant_early: "watched closely",
     case_may_come_back_once_more: "watched closely",
     help_answers_no_alert: "the loyal",
+    referral_waits_a_day_longer: "mixed",
+    promoter_begins_with_eight: "all that is owed",
+    birthday_is_a_day_later: "all that is owed",
+    every_solved_case_was_bad: "all that is owed",
+    limit_and_cooldown_are_not_asked: "all that is owed",
+    periods_count_for_two_streaks: "all that is owed",
+    weeks_begin_on_sunday: "all that is owed",
+    choices_are_for_all: "all that is owed",
+    preference_must_be_written_alike: "all that is owed",
+    segment_takes_an_order_more: "all that is owed",
+    hold_needs_one_more: "all that is owed",
+    word_ends_no_hold: "all that is owed",
+    level_reward_survives_its_refund: "owed for levels",
 }

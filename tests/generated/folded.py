@@ -13,7 +13,7 @@ from cx.intake import NotTakenError, moment_of
 from cx.moments import joined
 from cx.rules import Rules, compile_policy
 from cx.state import Customer, Told
-from cx.view import profile_of
+from cx.view import profile_of, state_of
 from schemas.errors import Unreadable
 from schemas.inputs import CLOCK, TOPIC_OF, parse
 from schemas.policy import Policy
@@ -25,7 +25,7 @@ Event = dict[str, Any]
 Answers = dict[tuple[str, str], int]
 SEEN = (
     "customer_id", "tier", "tier_since", "cx_level", "cx_level_since", "criteria", "dimensions", "measures", "journey",
-    "alerts",
+    "alerts", "segment",
 )  # fmt: skip
 
 
@@ -83,16 +83,26 @@ class Fold:
     def _seen(self, customer: Customer) -> dict[str, Any]:
         profile = profile_of(customer, max(self.clock, customer.head.reached), self.rules)
         points = {name: value for name, value in profile["points"].items() if name != "next_expiry"}
+        derived = state_of(customer, max(self.clock, customer.head.reached), self.rules)
+        entitlements = [owed for _, owed in sorted(customer.head.entitlements.items())]
         kept = [f"{key.partition('/')[0]} {alert.at}" for key, alert in customer.head.alerts.items()]
         return {name: profile[name] for name in SEEN} | {
             "kept alerts": kept,
             "points": points,
             "progress": {name: profile["progress"][name] for name in ("next", "missing")},
             "rewards": [
-                {"rule": owed.rule, "occasion": owed.occasion, "item": owed.item, "tier": owed.tier}
-                | {"status": "lost" if owed.lost else "owed"}
-                for _, owed in sorted(customer.head.entitlements.items())
+                {name: owed[name] for name in ("rule", "occasion", "item", "tier", "status")}
+                | {"since": None if owed["tier"] else owed["since"], "choices": list(entitlement.choices)}
+                for owed, entitlement in sorted(
+                    zip(derived["rewards"], entitlements, strict=True),
+                    key=lambda one: (one[0]["rule"], one[1].occasion, one[0]["item"], one[0]["since"]),
+                )
             ],
+            "holds": {
+                name: (hold.placed, hold.ended, hold.released)
+                for name, hold in sorted(customer.head.holds.items())
+                if hold.placed
+            },
         }
 
 

@@ -30,7 +30,9 @@ HARD = {
     "contacts rise", "contacts fall", "NPS rises", "care before a complaint", "care after a complaint",
     "level 1 is not held", "one of several holds", "a level turns between two events",
     "first-response", "case-reopened", "dimension-falls", "silent", "points-expiring", "tier-at-risk", "seam",
-    "an alert is answered", "an alert is not open any more", "a mood of more than four answers",
+    "tier_reached", "level_reached", "birthday", "recovery", "promoter_refers", "streak", "redemption",
+    "a reward loses its ground", "what is preferred comes first", "no choice but some", "a hold is placed",
+    "a hold is ended", "an alert is answered", "an alert is not open any more", "a mood of more than four answers",
 }  # fmt: skip
 
 
@@ -94,10 +96,28 @@ class Watched(Fold):
         shown = [alert for state in states for alert in state["alerts"]]
         places = [place for state in states for groups in state["journey"].values() for place in groups.values()]
         self.met |= {*told}
+        for state in states:
+            self.met |= self._owed(state)
         self.met |= {"an alert is answered"} if any(alert["answered"] for alert in shown) else set()
         self.met |= {"an alert is not open any more"} if len(shown) < len(told) else set()
         self.met |= {"a mood of more than four answers"} if any(many(place) for place in places) else set()
         return self.met
+
+    def _owed(self, state: dict[str, Any]) -> set[str]:
+        """Return the hard cases of what a customer is owed."""
+        rules = {rule.id: rule for rule in self.rules.policy.rewards}
+        owed = [(one, rules[one["rule"]]) for one in state["rewards"]]
+        gifts = [(one["choices"], [gift.id for gift in rule.choices]) for one, rule in owed if rule.choices]
+        found = {
+            "a reward loses its ground": any(one["status"] == "lost" for one, _ in owed),
+            "what is preferred comes first": any(
+                [name for name in all_ if name in some] != some for some, all_ in gifts
+            ),
+            "no choice but some": any(len(some) < len(all_) for some, all_ in gifts),
+            "a hold is placed": state["holds"],
+            "a hold is ended": any(ended for _, ended, _ in state["holds"].values()),
+        }
+        return {name for name, met in found.items() if met} | {rule.when.kind for _, rule in owed}
 
     def _become(self, decision: Decision) -> None:
         super()._become(decision)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tests.generated.calls import CALLS
+from tests.generated.gains import GAINS
 from tests.generated.lives import DAY, HOUR, LIVES, TICK
 
 Event = dict[str, Any]
@@ -165,6 +166,10 @@ class Teller:
         """Let a customer go through what calls for care."""
         self.pick(*CALLS)(self, customer)
 
+    def gain(self, customer: str) -> None:
+        """Let a customer go through what entitles to rewards."""
+        self.pick(*GAINS)(self, customer)
+
     def wish(self, customer: str) -> None:
         """Let a customer spend points, or a person give or take them."""
         points = self.pick(*self.amounts) // self.pick(10, 20, 2) + 1
@@ -242,6 +247,7 @@ def log_of(chance: Chance, policy: Policy, customers: int = 1) -> tuple[list[Eve
             (teller.word, (0, 1, 2, 4)),
             (teller.life, (0, 1, 1, 2)),
             (teller.call, (0, 0, 1, 1)),
+            (teller.gain, (0, 1, 1, 2)),
             (teller.wish, (0, 1, 2, 4)),
             (teller.given, (0, 0, 0, 1)),
             (teller.beginning, (0, 0, 1, 1, 2)),

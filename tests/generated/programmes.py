@@ -10,15 +10,8 @@ import yaml
 Policy = dict[str, Any]
 Ladder = list[dict[str, Any]]
 
-
-def _known(policy: Policy) -> Policy:
-    """Return *policy* with those rewards only that the reference knows: for a tier, one gift each."""
-    rewards = [rule for rule in policy.get("rewards", ()) if "tier_reached" in rule["when"] and "gift" in rule]
-    return {name: part for name, part in policy.items() if name not in ("velocity", "segments")} | {"rewards": rewards}
-
-
 PRESETS: dict[str, Policy] = {
-    path.stem: _known(yaml.safe_load(path.read_text("utf-8")))
+    path.stem: yaml.safe_load(path.read_text("utf-8"))
     for path in (Path(__file__).parents[2] / "policies").glob("*.yaml")
 }
 KEEPS: Ladder = [
@@ -51,6 +44,47 @@ REWARDS = [
     {"id": "hello", "when": {"tier_reached": "silver"}, "gift": GIFT},
     {"id": "big", "when": {"tier_reached": "gold"}, "every": "ever", "quantity": 2, "gift": GIFT},
 ]
+COFFEE = {"id": "coffee", "brand": "Highlands", "face_value": 50_000}
+CAKE = {"id": "cake", "brand": "Paris", "face_value": 60_000}
+MUG = {"id": "mug", "brand": "Own", "card_kind": "mug", "face_value": 90_000}
+BY_ALL: list[dict[str, Any]] = [
+    {"id": "hello", "when": {"tier_reached": "silver"}, "choices": [COFFEE, CAKE, MUG]},
+    {"id": "closer", "when": {"level_reached": 2}, "gift": COFFEE},
+    {"id": "close", "when": {"level_reached": 3}, "every": "ever", "choices": [CAKE | {"tiers": ["silver", "gold"]}]},
+    {"id": "birthday", "when": {"birthday": True}, "choices": [COFFEE | {"segments": ["often", "new"]}, CAKE]},
+    {"id": "sorry", "when": {"recovery": True}, "every": "occasion", "limit": {"times": 1, "days": 10}, "gift": CAKE},
+    {"id": "friend", "when": {"promoter_refers": True}, "every": "occasion", "cooldown_days": 3, "gift": MUG},
+    {"id": "weekly", "when": {"streak": {"orders": 2, "within": "week"}}, "every": "occasion", "gift": COFFEE},
+    {"id": "mug", "when": {"redemption": {"points": 50}}, "every": "occasion", "choices": [MUG, CAKE]},
+]
+LIKED: list[dict[str, Any]] = [
+    {"id": "liked", "when": {"birthday": True}, "choices": [COFFEE, MUG, CAKE]},
+    {
+        "id": "some",
+        "when": {"recovery": True},
+        "choices": [COFFEE | {"segments": ["rich"]}, MUG | {"tiers": ["gold"]}, CAKE],
+    },
+]
+BY_YEAR: list[dict[str, Any]] = [
+    {"id": "friends", "when": {"promoter_refers": True}, "quantity": 2, "gift": MUG},
+    {"id": "sorry", "when": {"recovery": True}, "every": "occasion", "cooldown_days": 10, "gift": CAKE},
+    {"id": "weeks", "when": {"streak": {"orders": 3, "within": "week"}}, "gift": COFFEE},
+    {"id": "months", "when": {"streak": {"orders": 2, "within": "month"}}, "every": "ever", "gift": COFFEE},
+    {"id": "birthday", "when": {"birthday": True}, "every": "ever", "gift": CAKE},
+    {
+        "id": "mug",
+        "when": {"redemption": {"points": 50}},
+        "every": "occasion",
+        "limit": {"times": 1, "days": 2},
+        "choices": [MUG | {"segments": ["often"]}, CAKE | {"segments": ["new"]}],
+    },
+]
+SEGMENTS = [{"id": "often", "orders": 3, "recency_days": 5}, {"id": "rich", "spend": 900}, {"id": "new", "orders": 1}]
+VELOCITY = [
+    {"id": "many", "counts": "orders", "more_than": 3, "within_hours": 8},
+    {"id": "back", "counts": "refunds", "more_than": 1, "within_hours": 24},
+    {"id": "spent", "counts": "redemptions", "more_than": 1, "within_hours": 5},
+]
 LEVELS = [
     {
         "level": 2,
@@ -74,6 +108,10 @@ BY_TIME = [  # nothing but what changes with time alone
     {"level": 2, "all": [{"measure": "emotion", "reach": 52, "keep": 51}, {"measure": "orders", "reach": 1}]},
     {"level": 3, "all": [{"measure": "orders", "reach": 2, "keep": 1}]},
     {"level": 4, "all": [{"measure": "service", "reach": 50}, {"measure": "orders", "reach": 3, "at_most": True}]},
+]
+BY_ORDERS = [
+    {"level": 2, "all": [{"measure": "orders", "reach": 2}]},
+    {"level": 3, "all": [{"measure": "orders", "reach": 3, "keep": 1}]},
 ]
 QUESTIONS = [  # of questions and cases, also at the very first level
     {"level": 1, "all": [{"measure": "informed_pct", "reach": 60, "keep": 40, "unknown": "holds"}]},
@@ -146,7 +184,9 @@ def by(ladder: Ladder, window: Policy, points: Policy, **more: Any) -> Policy:
         "clock": {"lateness_days": 10, "refund_days": 20},
         "tiers": {"ladder": ladder, "window": window, **tiers},
         "points": points,
-        "rewards": REWARDS,
+        "rewards": REWARDS + BY_ALL[1:] + LIKED,
+        "segments": SEGMENTS,
+        "velocity": VELOCITY,
         "levels": LEVELS,
     }
     return small | more
@@ -179,5 +219,8 @@ SMALL = {
     "watched closely": by(KEEPS, SHORT, MONTH, care=CLOSELY, rhythm={"factor_pct": 120, "least_gaps": 1}),
     "the loyal": by(KEEPS, SHORT, SILENCE, care=LOYAL, rhythm={"factor_pct": 150, "least_gaps": 2}),
     "quarter at risk": by(KEEPS, QUARTER, PENDING, care={"tier_at_risk": {"days": 60}}, downgrade={"grace_days": 20}),
+    "all that is owed": by(PLAIN, SHORT, REDEEM, rewards=BY_ALL),
+    "owed by the year": by(MIXED, QUARTER, MONTH, rewards=BY_YEAR),
+    "owed for levels": by(KEEPS, SHORT, MONTH, rewards=BY_ALL, levels=BY_ORDERS),
 }
 ALL = PRESETS | SMALL

@@ -19,6 +19,7 @@ from tests.reference.walk import DIMENSIONS, SCALES, Answers, Mood, Standing, Wa
 KINDS = (
     "first_response", "case_reopened", "dimension_falls", "silent", "points_expiring", "tier_at_risk", "seam",
 )  # fmt: skip
+NOT_GIVEN = (0, NEVER, False)
 KEPT = 90 * DAY  # for so long an alert is kept, and answers to it
 CONTACTS = ("purchase.completed", "feedback.submitted", "touchpoint.recorded", "referral.converted")
 Fall = tuple[int, int, dict[str, int]]  # when the tier falls, to which rung, and what is missing then
@@ -41,13 +42,14 @@ class Life(Walk):
 
     twin: Life | None  # to whom nothing more happens
     found: Fall | None  # when time takes a twin's tier
+    floor_ends: int  # when a person's word on a lower tier ends
 
     def __init__(self, policy: Policy, events: list[Event], answers: Answers) -> None:
         self.care = {name: DEFAULTS["care"][name] | policy["care"].get(name, {}) for name in KINDS}
         self.journey, self.alerts, self.told, self.now = Journey(), list[Alert](), list[Alert](), events[0].at
         self.crests, self.returns = dict[str, tuple[int, int]](), list[Case]()  # of scores; of cases reopened
         self.unwarned_from = 0  # since when no tier was said to be at risk
-        self.twin, self.found = None, None
+        self.twin, self.found, self.floor_ends = None, None, NEVER
         super().__init__(policy, events, answers)
 
     # What happens
@@ -68,14 +70,18 @@ class Life(Walk):
     def pass_time(self, until: int) -> None:
         """Let time pass as the walk does, and look for what calls for care after each of its steps."""
         while (at := min([self.next_look(self.standing, self.moods[-1].at), *self.terms(until)])) <= until:
-            self.now, before = at, (self.standing.rung, self.standing.checked)
+            self.now, before = at, self.held
             super().pass_time(at)
-            self.twin = self.twin if before == (self.standing.rung, self.standing.checked) else None
+            self.twin = self.twin if before == self.held else None
             for case in self.cases.values():
                 if case.open and not case.answered and case.due + 1 == at:
                     more = {"priority": case.priority, "hours": self.policy["sla_hours"][case.priority]}
                     self.alert("first-response", case, case.due, told_of(case) | more)
             self.look(at)
+
+    @property
+    def held(self) -> tuple[Any, ...]:
+        return self.standing.rung, self.standing.checked, self.standing.given
 
     def _opened(self, event: Event) -> None:
         way, days = (event.data["topic"], event.data["channel"]), self.policy["care"]["seam_days"]
@@ -93,7 +99,7 @@ class Life(Walk):
             self.returns.append(case)
             times = sum(one is case for one in self.returns)
             if times == self.care["case_reopened"]["times"]:
-                self.alert("case-reopened", case, self.now, told_of(case) | {"times": times})
+                self.alert("case-reopened", case, at, told_of(case) | {"times": times})
 
     def signal(self, name: str, at: int, percent: int | None = None, only: str | None = None) -> None:
         """Let a signal be felt, and see which scores it makes fall; fixed contributions do so below the prior."""
@@ -110,7 +116,7 @@ class Life(Walk):
                     crest = before[dimension], today
                 if crest[0] - after[dimension] >= rule["points"]:
                     facts = {"dimension": dimension, "from": crest[0], "to": after[dimension], "since": iso(crest[1])}
-                    self.alert("dimension-falls", (dimension, today), self.now, facts)
+                    self.alert("dimension-falls", (dimension, today), at, facts)
                     crest = after[dimension], today
                 self.crests[dimension] = crest
 
@@ -183,28 +189,44 @@ class Life(Walk):
         if self.twin is None:
             shared = [self.policy, self.answers, self.journey, self.alerts, self.told, self.crests, *self.moods]
             self.twin = deepcopy(self, {id(one): one for one in shared})
+            rung, given = self.standing.rung, self.standing.given
+            if given[0] < rung:  # the profile does not tell that the end of a word on a lower tier is looked at
+                self.twin.standing, self.twin.floor_ends = (
+                    replace(self.standing, given=(given[0], NEVER, False)),
+                    given[1],
+                )
         twin = self.twin
         while twin.found is None and twin.now < until + self.care["tier_at_risk"]["days"] * DAY:
             before, mood = replace(twin.standing), twin.moods[-1]
             twin.now = twin.next_look(before, twin.now)
+            if twin.floor_ends <= twin.now:
+                twin.standing.given = NOT_GIVEN
             Walk.pass_time(twin, twin.now)
             after = twin.standing
-            kept = after.checked != before.checked and not after.failing and after.rung == self.standing.rung
-            if self.policy["by_period"] and (kept or (before.given[0] < before.rung and before.given[1] <= twin.now)):
+            ends = self.policy["by_period"] and after.checked != before.checked
+            looked_at = ends if before.given[0] < before.rung else before.given[1] <= twin.now
+            if after.rung >= self.standing.rung and looked_at and not after.failing:
                 twin.found = NEVER, after.rung, {}  # no further than to the first look that the profile tells
             elif after.rung < self.standing.rung:
                 twin.found = twin.now, after.rung, twin.lacks(before, mood)
         return twin.found if twin.found and twin.found[0] < NEVER else None
 
     def lacks(self, before: Standing, mood: Mood) -> dict[str, int]:
-        """Return what was missing to keep the tier of before; where a period ended, that counts as well."""
-        first = None
-        if self.policy["by_period"] and self.policy["window"][0] != "rolling_days" and before.given[1] > self.now:
-            ended = before.checked if before.failing else self.day(self.now)
+        """Return what was missing to keep the tier of before, the day before or else then; where a period ended, in it.
+
+        Where a person's word held it, it is what is missing then.
+        """
+        first, today, held = None, self.day(self.now), before.given[0] >= before.rung
+        if self.policy["by_period"] and self.policy["window"][0] != "rolling_days" and not held:
+            ended = before.checked if before.failing else today
             first = first_of(ended - 1, self.policy["window"], mood.joined)
-        values = self.measures(self.now, self.moods[-1], first=first)
-        gaps = [lacking(values, bounds) for bounds in self.policy["keep"][before.rung]]
-        return min(gaps, key=lambda gap: gap[0])[1]
+        missing = dict[str, int]()
+        looks = [(today, self.moods[-1])] if held else [(self.day(self.now - 1), mood), (today, self.moods[-1])]
+        for last, then in looks:
+            values = self.measures(self.now, then, last=last, first=first)
+            gaps = [lacking(values, bounds) for bounds in self.policy["keep"][before.rung]]
+            missing = missing or min(gaps, key=lambda gap: gap[0])[1]
+        return missing
 
     # What is seen
 

@@ -3,13 +3,14 @@
 from typing import Any
 
 from tests.reference.books import FOLLOWING, UNDOING, Books, Event, name_of
-from tests.reference.care import Life
 from tests.reference.days import day_of, instant, ordinal
 from tests.reference.policy import Policy, whole
+from tests.reference.rewards import WORDS, Member
 from tests.reference.walk import Answers
 
 RANKS = {
     "customer.enrolled": 0, "profile.updated": 1, "tier.overridden": 2, "customer.imported": 3, "points.adjusted": 4,
+    "hold.released": 5, "hold.confirmed": 5,
     "purchase.completed": 10, "purchase.refunded": 11, "purchase.cancelled": 12, "points.redemption-requested": 13,
     "case.opened": 20, "case.responded": 21, "case.escalated": 22, "case.resolved": 23, "case.reopened": 24,
     "feedback.submitted": 30, "touchpoint.recorded": 40, "referral.converted": 41,
@@ -22,15 +23,18 @@ def states(log: list[dict[str, Any]], policy: Policy, until: int, answers: Answe
     *answers* holds the points granted to requests, by source and id; a request without one is judged at its place.
     """
     full, found = whole(policy), {}
-    customers, clock = accepted(log, full, until)
+    facts = {} if answers is None else answers
+    customers, clock = accepted(log, full, until, facts)
     for customer, events in sorted(customers.items()):
-        walk = Life(full, events, {} if answers is None else answers)
+        walk = Member(full, events, facts)
         walk.pass_time(max(clock, events[-1].at))
         found[customer] = walk.state(customer, max(clock, events[-1].at))
     return found
 
 
-def accepted(log: list[dict[str, Any]], policy: Policy, until: int) -> tuple[dict[str, list[Event]], int]:
+def accepted(
+    log: list[dict[str, Any]], policy: Policy, until: int, answers: Answers
+) -> tuple[dict[str, list[Event]], int]:
     """Return by customer, in total order, the events of a log that count, and the instant of the clock."""
     customers, tick = dict[str, list[Event]](), 0
     for one in log:
@@ -39,6 +43,7 @@ def accepted(log: list[dict[str, Any]], policy: Policy, until: int) -> tuple[dic
             tick = max(tick, at)
             for mine in customers.values():
                 _give_up(mine, tick, policy)
+                _unheard(mine, tick, policy, answers)
         elif _readable(one, at, policy):
             recorded, mine = instant(one.get("recordedtime") or one["time"]), customers.setdefault(one["subject"], [])
             if max(recorded, tick) - policy["lateness"] <= at <= recorded + policy["future"]:
@@ -46,6 +51,7 @@ def accepted(log: list[dict[str, Any]], policy: Policy, until: int) -> tuple[dic
                 _give_up(mine, tick, policy)
     for mine in customers.values():
         _give_up(mine, max(tick, until), policy)
+        _unheard(mine, max(tick, until), policy, answers)
     return {name: sorted(mine) for name, mine in customers.items() if mine}, max(tick, until)
 
 
@@ -79,3 +85,11 @@ def _give_up(mine: list[Event], tick: int, policy: Policy) -> None:
         for event in sorted(mine):
             books.enter(event)
         mine[:] = [event for event in mine if event.at > edge or event not in books.waiting + books.refused]
+
+
+def _unheard(mine: list[Event], tick: int, policy: Policy, answers: Answers) -> None:
+    """Take out the words on holds that were not placed, when the clock is the lateness bound past them."""
+    edge = tick - policy["lateness"]
+    if any(event.at <= edge and event.kind in WORDS for event in mine):
+        words = Member(policy, sorted(mine), dict(answers)).words
+        mine[:] = [event for event in mine if event.at > edge or event not in words]

@@ -2,7 +2,6 @@
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -52,7 +51,7 @@ class Walk(Books):
     def __init__(self, policy: Policy, events: list[Event], answers: Answers) -> None:
         super().__init__(policy)
         self.answers, self.ledger, self.zone = answers, Ledger(policy), policy["time_zone"]
-        self.brought, self.rewards = list[tuple[int, int, Policy]](), dict[Any, Policy]()
+        self.brought = list[tuple[int, int, Policy]]()
         self.scores, at, today = [(0, 0, 0)] * 5, events[0].at, self.day(events[0].at)
         self.standing, self.moods = Standing(0, at, today), [Mood(0, at, today, self.scores, {"level": 1})]
         self.turned = at  # when the CX level last changed
@@ -285,24 +284,15 @@ class Walk(Books):
         after = Standing(rung, since, day, given=given) if higher else replace(now, given=given)
         return after if event.at < given[1] else now
 
-    def stand(self, after: Standing, undone: list[Order] | None = None, *, rewarding: bool = True) -> None:
-        """Take a new standing, owe the rewards of a rise, and look again at those that rest on what was undone."""
-        before, self.standing, mood, names = self.standing.rung, after, self.moods[-1], self.policy["names"]
-        earned = self.earned_rung(mood.at, mood)
-        for rule in self.policy["rewards"] if rewarding else ():
-            rung = names.index(rule["when"]["tier_reached"])
-            occasion = "ever" if rule.get("every") == "ever" else str(date.fromordinal(self.day(mood.at)).year)
-            for item in range(1, 1 + rule.get("quantity", 1) if before < rung <= after.rung else 0):
-                owed = self.rewards.setdefault((rule["id"], occasion, item), {"lost": True})
-                owed |= {"rung": rung, "mood": mood, "earned": earned >= rung, "lost": False} if owed["lost"] else {}
-        for order in undone or ():
-            for owed in self.rewards.values():
-                then, first = owed["mood"], first_of(self.day(owed["mood"].at), self.policy["window"], mood.joined)
-                rests = owed["earned"] and not owed["lost"] and order.number <= then.number and order.day >= first
-                if rests and self.earned_rung(then.at, then) < owed["rung"]:
-                    if owed["rung"] <= after.rung:  # reached in between: it rests on what is left from here on
-                        owed |= {"mood": mood, "earned": earned >= owed["rung"]}
-                    owed["lost"] = owed["rung"] > after.rung
+    def stand(
+        self,
+        after: Standing,
+        undone: list[Order] | None = None,  # noqa: ARG002  # of those who owe
+        *,
+        rewarding: bool = True,  # noqa: ARG002  # of those who owe
+    ) -> None:
+        """Take a new standing."""
+        self.standing = after
 
     def state(self, customer: str, at: int) -> dict[str, Any]:
         """Return what is seen of the customer as of an instant."""
@@ -311,14 +301,12 @@ class Walk(Books):
         points = {name: ledger.sums[name] for name in ("earned", "spent", "expired", "reversed")}
         points |= {"balance": ledger.balance, "pending": sum(lot.points for lot in ledger.lots if lot.pending)}
         missing = min((lacking(values, bounds) for bounds in above), key=lambda gaps: gaps[0])[1]
-        owed = [(*key, names[one["rung"]], "lost" if one["lost"] else "owed") for key, one in self.rewards.items()]
-        rewards = [dict(zip(("rule", "occasion", "item", "tier", "status"), one, strict=True)) for one in sorted(owed)]
         return {
             "customer_id": customer, "tier": names[rung], "tier_since": written(self.standing.since),
             "cx_level": mood.values["level"],
             "cx_level_since": written(self.turned),
             "criteria": criteria(mood.values["level"], self.policy["levels"], self.evidence(mood, at)),
-            "dimensions": self.shown(self.scores, at), "measures": values, "rewards": rewards,
+            "dimensions": self.shown(self.scores, at), "measures": values,
             "points": points, "progress": {"next": [*names, None][rung + 1], "missing": missing},
         }  # fmt: skip
 
