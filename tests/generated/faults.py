@@ -34,7 +34,7 @@ from cx import (
 from cx.calendar import DAY, Calendar
 from cx.moments import AnyMoment, Overridden
 from cx.orders import Undone
-from cx.periods import CalendarPeriod, Rolling
+from cx.periods import CalendarPeriod, Rolling, yearly
 from cx.rules import Alternatives, Rules
 from cx.state import NEVER, Change, Day, Head, Order
 
@@ -372,8 +372,7 @@ def promoter_begins_with_eight(patch: pytest.MonkeyPatch, rules: Rules) -> Rules
 
 
 def birthday_is_a_day_later(patch: pytest.MonkeyPatch, rules: Rules) -> Rules:
-    begins = rewards._birthday  # noqa: SLF001  # of the rules, which are broken here
-    patch.setattr(rewards, "_birthday", lambda *about: begins(*about) + DAY)
+    patch.setattr(rewards, "yearly", lambda *about: yearly(*about) + 1)
     return rules
 
 
