@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cx import lives, orders, timeline
+from cx import holds, lives, orders, timeline
 from cx.moments import REFERRING, AnyMoment, Cancelled, Imported, Key, Purchased, Refunded, Requested, name_of
 from cx.outputs import Output, tell, tell_points
 from cx.state import KEPT_BYTES_MAX, KEPT_ONE_BYTES_MAX, NEVER, Customer, Kept, Mark, base_of, head_of
@@ -18,7 +18,6 @@ from schemas.errors import Reason
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from cx import holds
     from cx.rules import Rules
     from cx.state import Head
 
@@ -413,6 +412,7 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
         for moment in moved:
             told.answers.pop(name_of(moment), None)
     told.moves = {name: move for name, move in told.moves.items() if move.at >= customer.floor}
+    holds.forget(told, customer.floor)
     if customer.kept:
         needed = {*without_effect, *_open(customer.head), *map(name_of, customer.recent)}
         if customer.head.said or customer.head.holds:  # which is rare, and a base is dear

@@ -105,7 +105,7 @@ def _without_old(head: Head, at: int) -> dict[str, Hold]:
 def tell(head: Head, told: Told, floor: int) -> list[Turn]:
     """Note in *told* the holds that have been placed or ended, and return them: facts that no correction lifts.
 
-    What ended before the instant *floor* was told and is forgotten: nothing can make it otherwise any more.
+    What ended before the instant *floor* was told and is forgotten.
     """
     turns = []
     for name, hold in head.holds.items():
@@ -117,10 +117,12 @@ def tell(head: Head, told: Told, floor: int) -> list[Turn]:
             end = max((hold.ended, HoldDecided.RANK, parted(hold.word)[0], hold.by), before.placed)
             told.holds[name] = ToldHold(before.placed, end, hold.released)
             turns.append(Turn(name, end[0], ended=True, hold=hold))
-    for name, old in list(told.holds.items()):
-        if old.ended and old.ended[0] < floor:
-            del told.holds[name]
     return turns
+
+
+def forget(told: Told, floor: int) -> None:
+    """Forget the holds that ended before the instant *floor*: nothing can make it otherwise any more."""
+    told.holds = {name: hold for name, hold in told.holds.items() if not hold.ended or hold.ended[0] >= floor}
 
 
 def spans(told: Told) -> list[Span]:

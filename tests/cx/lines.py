@@ -15,7 +15,11 @@ from cx.moments import (
     CaseReopened,
     CaseResolved,
     CaseResponded,
+    Chosen,
     FeedbackGiven,
+    GiftTold,
+    HoldDecided,
+    ProfileUpdated,
     Purchased,
     Referred,
     Refunded,
@@ -38,6 +42,8 @@ KINDS: dict[type, str] = {
     Referred: "referral.converted",
     Adjusted: "points.adjusted",
     Requested: "points.redemption-requested",
+    ProfileUpdated: "profile.updated",
+    Chosen: "reward.chosen",
 }
 
 
@@ -48,10 +54,19 @@ def line(made: dict[str, Any]) -> str:
 
 def event_of(moment: AnyMoment) -> dict[str, Any]:
     """Return an event of which `cx.intake` makes *moment*, but for its checksum."""
-    made = event(KINDS[type(moment)], moment.at, moment.id, **_data(moment))
+    made = event(_kind(moment), moment.at, moment.id, **_data(moment))
     if isinstance(moment, FeedbackGiven) and moment.score is None:
         del made["data"]["score"]
     return made | {"source": moment.source}
+
+
+def _kind(moment: AnyMoment) -> str:
+    match moment:
+        case GiftTold():
+            return f"gift.{moment.kind}"
+        case HoldDecided():
+            return "hold.released" if moment.released else "hold.confirmed"
+    return KINDS[type(moment)]
 
 
 def _data(moment: AnyMoment) -> dict[str, Any]:
@@ -82,6 +97,20 @@ def _data(moment: AnyMoment) -> dict[str, Any]:
         case Touched():
             parts = ("stage", "group", "channel", "intent", "accepted")
         case _:
-            parts = ("points", "reason")
+            said, parts = _of_rewards(moment)
     said |= {name: getattr(moment, name, None) for name in parts}
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _of_rewards(moment: AnyMoment) -> tuple[dict[str, Any], tuple[str, ...]]:
+    match moment:
+        case ProfileUpdated():
+            consent = None if moment.notify is None else {"notify": moment.notify}
+            return {"consent": consent}, ("birthday", "locale", "preferences")
+        case Chosen() | GiftTold():
+            return {"reward_id": moment.reward, "gift_id": moment.gift or None}, ()
+        case HoldDecided():
+            return {"hold_id": moment.hold}, ()
+        case Requested():
+            return {"reward": moment.reward or None}, ("points",)
+    return {}, ("points", "reason")

@@ -20,6 +20,7 @@ from tests.spec import (
     refunded,
     reward,
     rules,
+    touched,
 )
 
 START = at("2026-03-01T10:00")
@@ -307,6 +308,16 @@ def test_old_holds_are_forgotten() -> None:
     assert len(story.customer.head.holds) == 9, "those of the last 400 days"
     assert len(story.customer.told.holds) <= 6, "those of events that may still be folded again"
     assert len({output.event["id"] for output in story.outputs}) == 40
+
+
+def test_what_was_told_of_a_hold_is_forgotten_with_the_events_and_not_with_the_next_reward() -> None:
+    story = burst().when(freed(START + DAY, "many-2026-03-01"))
+    assert "many-2026-03-01" in story.customer.told.holds
+
+    later = story.each(*[touched(START + n * DAY, id=f"t{n}") for n in range(2, 50)])
+    later = later.tick(START + 50 * DAY).when(touched(START + 51 * DAY))
+    assert later.customer.floor > START + DAY
+    assert later.customer.told.holds == {}
 
 
 def test_a_hold_is_forgotten_400_days_after_its_end() -> None:

@@ -200,7 +200,7 @@ def test_time_alone_never_upgrades(log: Log, steps: list[int]) -> None:
 
 
 @SOME
-@over(logs(points=True))
+@over(logs(points=True, rewards=True))
 def test_what_a_failure_prints_of_a_log_is_that_log(log: Log) -> None:
     events = [parse_line(text.encode()) for text in repr(log).splitlines()]
     told = [msgspec.structs.replace(moment, content=0) for batch in log.batches for moment in batch.moments]
