@@ -228,7 +228,7 @@ def _forgotten_twin(customer: Customer, moment: Purchased, rules: Rules) -> tupl
         same = isinstance(other, Purchased) and other.order == moment.order and other.source == moment.source
         if same and _near(moment, other.at, rules):
             return other.at, other.id, other.content
-    order = head_of(customer.base).open_orders.get(_name(moment))
+    order = customer.base.open_orders.get(_name(moment))
     known = order is not None and _near(moment, order.at, rules)
     return (order.at, order.id, order.content) if order is not None and known else None
 

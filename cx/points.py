@@ -304,7 +304,7 @@ def _active_day(head: Head) -> int:
 
 def _look_again(head: Head, rules: Rules) -> None:
     """After what is activity, or was: where silence takes points, all of them may have another last day now."""
-    if rules.inactive_days:
+    if rules.inactive_days and rules.care.expiring_days:
         head.care_due = LOOK_AGAIN
 
 
