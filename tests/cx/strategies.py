@@ -453,9 +453,15 @@ def rare(
         count += 1
         found.update(found_in(log))
 
-    some = settings(max_examples=150, database=None, phases=[Phase.generate], deadline=None)
+    drawing = settings(
+        max_examples=150,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     for number in range(4):
-        seed(number)(settings(some, suppress_health_check=[HealthCheck.too_slow])(over(drawn)(look)))()
+        seed(number)(drawing(over(drawn)(look)))()
 
     assert count >= 600
     return {case: found[case] / count for case in wanted if found[case] < count / 20}
