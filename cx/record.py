@@ -9,7 +9,7 @@ from cx import levels, orders, progress, tiers, timeline
 from cx.calendar import iso_day, rfc3339
 from cx.grounds import witness
 from cx.moments import Purchased
-from cx.state import NEVER, head_of
+from cx.state import NEVER, Mark, head_of
 
 if TYPE_CHECKING:
     from cx.grounds import Grounds
@@ -69,12 +69,25 @@ def _grounds(customer: Customer, head: Head, before: str, rules: Rules) -> Groun
         values = tiers.measures(head, at, rules)
         if rules.rung_of(before) < place == tiers.qualified_rung(values, rules) and not given:
             return tiers.grounds(head, standing, at, before, rules, terms="enter")
-        twin = witness(head_of(customer.base))
-        timeline.fold(twin, customer.recent, dict(customer.told.answers), rules)
-        timeline.meet_deadlines(twin, at, rules)
-        if twin.grounds is not None:
-            return twin.grounds
+        found = _witnessed(customer, head, rules)
+        if found is not None:
+            return found
     return tiers.grounds(head, standing, at, head.tier, rules)
+
+
+def _witnessed(customer: Customer, head: Head, rules: Rules) -> Grounds | None:
+    """Return what was looked at when the tier of *head* last changed, by a fold over it; None where that is settled."""
+    if not head.history:
+        return None
+    changed = head.history[-1].at
+    if changed < customer.floor - 1:  # in the base, of which the last moment is at the instant before
+        return None
+    before = (mark for mark in reversed(customer.marks) if customer.recent[mark.count - 1].at < changed)
+    start = next(before, Mark(0, customer.base))
+    twin = witness(head_of(start.base))
+    timeline.fold(twin, customer.recent[start.count :], dict(customer.told.answers), rules)
+    timeline.meet_deadlines(twin, head.reached, rules)
+    return twin.grounds
 
 
 def _standing(found: Grounds) -> dict[str, Any]:
