@@ -68,7 +68,7 @@ def _one_holds(head: Head, some: Iterable[Condition], at: int, rules: Rules, *, 
 def _kept_until(head: Head, at: int, rules: Rules) -> int:
     """Return an instant not after the first one after *at* at which time alone takes the level, or `NEVER`."""
     ends = NEVER
-    for level, asked in rules.fading.items():
+    for level, asked in rules.losing.items():
         if not _kept(level, head.level):
             break
         for one in asked.all:
