@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cx import levels, orders, progress, tiers, timeline
+from cx import levels, progress, tiers, timeline
 from cx.calendar import iso_day, rfc3339
 from cx.grounds import witness
-from cx.moments import Purchased
+from cx.moments import parted
 from cx.state import NEVER, Mark, head_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
     """
     head, at = progress.twin(head), head.reached
     tiers.move_window(head, rules.calendar.day(at), rules)
-    found = _grounds(customer, head, before, rules)
+    guards = tiers.guards(head, at, rules)
+    found = _grounds(customer, head, before, rules, held_back=any(guards.values()))
     due = progress.lost_at(head, at, rules)
     missing = tiers.missing(head, at, rules)
     following = rules.rungs[rules.rung_of(missing[0])] if missing else None
@@ -54,17 +55,20 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
         "after": head.tier,
         "decisive": decisive,
         "rest": rest,
-        "failed": _failed(tiers.measures(head, at, rules), following, tiers.guards(head, at, rules), rules),
+        "failed": _failed(tiers.measures(head, at, rules), following, guards, rules),
         "missing": missing[1] if missing else {},
         "next_rung": missing[0] if missing else None,
         "next_deadline": None if due == NEVER else rfc3339(due),
     }
 
 
-def _grounds(customer: Customer, head: Head, before: str, rules: Rules) -> Grounds:
-    """Return on what the tier of *head* rests: on what is so now, as mostly, or on what was so when it was reached."""
+def _grounds(customer: Customer, head: Head, before: str, rules: Rules, *, held_back: bool) -> Grounds:
+    """Return on what the tier of *head* rests: on what is so now, as mostly, or on what was so when it was reached.
+
+    *held_back* tells whether a guard stands against a higher one now.
+    """
     at, standing, place = head.reached, head.standing, rules.rung_of(head.tier)
-    if not any(tiers.guards(head, at, rules).values()):
+    if not held_back:
         given = standing.given is not None or (head.history and head.history[-1].reason == "import")
         values = tiers.measures(head, at, rules)
         if rules.rung_of(before) < place == tiers.qualified_rung(values, rules) and not given:
@@ -156,15 +160,12 @@ def _counted(customer: Customer, found: Grounds) -> tuple[list[dict[str, str]], 
     """Return the newest orders that counted by id, oldest first, and the rest as days, number and sum."""
     held: list[dict[str, str]] = []
     buckets = {day: [bucket.spend, bucket.orders] for day, bucket in found.days.items()}
-    for moment in reversed(customer.recent):
-        if len(held) == DECISIVE_MAX:
+    for key, order in reversed(found.orders.items()):  # in the order of time
+        if len(held) == DECISIVE_MAX or order.at < customer.floor:  # what is in the base is no event any more
             break
-        if not isinstance(moment, Purchased) or moment.at > found.at:
+        if order.at > found.at or not order.qualifying or order.day not in buckets:
             continue
-        order = found.orders.get(orders.order_key(moment.source, moment.order))
-        if order is None or order.id != moment.id or not order.qualifying or order.day not in buckets:
-            continue
-        held.append({"source": moment.source, "id": moment.id})
+        held.append({"source": parted(key)[1], "id": order.id})
         buckets[order.day][0] -= order.qualifying
         buckets[order.day][1] -= 1
     left = {day: bucket for day, bucket in buckets.items() if any(bucket)}

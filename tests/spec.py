@@ -175,13 +175,13 @@ def profiled(when: int, **more: Any) -> ProfileUpdated:
 
 def chosen(when: int, key: str, gift: str, **more: Any) -> Chosen:
     """Return Lan's choice of a gift for the reward under *key*, rule/occasion/item."""
-    of = str(reward_id("lan", key))
+    of = reward_id("lan", key)
     return Chosen(at=when, reward=of, gift=gift, **({"source": "app", "id": f"choose-{gift}-{when}"} | more))
 
 
 def became(when: int, key: str, kind: str, **more: Any) -> GiftTold:
     """Return that the gift of Lan's reward under *key* was delivered, redeemed, expired or cancelled."""
-    of = str(reward_id("lan", key))
+    of = reward_id("lan", key)
     parts = {"source": "vendor", "id": f"{kind}-{when}", "gift": ""} | more
     return GiftTold(at=when, reward=of, kind=kind, **parts)
 
