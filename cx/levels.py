@@ -132,7 +132,7 @@ def evidence(head: Head, level: int, before: int, at: int, rules: Rules) -> list
     kept = _kept(level, before)
     rows: list[dict[str, Any]] = []
     for condition in asked.all + asked.any:
-        value = measure(head, condition.measure, at, rules)
+        value = READERS[condition.measure](head, at, rules)
         rows.append(
             {
                 "level": level,

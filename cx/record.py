@@ -9,6 +9,7 @@ from cx import levels, progress, tiers, timeline
 from cx.calendar import iso_day, rfc3339
 from cx.grounds import witness
 from cx.moments import parted
+from cx.rules import sums_of
 from cx.state import NEVER, Mark, head_of
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
         "rule": f"tier:{head.tier}",
         "window": {"first": iso_day(found.first), "last": iso_day(found.last)},
         "measures": found.values,
-        "ladder": [
-            {"name": rung.name, "enter": rung.enter, "keep": rung.keep, "at_most": sorted(rules.at_most)}
-            for rung in found.rungs
-        ],
+        "ladder": _ladder(rules if found.rungs is rules.rungs else sums_of(rules)),
         "guards": found.guards,
         "standing": _standing(found),
         "before": found.before,
@@ -60,6 +58,13 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
         "next_rung": missing[0] if missing else None,
         "next_deadline": None if due == NEVER else rfc3339(due),
     }
+
+
+@lru_cache
+def _ladder(rules: Rules) -> list[dict[str, Any]]:
+    """Return what each tier takes; all records share it."""
+    at_most = sorted(rules.at_most)
+    return [{"name": rung.name, "enter": rung.enter, "keep": rung.keep, "at_most": at_most} for rung in rules.rungs]
 
 
 def _grounds(customer: Customer, head: Head, before: str, rules: Rules, *, held_back: bool) -> Grounds:

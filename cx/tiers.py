@@ -404,14 +404,14 @@ def _sum(total: Day, bucket: Day, sign: int, rules: Rules) -> Day:
 
 
 def _add(values: dict[str, int], bucket: Day, sign: int, rules: Rules) -> None:
-    for name, more in (
-        ("spend", bucket.spend),
-        ("orders", bucket.orders),
-        ("visits", min(bucket.visits, rules.visits_max)),
-        ("points", bucket.points),
-    ):
-        if name in values:
-            values[name] += sign * more
+    if "spend" in values:
+        values["spend"] += sign * bucket.spend
+    if "orders" in values:
+        values["orders"] += sign * bucket.orders
+    if "visits" in values:
+        values["visits"] += sign * min(bucket.visits, rules.visits_max)
+    if "points" in values:
+        values["points"] += sign * bucket.points
 
 
 # What time will bring
