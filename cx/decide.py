@@ -142,7 +142,8 @@ def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     verdict = _Verdict()
     named = {arrival.moment.id for arrival in arrivals}
     known: dict[str, AnyMoment] = {}
-    if not named.isdisjoint(map(_id, customer.recent)):  # which is rare, and asked of every event
+    seen = map(_id, customer.recent) if customer.seen is None else customer.seen
+    if not named.isdisjoint(seen):  # which is rare, and asked of every event
         known = {moment.id: moment for moment in customer.recent if moment.id in named}
     for arrival in arrivals:
         moment, recorded = arrival.moment, arrival.recorded
@@ -266,6 +267,9 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         head = head_of(start.base)
         timeline.fold(head, recent[start.count :], told.answers, rules)
         head = _within_means(customer, head, recent, told.answers, rules)
+    seen = customer.seen if customer.recent else set()
+    if seen is not None:
+        seen.update(map(_id, moments))
     kept = customer.kept.copy()
     for arrival in verdict.taken:
         if type(arrival.moment) in _REFERRING:
@@ -282,6 +286,7 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         told=told,
         kept=kept,
         marks=marks,
+        seen=seen,
     )
 
 
@@ -413,6 +418,7 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
         base = head_of(done.base)
         timeline.fold(base, moved[done.count :], told.answers, rules)
         customer.base, without_effect = base_of(base), _open(base)
+    customer.seen = set(map(_id, customer.recent))
     customer.settled += count
     customer.floor = max(customer.floor, moved[-1].at + 1)
     if told.answers:
