@@ -173,7 +173,7 @@ def criteria(head: Head, at: int, rules: Rules) -> dict[str, dict[str, int]]:
         for one in asked.all:
             counts = found[one.criterion]
             counts["of"] += 1
-            counts["holds"] += holds(one, measure(head, one.measure, at, rules), kept=kept)
+            counts["holds"] += holds(one, READERS[one.measure](head, at, rules), kept=kept)
         if asked.any:
             either = _one_holds(head, asked.any, at, rules, kept=kept)
             for name in {one.criterion for one in asked.any}:
