@@ -14,7 +14,7 @@ from cx.state import NEVER, Mark, head_of
 
 if TYPE_CHECKING:
     from cx.grounds import Grounds
-    from cx.rules import Condition, Rules, Rung
+    from cx.rules import Condition, Rules
     from cx.state import Customer, Head
 
 DECISIVE_MAX = 20
@@ -38,8 +38,8 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
     guards = tiers.guards(head, at, rules)
     found = _grounds(customer, head, before, rules, held_back=any(guards.values()))
     due = progress.lost_at(head, at, rules)
-    missing = tiers.missing(head, at, rules)
-    following = rules.rungs[rules.rung_of(missing[0])] if missing else None
+    following = next(iter(rules.rungs[rules.rung_of(head.tier) + 1 :]), None)
+    bounds, short = tiers.nearest(tiers.measures(head, at, rules), following.enter, rules) if following else ({}, {})
     decisive, rest = _counted(customer, found)
     return {
         "policy": rules.hash,
@@ -53,9 +53,12 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
         "after": head.tier,
         "decisive": decisive,
         "rest": rest,
-        "failed": _failed(tiers.measures(head, at, rules), following, guards, rules),
-        "missing": missing[1] if missing else {},
-        "next_rung": missing[0] if missing else None,
+        "failed": [
+            *(f"{name} {'<=' if name in rules.at_most else '>='} {bounds[name]}" for name in short),
+            *(f"no {name}" for name, holds in guards.items() if holds),
+        ],
+        "missing": short,
+        "next_rung": following.name if following else None,
         "next_deadline": None if due == NEVER else rfc3339(due),
     }
 
@@ -151,14 +154,6 @@ def _level(level: int, passes: frozenset[str], rules: Rules) -> dict[str, Any]:
         "keep": [{one.measure: one.keep for one in way} for way in ways],
         "at_most": [one.measure for one in (*asked.all, *asked.any) if one.at_most and one.measure not in passes],
     }
-
-
-def _failed(values: dict[str, int], following: Rung | None, guards: dict[str, bool], rules: Rules) -> list[str]:
-    failed = []
-    if following is not None:
-        bounds, short = tiers.nearest(values, following.enter, rules)
-        failed = [f"{name} {'<=' if name in rules.at_most else '>='} {bounds[name]}" for name in short]
-    return failed + [f"no {name}" for name, holds in guards.items() if holds]
 
 
 def _counted(customer: Customer, found: Grounds) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
