@@ -24,16 +24,17 @@ def qualifying(order: Order, rules: Rules, places: Collection[int] | None = None
     *places* names the lines to look at, by number, and `EXTRAS`; None for all of it.
     """
     spend = rules.policy.spend
+    excluded = spend.excluded_categories
     amount = 0
     for place, (_, category, left) in enumerate(order.lines):
-        if (places is None or place in places) and category not in spend.excluded_categories:
+        if category not in excluded and (places is None or place in places):
             amount += left
     if places is None or EXTRAS in places:
         amount += order.shipping if spend.shipping else 0
         amount += order.tax if spend.tax else 0
     if order.not_money and order.paid > 0:
         amount -= amount * min(order.not_money, order.paid) // order.paid
-    return converted(amount, order.currency, rules)
+    return converted(amount, order.currency, rules) if order.currency else amount
 
 
 def converted(amount: int, currency: str, rules: Rules) -> int:

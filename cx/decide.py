@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Moments go to the base in groups: decoding and encoding it for each would cost more than keeping them.
 SETTLE_MIN = 8
 SETTLE_SHARE = 4
+_REFERRING = frozenset(REFERRING)
+_NAMED = (Purchased, Imported)  # what may happen once only
 MARK_SHARE = 8  # twice that of a group: so one begins or ends not far from a mark
 
 
@@ -140,24 +142,26 @@ def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     verdict = _Verdict()
     named = {arrival.moment.id for arrival in arrivals}
     known: dict[str, AnyMoment] = {}
-    if not named.isdisjoint(map(_id, customer.recent)):  # which is rare, and asked of every event
+    seen = map(_id, customer.recent) if customer.seen is None else customer.seen
+    if not named.isdisjoint(seen):  # which is rare, and asked of every event
         known = {moment.id: moment for moment in customer.recent if moment.id in named}
     for arrival in arrivals:
-        moment = arrival.moment
+        moment, recorded = arrival.moment, arrival.recorded
+        kind, edge = type(moment), max(recorded, tick) - rules.lateness
         same = known.get(moment.id)
         if same is not None and same.source != moment.source:  # two sources number alike, which is rare
             same = _found(moment.identity, customer, verdict)
-        if moment.at > arrival.recorded + rules.future:
+        if moment.at > recorded + rules.future:
             verdict.refusals.append(_refusal(arrival, Reason.FUTURE, "time"))
-        elif moment.at < max(arrival.recorded, tick) - rules.lateness or moment.at < customer.floor:
+        elif moment.at < edge or moment.at < customer.floor:
             verdict.refusals.append(_refusal(arrival, Reason.TOO_LATE, "time"))
         elif same is not None and same == moment:
             verdict.duplicates += 1
         elif same is not None and not (isinstance(moment, Imported) and isinstance(same, Imported)):
             verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ID, "id"))
-        elif isinstance(moment, REFERRING) and (reason := _no_room(customer, arrival, verdict)):
+        elif kind in _REFERRING and (reason := _no_room(customer, arrival, verdict)):
             verdict.refusals.append(_refusal(arrival, reason, ""))
-        elif not isinstance(moment, Purchased | Imported) or _is_new(customer, moment, arrival, verdict, rules):
+        elif not isinstance(moment, _NAMED) or _is_new(customer, moment, arrival, verdict, rules):
             known[moment.id] = moment
             verdict.taken.append(arrival)
     return verdict
@@ -184,8 +188,10 @@ def _is_new(
 
     Of two equal ones the earlier in the total order stays, so that the order of arrival makes no difference.
     """
-    named, known = verdict.named.setdefault(_name(moment), []), _folded_twin(customer, moment, rules)
-    twin = next((other for other in named if isinstance(moment, Imported) or _near(moment, other.at, rules)), None)
+    name = _name(moment)
+    named, known, twin = verdict.named.setdefault(name, []), _folded_twin(customer, moment, name, rules), None
+    if named:
+        twin = next((other for other in named if isinstance(moment, Imported) or _near(moment, other.at, rules)), None)
     if twin is not None:
         known = (twin.at, twin.id, twin.content)
     if known is None:
@@ -210,12 +216,14 @@ def _name(moment: Purchased | Imported) -> str:
     return orders.order_key(moment.source, moment.order) if isinstance(moment, Purchased) else f"\n{name_of(moment)}"
 
 
-def _folded_twin(customer: Customer, moment: Purchased | Imported, rules: Rules) -> tuple[int, str, int] | None:
-    """Return instant, id and checksum of what was folded under the name of *moment*: for ever what has moved in."""
+def _folded_twin(
+    customer: Customer, moment: Purchased | Imported, name: str, rules: Rules
+) -> tuple[int, str, int] | None:
+    """Return instant, id and checksum of what was folded under the *name* of *moment*: for ever what has moved in."""
     if isinstance(moment, Imported):
         brought = customer.head.brought.get(name_of(moment))
         return brought and (brought[0], moment.id, brought[1])
-    order = customer.head.open_orders.get(_name(moment))
+    order = customer.head.open_orders.get(name)
     if order is not None and _near(moment, order.at, rules):
         return order.at, order.id, order.content
     # The head has no order any more that a later one made too old, or took the number of.
@@ -259,9 +267,12 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         head = head_of(start.base)
         timeline.fold(head, recent[start.count :], told.answers, rules)
         head = _within_means(customer, head, recent, told.answers, rules)
+    seen = customer.seen if customer.recent else set()
+    if seen is not None:
+        seen.update(map(_id, moments))
     kept = customer.kept.copy()
     for arrival in verdict.taken:
-        if isinstance(arrival.moment, REFERRING):
+        if type(arrival.moment) in _REFERRING:
             kept[name_of(arrival.moment)] = arrival.record
     return Customer(
         id=customer.id,
@@ -275,6 +286,7 @@ def _folded(customer: Customer, verdict: _Verdict, moments: list[AnyMoment], rul
         told=told,
         kept=kept,
         marks=marks,
+        seen=seen,
     )
 
 
@@ -406,6 +418,7 @@ def _settle(customer: Customer, count: int, rules: Rules) -> None:
         base = head_of(done.base)
         timeline.fold(base, moved[done.count :], told.answers, rules)
         customer.base, without_effect = base_of(base), _open(base)
+    customer.seen = set(map(_id, customer.recent))
     customer.settled += count
     customer.floor = max(customer.floor, moved[-1].at + 1)
     if told.answers:

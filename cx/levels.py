@@ -68,7 +68,7 @@ def _one_holds(head: Head, some: Iterable[Condition], at: int, rules: Rules, *, 
 def _kept_until(head: Head, at: int, rules: Rules) -> int:
     """Return an instant not after the first one after *at* at which time alone takes the level, or `NEVER`."""
     ends = NEVER
-    for level, asked in rules.fading.items():
+    for level, asked in rules.losing.items():
         if not _kept(level, head.level):
             break
         for one in asked.all:
@@ -132,7 +132,7 @@ def evidence(head: Head, level: int, before: int, at: int, rules: Rules) -> list
     kept = _kept(level, before)
     rows: list[dict[str, Any]] = []
     for condition in asked.all + asked.any:
-        value = measure(head, condition.measure, at, rules)
+        value = READERS[condition.measure](head, at, rules)
         rows.append(
             {
                 "level": level,
@@ -173,7 +173,7 @@ def criteria(head: Head, at: int, rules: Rules) -> dict[str, dict[str, int]]:
         for one in asked.all:
             counts = found[one.criterion]
             counts["of"] += 1
-            counts["holds"] += holds(one, measure(head, one.measure, at, rules), kept=kept)
+            counts["holds"] += holds(one, READERS[one.measure](head, at, rules), kept=kept)
         if asked.any:
             either = _one_holds(head, asked.any, at, rules, kept=kept)
             for name in {one.criterion for one in asked.any}:

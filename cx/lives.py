@@ -7,12 +7,12 @@ difference how many events came at once.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
 from cx import choices, holds, rewards
 from cx.calendar import DAY
+from cx.ids import id_of
 from cx.moments import Chosen, GiftTold, name_of
 from cx.state import NEVER, Life
 from cx.triggers import gift_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Said = Chosen | GiftTold
 
-NAMESPACE: Final = uuid5(NAMESPACE_URL, "cxstream")
 _HELD: Final = ("issued", "delivered")  # by the customer, who can still use the gift
 _GIVEN: Final = (*_HELD, "expired")
 _ENDED: Final = ("redeemed", "expired", "revoked")
@@ -56,9 +55,9 @@ class Unclaimed(msgspec.Struct, frozen=True, gc=False):
     reason: Reason
 
 
-def reward_id(customer: str, key: str) -> UUID:
+def reward_id(customer: str, key: str) -> str:
     """Return the id of the reward of *customer* under *key*, rule/occasion/item: the same in every rebuild."""
-    return uuid5(NAMESPACE, f"reward\n{customer}\n{key}")
+    return id_of(f"reward\n{customer}\n{key}")
 
 
 def say(head: Head, moment: Said, rules: Rules) -> None:
@@ -94,7 +93,7 @@ def unclaimed(head: Head, customer: Customer) -> list[Unclaimed]:
     ]
     if not head.said:
         return words
-    known = {str(reward_id(customer.id, key)) for key in told.rewards}
+    known = {reward_id(customer.id, key) for key in told.rewards}
     return words + [
         Unclaimed(name_of(moment), moment.at, Reason.UNKNOWN_REWARD)
         for reward, said in head.said.items()
@@ -216,11 +215,14 @@ class _Lives:
 
     def _go_on(self, key: str, life: Life, said: tuple[Said, ...], lost: tuple[str, int]) -> None:
         """Take the steps of a gift that was given, by their instants: deadlines first, then what was lost or said."""
+        reminder, ends = self._reminder(key, life), life.valid or NEVER
+        if not said and not lost[0] and (life.status not in _HELD or self._now < min(reminder, ends)):
+            return
         again = life.issued if life.times > 1 else 0  # what was said before is of the gift that was taken back
         steps: list[tuple[int, int, str, str | None]] = [
             (one.at, one.RANK, _kind(one), one.id) for one in said if one.at >= again or _kind(one) == "redeemed"
         ]
-        steps += [(self._reminder(key, life), 0, "reminder", ""), (life.valid or NEVER, 0, "expired", "")]
+        steps += [(reminder, 0, "reminder", ""), (ends, 0, "expired", "")]
         if lost[0]:
             steps.append((lost[1], 1, "lost", None))
         for at, _, kind, cause in sorted(steps, key=lambda step: step[:2]):
@@ -258,7 +260,7 @@ class _Lives:
 
     def _said(self, key: str) -> tuple[Said, ...]:
         said = self._head.said
-        return said.get(str(reward_id(self._name, key)), ()) if said else ()
+        return said.get(reward_id(self._name, key), ()) if said else ()
 
     def _due(self, key: str, life: Life) -> int:
         """Return the instant at which time alone takes the next step, or `NEVER`."""

@@ -50,8 +50,8 @@ def _in_rhythm(head: Head, at: int, rules: Rules) -> int | None:
 
 
 def _rhythm_turns(head: Head, bound: int, at: int, rules: Rules) -> int:
-    silent = rhythm.silent_from(head, rules)
-    if bound != 1 or silent is None or silent <= rules.calendar.day(at):
+    silent = rhythm.silent_from(head, rules) if bound == 1 else None
+    if silent is None or silent <= rules.calendar.day(at):
         return NEVER
     return rules.calendar.start(silent)
 
@@ -75,15 +75,12 @@ def _seams_turn(head: Head, bound: int, at: int, _rules: Rules) -> int:
     return ends[-bound] if 0 < bound <= len(ends) else NEVER
 
 
-def _percent(part: int, whole: int) -> int | None:
-    return part * 100 // whole if whole else None
-
-
 def _answered_in_time(head: Head, at: int, rules: Rules) -> int | None:
-    answered = head.counts.get("answered", 0)
+    counts = head.counts
+    answered = counts.get("answered", 0)
     if head.waits:
         answered += _late_cases(head, at, rules)
-    return _percent(head.counts.get("answered_in_time", 0), answered)
+    return counts.get("answered_in_time", 0) * 100 // answered if answered else None
 
 
 def _answered_in_time_turns(head: Head, bound: int, at: int, rules: Rules) -> int:
@@ -96,8 +93,9 @@ def _answered_in_time_turns(head: Head, bound: int, at: int, rules: Rules) -> in
 
 
 def _resolved_for_good(head: Head, _at: int, _rules: Rules) -> int | None:
-    done = head.counts.get("resolved", 0)
-    return _percent(done - head.counts.get("came_back", 0), done)
+    counts = head.counts
+    done = counts.get("resolved", 0)
+    return (done - counts.get("came_back", 0)) * 100 // done if done else None
 
 
 def _last(instrument: str, head: Head, _at: int, _rules: Rules) -> int | None:
@@ -130,8 +128,8 @@ READERS: Final[dict[str, Reader]] = {
     "orders": lambda head, _at, _rules: head.counted.orders,
     "in_rhythm": _in_rhythm,
     **{name: partial(_score, place) for place, name in enumerate(DIMENSIONS)},
-    "open_cases": lambda head, _at, _rules: cases.open_count(head),
-    "open_detractor_cases": lambda head, _at, _rules: cases.open_count(head, detractors=True),
+    "open_cases": lambda head, _at, _rules: cases.open_count(head) if head.cases else 0,
+    "open_detractor_cases": lambda head, _at, _rules: cases.open_count(head, detractors=True) if head.cases else 0,
     "late_cases": _late_cases,
     "seams": _seams,
     "care_accepted": lambda head, _at, _rules: head.counts.get("care_accepted", 0),

@@ -277,7 +277,9 @@ def name_of(moment: AnyMoment) -> str:
 
 def joined(first: str, second: str) -> str:
     """Return two names as one text, for use as a key; each of them may hold line breaks itself."""
-    return first.replace("\\", "\\\\").replace("\n", "\\n") + "\n" + second
+    if "\\" in first or "\n" in first:  # as names seldom do
+        first = first.replace("\\", "\\\\").replace("\n", "\\n")
+    return f"{first}\n{second}"
 
 
 def parted(key: str) -> tuple[str, str]:

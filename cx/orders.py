@@ -33,20 +33,21 @@ def order_key(source: str, order: str) -> str:
     return joined(order, source)
 
 
-def purchase(head: Head, moment: Purchased, rules: Rules) -> None:
-    """Add an order to its day. The caller has made sure that the order is new."""
+def purchase(head: Head, moment: Purchased, rules: Rules) -> str:
+    """Add an order to its day and return its key. The caller has made sure that the order is new."""
     forget_orders(head, moment.at, rules)
+    lines = [(line.id, line.category, line.amount) for line in moment.lines]
     excluded = rules.policy.spend.excluded_payments
     order = Order(
         id=moment.id,
         content=moment.content,
         at=moment.at,
         day=rules.calendar.day(moment.at),
-        lines=tuple((line.id, line.category, line.amount) for line in moment.lines),
+        lines=tuple(lines),
         shipping=moment.shipping,
         tax=moment.tax,
-        paid=sum(line.amount for line in moment.lines) + moment.shipping + moment.tax,
-        not_money=sum(amount for kind, amount in moment.not_money if kind in excluded),
+        paid=sum([amount for _, _, amount in lines]) + moment.shipping + moment.tax,
+        not_money=sum([amount for kind, amount in moment.not_money if kind in excluded]),
         qualifying=0,
         visit=moment.channel in rules.visit_channels,
         currency=moment.currency,
@@ -59,6 +60,7 @@ def purchase(head: Head, moment: Purchased, rules: Rules) -> None:
         points.close(head, head.open_orders.pop(key), rules)
     head.open_orders[key] = order
     tiers.count(head, order.day, Day(order.qualifying, 1, int(order.visit), lot.points if lot else 0), 1, rules)
+    return key
 
 
 def refund(head: Head, moment: Refunded, rules: Rules) -> Undone | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid5
 
 import msgspec
 
 from cx import alerts, care, levels, record
 from cx.calendar import instant, rfc3339
-from cx.lives import NAMESPACE, reward_id
+from cx.ids import id_of
+from cx.lives import reward_id
 from cx.rewards import parts_of
 from cx.state import NEVER, Move, ToldMove
 from cx.triggers import gift_of
@@ -123,7 +123,7 @@ def _moved(customer: Customer, name: str, move: Move, total: int, cause: str) ->
 def _event(customer: str, kind: str, about: str, *, at: int, cause: str, data: dict[str, Any]) -> Output:
     event = {
         "specversion": "1.0",
-        "id": str(uuid5(NAMESPACE, f"{customer}\n{kind}\n{about}")),
+        "id": id_of(f"{customer}\n{kind}\n{about}"),
         "source": "cxstream",
         "type": kind,
         "time": rfc3339(at),
@@ -242,14 +242,14 @@ class _Teller:
         head = self._head
         decision = self._tier_record(head.history[-1].before if head.history else head.tier)
         data: dict[str, Any] = {
-            "reward_id": str(reward_id(self._customer.id, turn.key)),
+            "reward_id": reward_id(self._customer.id, turn.key),
             "rule": name,
             "occasion": occasion,
             "item": item,
             **self._notice({**decision, "rule": f"reward:{name}"}),
         }
         if rule is not None:
-            data["trigger"] = rule.when.kind.replace("_", "-")
+            data["trigger"] = self._rules.triggers.kinds[name]
         if turn.kind in {"offered", "issued"} and life.tier:
             data["tier"] = life.tier
         if turn.kind == "offered" and rule is not None:

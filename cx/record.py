@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cx import levels, orders, progress, tiers, timeline
+from cx import levels, progress, tiers, timeline
 from cx.calendar import iso_day, rfc3339
 from cx.grounds import witness
-from cx.moments import Purchased
-from cx.state import NEVER, head_of
+from cx.moments import parted
+from cx.rules import sums_of
+from cx.state import NEVER, Mark, head_of
 
 if TYPE_CHECKING:
     from cx.grounds import Grounds
-    from cx.rules import Condition, Rules, Rung
+    from cx.rules import Condition, Rules
     from cx.state import Customer, Head
 
 DECISIVE_MAX = 20
@@ -34,47 +35,71 @@ def of_tier(customer: Customer, head: Head, before: str, rules: Rules) -> dict[s
     """
     head, at = progress.twin(head), head.reached
     tiers.move_window(head, rules.calendar.day(at), rules)
-    found = _grounds(customer, head, before, rules)
+    guards = tiers.guards(head, at, rules)
+    found = _grounds(customer, head, before, rules, held_back=any(guards.values()))
     due = progress.lost_at(head, at, rules)
-    missing = tiers.missing(head, at, rules)
-    following = rules.rungs[rules.rung_of(missing[0])] if missing else None
+    following = next(iter(rules.rungs[rules.rung_of(head.tier) + 1 :]), None)
+    bounds, short = tiers.nearest(tiers.measures(head, at, rules), following.enter, rules) if following else ({}, {})
     decisive, rest = _counted(customer, found)
     return {
         "policy": rules.hash,
         "rule": f"tier:{head.tier}",
         "window": {"first": iso_day(found.first), "last": iso_day(found.last)},
         "measures": found.values,
-        "ladder": [
-            {"name": rung.name, "enter": rung.enter, "keep": rung.keep, "at_most": sorted(rules.at_most)}
-            for rung in found.rungs
-        ],
+        "ladder": _ladder(rules if found.rungs is rules.rungs else sums_of(rules)),
         "guards": found.guards,
         "standing": _standing(found),
         "before": found.before,
         "after": head.tier,
         "decisive": decisive,
         "rest": rest,
-        "failed": _failed(tiers.measures(head, at, rules), following, tiers.guards(head, at, rules), rules),
-        "missing": missing[1] if missing else {},
-        "next_rung": missing[0] if missing else None,
+        "failed": [
+            *(f"{name} {'<=' if name in rules.at_most else '>='} {bounds[name]}" for name in short),
+            *(f"no {name}" for name, holds in guards.items() if holds),
+        ],
+        "missing": short,
+        "next_rung": following.name if following else None,
         "next_deadline": None if due == NEVER else rfc3339(due),
     }
 
 
-def _grounds(customer: Customer, head: Head, before: str, rules: Rules) -> Grounds:
-    """Return on what the tier of *head* rests: on what is so now, as mostly, or on what was so when it was reached."""
+@lru_cache
+def _ladder(rules: Rules) -> list[dict[str, Any]]:
+    """Return what each tier takes; all records share it."""
+    at_most = sorted(rules.at_most)
+    return [{"name": rung.name, "enter": rung.enter, "keep": rung.keep, "at_most": at_most} for rung in rules.rungs]
+
+
+def _grounds(customer: Customer, head: Head, before: str, rules: Rules, *, held_back: bool) -> Grounds:
+    """Return on what the tier of *head* rests: on what is so now, as mostly, or on what was so when it was reached.
+
+    *held_back* tells whether a guard stands against a higher one now.
+    """
     at, standing, place = head.reached, head.standing, rules.rung_of(head.tier)
-    if not any(tiers.guards(head, at, rules).values()):
+    if not held_back:
         given = standing.given is not None or (head.history and head.history[-1].reason == "import")
         values = tiers.measures(head, at, rules)
         if rules.rung_of(before) < place == tiers.qualified_rung(values, rules) and not given:
             return tiers.grounds(head, standing, at, before, rules, terms="enter")
-        twin = witness(head_of(customer.base))
-        timeline.fold(twin, customer.recent, dict(customer.told.answers), rules)
-        timeline.meet_deadlines(twin, at, rules)
-        if twin.grounds is not None:
-            return twin.grounds
+        found = _witnessed(customer, head, rules)
+        if found is not None:
+            return found
     return tiers.grounds(head, standing, at, head.tier, rules)
+
+
+def _witnessed(customer: Customer, head: Head, rules: Rules) -> Grounds | None:
+    """Return what was looked at when the tier of *head* last changed, by a fold over it; None where that is settled."""
+    if not head.history:
+        return None
+    changed = head.history[-1].at
+    if changed < customer.floor - 1:  # in the base, of which the last moment is at the instant before
+        return None
+    before = (mark for mark in reversed(customer.marks) if customer.recent[mark.count - 1].at < changed)
+    start = next(before, Mark(0, customer.base))
+    twin = witness(head_of(start.base))
+    timeline.fold(twin, customer.recent[start.count :], dict(customer.told.answers), rules)
+    timeline.meet_deadlines(twin, head.reached, rules)
+    return twin.grounds
 
 
 def _standing(found: Grounds) -> dict[str, Any]:
@@ -131,27 +156,16 @@ def _level(level: int, passes: frozenset[str], rules: Rules) -> dict[str, Any]:
     }
 
 
-def _failed(values: dict[str, int], following: Rung | None, guards: dict[str, bool], rules: Rules) -> list[str]:
-    failed = []
-    if following is not None:
-        bounds, short = tiers.nearest(values, following.enter, rules)
-        failed = [f"{name} {'<=' if name in rules.at_most else '>='} {bounds[name]}" for name in short]
-    return failed + [f"no {name}" for name, holds in guards.items() if holds]
-
-
 def _counted(customer: Customer, found: Grounds) -> tuple[list[dict[str, str]], dict[str, Any] | None]:
     """Return the newest orders that counted by id, oldest first, and the rest as days, number and sum."""
     held: list[dict[str, str]] = []
     buckets = {day: [bucket.spend, bucket.orders] for day, bucket in found.days.items()}
-    for moment in reversed(customer.recent):
-        if len(held) == DECISIVE_MAX:
+    for key, order in reversed(found.orders.items()):  # in the order of time
+        if len(held) == DECISIVE_MAX or order.at < customer.floor:  # what is in the base is no event any more
             break
-        if not isinstance(moment, Purchased) or moment.at > found.at:
+        if order.at > found.at or not order.qualifying or order.day not in buckets:
             continue
-        order = found.orders.get(orders.order_key(moment.source, moment.order))
-        if order is None or order.id != moment.id or not order.qualifying or order.day not in buckets:
-            continue
-        held.append({"source": moment.source, "id": moment.id})
+        held.append({"source": parted(key)[1], "id": order.id})
         buckets[order.day][0] -= order.qualifying
         buckets[order.day][1] -= 1
     left = {day: bucket for day, bucket in buckets.items() if any(bucket)}

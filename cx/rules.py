@@ -133,6 +133,7 @@ class Rules:
     rhythm_least: int
     levels: dict[int, Asked]  # upwards, from 1 or 2
     fading: dict[int, Asked]  # what of it time alone may change
+    losing: dict[int, Asked]  # what of that time alone may take from who has it
     rewards: dict[str, RewardPolicy]
 
     places: dict[str, int]  # of the tiers in the ladder, by name
@@ -230,6 +231,7 @@ def compile_policy(policy: Policy) -> Rules:
         rhythm_least=policy.rhythm.least_gaps,
         levels=levels,
         fading={level: fading for level, asked in levels.items() if (fading := _fading(asked)) != Asked()},
+        losing={level: losing for level, asked in levels.items() if (losing := _losing(asked, policy)) != Asked()},
         rewards={rule.id: rule for rule in policy.rewards},
         places={rung.name: place for place, rung in enumerate(rungs)},
         earns=bool(policy.points.rates or policy.points.campaigns),
@@ -321,6 +323,17 @@ def _fading(asked: Asked) -> Asked:
     """Return what of *asked* time alone may take away: of `any` all, where it may take one."""
     fades = any(one.measure in FADING for one in asked.any)
     return Asked(tuple(one for one in asked.all if one.measure in FADING), asked.any if fades else ())
+
+
+def _losing(asked: Asked, policy: Policy) -> Asked:
+    """Return what of *asked* time alone may take from who keeps it: a score fades towards the prior, and no further."""
+    prior, fading = policy.scores.prior.value, _fading(asked)
+    safe = [
+        one
+        for one in fading.all
+        if one.measure in DIMENSIONS and (one.keep >= prior if one.at_most else one.keep <= prior)
+    ]
+    return Asked(tuple(one for one in fading.all if one not in safe), fading.any)
 
 
 def _decay(half_life_days: int) -> tuple[int, ...]:

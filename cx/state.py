@@ -537,8 +537,10 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 class Customer(msgspec.Struct, gc=False):
     """One customer: a base as of the lateness horizon, the moments since, what follows from both, and what was told.
 
-    `base` is decoded only when a late moment makes the fold start again from there. `marks` save work and say nothing
-    new: they are never written down, and a customer that was read back has none.
+    `base` is decoded only when a late moment makes the fold start again from there. `marks` and `seen` save work and
+    say nothing new: they are never written down, and a customer that was read back has none. In `seen` are the ids of
+    all recent moments, and maybe others; it is None where nobody has collected them. All versions of a customer share
+    it, as it is true of each.
     """
 
     id: str
@@ -551,7 +553,8 @@ class Customer(msgspec.Struct, gc=False):
     head: Head = msgspec.field(default_factory=Head)
     told: Told = msgspec.field(default_factory=Told)
     kept: dict[str, Kept] = {}
-    marks: tuple[Mark, ...] = ()  # oldest first; the last field, which `encode` leaves out
+    marks: tuple[Mark, ...] = ()  # oldest first; `encode` leaves out this field and the next, the last ones
+    seen: set[str] | None = None
 
     @property
     def kept_bytes(self) -> int:

@@ -25,6 +25,8 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
 
     *reason* and *cause* (the id of an event, or empty) are kept with the change, which is returned if there is one.
     """
+    if rules.counts_only and reason != "refund" and _stays(head, at, rules):
+        return None
     day = rules.calendar.day(at)
     standing = head.standing
     if not standing.tier:
@@ -60,6 +62,21 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
     if change or standing != head.standing or head.tier_due <= at or not rules.counts_only:
         _stand(head, standing, at, rules)
     return change
+
+
+def _stays(head: Head, at: int, rules: Rules) -> bool:
+    """Tell, where sums over the window are all that counts, whether the tier stays as it is, as it mostly does.
+
+    That is where no word, period or respite has a say, no higher one is reached, and what is held is kept.
+    """
+    standing = head.standing
+    if not standing.tier or standing.given is not None or standing.failing or rules.by_period or head.tier_due <= at:
+        return False
+    place, values = rules.rung_of(standing.tier), measures(head, at, rules)
+    for rung in rules.rungs[place + 1 :]:
+        if holds(values, rung.enter, rules):
+            return False
+    return not place or holds(values, rules.rungs[place].keep, rules)
 
 
 def _stand(head: Head, standing: Standing, at: int, rules: Rules) -> None:
@@ -316,7 +333,13 @@ def count(head: Head, day: int, more: Day, sign: int, rules: Rules) -> None:
     )
     days[day] = after
     if in_window:
-        head.counted = _sum(_sum(head.counted, before, -1, rules), after, 1, rules)
+        counted, most = head.counted, rules.visits_max
+        head.counted = Day(
+            counted.spend + sign * more.spend,
+            counted.orders + sign * more.orders,
+            counted.visits + min(after.visits, most) - min(before.visits, most),
+            counted.points + sign * more.points,
+        )
 
 
 def move_window(head: Head, day: int, rules: Rules) -> None:
@@ -381,14 +404,14 @@ def _sum(total: Day, bucket: Day, sign: int, rules: Rules) -> Day:
 
 
 def _add(values: dict[str, int], bucket: Day, sign: int, rules: Rules) -> None:
-    for name, more in (
-        ("spend", bucket.spend),
-        ("orders", bucket.orders),
-        ("visits", min(bucket.visits, rules.visits_max)),
-        ("points", bucket.points),
-    ):
-        if name in values:
-            values[name] += sign * more
+    if "spend" in values:
+        values["spend"] += sign * bucket.spend
+    if "orders" in values:
+        values["orders"] += sign * bucket.orders
+    if "visits" in values:
+        values["visits"] += sign * min(bucket.visits, rules.visits_max)
+    if "points" in values:
+        values["points"] += sign * bucket.points
 
 
 # What time will bring

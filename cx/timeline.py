@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from cx.rules import Rules
     from cx.state import Head
 
+_BESIDE_LEVELS = frozenset({ProfileUpdated, Chosen, GiftTold, HoldDecided})  # no measure of a level reads them
 PRAISE_MIN = 4  # a review of so many stars speaks for the brand
 
 
@@ -95,6 +96,7 @@ def meet_deadlines(head: Head, until: int, rules: Rules) -> None:
 
 def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules) -> None:
     head.reached = moment.at
+    bears = _bears_on_level(head, moment)
     if not head.first_seen:
         head.first_seen = head.level_since = moment.at
     day = rules.calendar.day(moment.at)
@@ -104,7 +106,8 @@ def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules)
     if isinstance(moment, Requested):
         _requested(head, moment, answers, rules)
     reason, undone = _effect(head, moment, rules)
-    levels.settle(head, moment.at, rules)
+    if bears:
+        levels.settle(head, moment.at, rules)
     change = None
     if isinstance(moment, Overridden):
         change = tiers.give(head, moment, rules)
@@ -119,6 +122,15 @@ def _apply(head: Head, moment: AnyMoment, answers: dict[str, int], rules: Rules)
     _entitle(head, moment, level, answers, rules)
     if head.care_due <= moment.at:
         care.settle(head, moment.at, rules)
+
+
+def _bears_on_level(head: Head, moment: AnyMoment) -> bool:
+    """Tell whether *moment* may change a measure of the CX levels, or is the first; else the level is time's alone."""
+    if not head.first_seen:
+        return True
+    if isinstance(moment, Touched):
+        return moment.intent == "information" or bool(moment.accepted) or moment.channel not in head.channels
+    return type(moment) not in _BESIDE_LEVELS
 
 
 def _entitle(head: Head, moment: AnyMoment, level: int, answers: dict[str, int], rules: Rules) -> None:
@@ -146,22 +158,38 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
         case Purchased():
             _purchased(head, moment, rules)
             return "spend", None
+        case Touched():
+            _touched(head, moment, rules)
+        case FeedbackGiven():
+            _judged(head, moment, rules)
         case CaseOpened() | CaseResponded() | CaseEscalated() | CaseResolved() | CaseReopened():
             _case(head, moment, rules)
             return "guard", None
         case Refunded() | Cancelled():
-            hold = progress.held_until(head, moment.at, rules)
-            undone = _undo(head, moment, rules)
-            if undone is None:
-                return "", None
-            tiers.undone(head, undone.day, hold)
-            if rules.inactive_days:  # without this order the customer may have been silent for too long
-                points.settle(head, moment.at, rules)
-            return "refund", undone
+            undone = _taken_back(head, moment, rules)
+            return ("refund" if undone else ""), undone
+        case _:
+            return _other(head, moment, rules), None
+    return "", None
+
+
+def _taken_back(head: Head, moment: Refunded | Cancelled, rules: Rules) -> Undone | None:
+    hold = progress.held_until(head, moment.at, rules)
+    undone = _undo(head, moment, rules)
+    if undone:
+        tiers.undone(head, undone.day, hold)
+        if rules.inactive_days:  # without this order the customer may have been silent for too long
+            points.settle(head, moment.at, rules)
+    return undone
+
+
+def _other(head: Head, moment: AnyMoment, rules: Rules) -> str:
+    """Apply what is not so frequent; return the reason for a change of tier, as `_effect` does."""
+    match moment:
         case Enrolled():
             if rules.by_joining:
                 tiers.enrol(head, moment, rules)
-                return "joining", None
+                return "joining"
             head.enrolled = moment.joined
         case Adjusted():
             points.adjust(head, moment, rules)
@@ -169,21 +197,6 @@ def _effect(head: Head, moment: AnyMoment, rules: Rules) -> tuple[str, Undone | 
             head.brought[name_of(moment)] = (moment.at, moment.content)
             points.bring(head, moment, rules)
             tiers.remember(head, moment, rules)
-        case _:
-            _journey(head, moment, rules)
-    return "", None
-
-
-def _journey(head: Head, moment: AnyMoment, rules: Rules) -> None:
-    match moment:
-        case Touched():
-            _touched(head, moment, rules)
-        case FeedbackGiven():
-            scores.feedback(head, moment, rules)
-            cases.judged(head, moment)
-            journey.judged(head, moment)
-            if moment.instrument == "review" and (moment.score or 0) >= PRAISE_MIN:
-                _count(head, "advocacy")
         case Referred():
             _count(head, "advocacy")
             journey.referred(head, moment)
@@ -194,12 +207,13 @@ def _journey(head: Head, moment: AnyMoment, rules: Rules) -> None:
             lives.say(head, moment, rules)
         case HoldDecided():
             holds.decided(head, moment)
+    return ""
 
 
 def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     """Add the order, less what waited for it: nothing can rest yet on what was undone before it counted."""
     scores.signal(head, "repeat-purchase" if head.counted.orders else "purchase", moment.at, rules, cause=moment.id)
-    orders.purchase(head, moment, rules)
+    key = orders.purchase(head, moment, rules)
     contacts.bought(head)
     journey.bought(head, moment)
     if "orders" in rules.triggers.velocities:
@@ -208,11 +222,10 @@ def _purchased(head: Head, moment: Purchased, rules: Rules) -> None:
     if head.standing.tier in rules.care.silent:
         care.put_off_silence(head, rules)
     head.place = (moment.store, moment.channel)
-    key = "order\n" + orders.order_key(moment.source, moment.order)
-    for waiting in head.waiting.pop(key, ()):
+    for waiting in head.waiting.pop(f"order\n{key}", ()):
         if isinstance(waiting, Refunded | Cancelled):
             _undo(head, waiting, rules)
-    points.bought(head, orders.order_key(moment.source, moment.order), moment.at, rules)
+    points.bought(head, key, moment.at, rules)
 
 
 def _undo(head: Head, moment: Refunded | Cancelled, rules: Rules) -> Undone | None:
@@ -259,6 +272,14 @@ def _follow(head: Head, moment: CaseResponded | CaseEscalated | CaseResolved | C
             cases.resolved(head, moment, rules)
         case CaseReopened():
             cases.reopened(head, moment, rules)
+
+
+def _judged(head: Head, moment: FeedbackGiven, rules: Rules) -> None:
+    scores.feedback(head, moment, rules)
+    cases.judged(head, moment)
+    journey.judged(head, moment)
+    if moment.instrument == "review" and (moment.score or 0) >= PRAISE_MIN:
+        _count(head, "advocacy")
 
 
 def _touched(head: Head, moment: Touched, rules: Rules) -> None:

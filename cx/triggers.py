@@ -34,6 +34,7 @@ _PERIOD_DAYS_MAX = {"week": 7, "month": 31}
 class Triggers:
     """The reward rules by trigger, and what else decides on rewards."""
 
+    kinds: dict[str, str]  # what entitles, as it is told, by the rule's id
     by_tier: dict[str, tuple[RewardPolicy, ...]]
     by_level: dict[int, tuple[RewardPolicy, ...]]
     birthday: tuple[RewardPolicy, ...]
@@ -61,6 +62,7 @@ def triggers_of(policy: Policy) -> Triggers:
     back = policy.clock.refund_days + policy.clock.lateness_days
     spans = {rule.id: _span(rule, back) * DAY for rule in policy.rewards}
     return Triggers(
+        kinds={rule.id: rule.when.kind.replace("_", "-") for rule in policy.rewards},
         by_tier=_grouped((rule.when.tier_reached or "", rule) for rule in by_kind.get("tier_reached", ())),
         by_level=_grouped((rule.when.level_reached or 0, rule) for rule in by_kind.get("level_reached", ())),
         birthday=tuple(by_kind.get("birthday", ())),

@@ -122,7 +122,7 @@ def _rewards(customer: Customer, rules: Rules) -> list[dict[str, Any]]:
         status = life.status if life else "held" if lives.is_held(owed, told) else "owed"
         shown.append(
             {
-                "reward_id": str(reward_id(customer.id, stands)),
+                "reward_id": reward_id(customer.id, stands),
                 "rule": owed.rule,
                 "occasion": owed.occasion,
                 "tier": owed.tier or None,

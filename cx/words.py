@@ -237,8 +237,8 @@ def conditions(rows: Sequence[Mapping[str, Any]], lang: Lang = "en") -> list[str
 def needed_of(measure: str, needed: int, lang: Lang, *, at_most: bool) -> str:
     """Say what a measure of a CX level has to be."""
     name = MEASURES.get(measure, (measure, measure))[lang == "vi"]
-    if measure in YES_OR_NO and needed and not at_most:
-        return name
+    if measure in YES_OR_NO and not at_most:
+        return name if needed else f"{name} {('or not', 'hay không')[lang == 'vi']}"
     bound = ("at most", "tối đa") if at_most else ("at least", "tối thiểu")
     return f"{name} {bound[lang == 'vi']} {found_of(measure, needed, lang)}"
 

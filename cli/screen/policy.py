@@ -30,7 +30,7 @@ from cli.screen.tongue import (
     Section,
     Tongue,
 )
-from cx.words import CRITERIA, DIMENSIONS, found_of, needed_of
+from cx.words import CRITERIA, DIMENSIONS, YES_OR_NO, found_of, needed_of
 from schemas.policy import Dimension
 from schemas.policy_file import policy_hash
 
@@ -124,7 +124,9 @@ def _asked(rule: LevelPolicy, say: Tongue) -> Iterable[str]:
 
 def _condition(condition: Condition, say: Tongue) -> str:
     said = needed_of(condition.measure, condition.reach, say.lang, at_most=condition.at_most)
-    if condition.keep not in {None, condition.reach}:
+    if condition.measure in YES_OR_NO and condition.keep == 0 and not condition.at_most:
+        said += say(", kept without", ", sau đó không cần để giữ cấp")
+    elif condition.keep not in {None, condition.reach}:
         kept = found_of(condition.measure, condition.keep or 0, say.lang)
         said += (
             say(f", kept up to {kept}", f", giữ cấp nếu không quá {kept}")

@@ -1,11 +1,13 @@
 """Decision records: from the record alone the outcome can be worked out again, and from the log its measures."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from cx import timeline
 from cx.calendar import DAY
-from cx.moments import Overridden
+from cx.moments import AnyMoment, Overridden
 from cx.record import DECISIVE_MAX
 from tests.cx.recompute import level_of, tier_of
 from tests.spec import (
@@ -16,6 +18,7 @@ from tests.spec import (
     feedback,
     given,
     opened,
+    profiled,
     refunded,
     resolved,
     reward,
@@ -255,6 +258,19 @@ def test_two_steps_in_one_batch_are_one_for_the_tier_and_the_last_for_its_reward
         ("reward:gift", "silver"),
         ("reward:big", "silver"),
     ]
+
+
+@pytest.mark.parametrize(("taken", "folds"), [((), 0), ((bought(START), refunded(START + DAY)), 1)])
+def test_only_a_change_since_the_base_makes_a_record_fold_again(
+    taken: tuple[AnyMoment, ...], folds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gift = reward("cake", "") | {"when": {"birthday": True}}
+    story = given(profiled(START, birthday="05-20"), by=rules(rewards=[gift])).each(*taken)
+    counted = Mock(wraps=timeline.fold)
+    monkeypatch.setattr("cx.record.timeline", Mock(wraps=timeline, fold=counted))
+
+    assert record(story.tick(at("2026-05-20T00:00")))["after"] == "member"
+    assert counted.call_count == folds
 
 
 def test_a_reward_carries_the_record_of_the_tier_it_is_given_for() -> None:

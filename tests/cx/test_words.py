@@ -6,7 +6,7 @@ import pytest
 
 from cx.calendar import DAY
 from cx.moments import Overridden
-from cx.words import sentence
+from cx.words import Lang, needed_of, sentence
 from tests.spec import (
     GUARDED,
     Spec,
@@ -111,6 +111,18 @@ def test_a_level_without_conditions_of_its_own_still_has_a_sentence() -> None:
     event: dict[str, Any] = {"type": "cx-level.changed", "data": {"from": 1, "to": 2, "evidence": []}}
 
     assert sentence(event) == "CX level 1 → 2: the evidence of all lower levels holds"
+
+
+@pytest.mark.parametrize(
+    ("needed", "lang", "said"),
+    [
+        (1, "en", "buys in their own rhythm"),
+        (0, "en", "buys in their own rhythm or not"),
+        (0, "vi", "mua đúng nhịp riêng hay không"),
+    ],
+)
+def test_what_is_no_number_is_not_said_as_one(needed: int, lang: Lang, said: str) -> None:
+    assert needed_of("in_rhythm", needed, lang, at_most=False) == said
 
 
 def test_rewards_are_said_as_gifts() -> None:

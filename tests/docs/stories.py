@@ -144,7 +144,7 @@ def _reward(text: str) -> str:
     """Return the id of the reward that is written rule/occasion; what an event was the occasion of has its source."""
     rule, occasion = text.split("/")
     calendar = occasion == "ever" or occasion[:2] == "20"
-    return str(reward_id("lan", f"{rule}/{occasion if calendar else occasion + SOURCE}/1"))
+    return reward_id("lan", f"{rule}/{occasion if calendar else occasion + SOURCE}/1")
 
 
 def examples() -> Iterator[Example]:
