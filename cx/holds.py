@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cx.calendar import DAY, HOUR, iso_day
-from cx.moments import HoldDecided, name_of, parted
+from cx.moments import HoldDecided, joined, name_of, parted
 from cx.state import NEVER, Hold, Pace, ToldHold
 from cx.triggers import HISTORY_DAYS
 
@@ -67,15 +67,14 @@ def _place(head: Head, rule: str, count: int, key: Key, rules: Rules) -> Pace:
     if before:
         name = f"{name}-{before + 1}"
     hold = Hold(rule=rule, placed=at, count=count, rank=rank, source=source, cause=cause)
-    placed = {name: hold}
-    word = head.holds.get(name)
-    if word is not None and word.ended < at - rules.future:
-        placed[word.word] = word  # older than clocks differ: it was about something else
-    elif word is not None:
-        hold = placed[name] = msgspec.structs.replace(
-            hold, ended=at, released=word.released, word=word.word, by=word.by
-        )
-    head.holds = _without_old(head, at) | placed
+    words = {key: word for key, word in head.holds.items() if not word.placed and name in {key, parted(key)[0]}}
+    old = {word.word: word for word in words.values() if word.ended < at - rules.future}
+    # Older than clocks differ is about something else; and of the others the first counts.
+    word = next((word for word in words.values() if word.ended >= at - rules.future), None)
+    if word is not None:
+        hold = msgspec.structs.replace(hold, ended=at, released=word.released, word=word.word, by=word.by)
+    others = {key: kept for key, kept in _without_old(head, at).items() if key not in words}
+    head.holds = others | old | {name: hold}
     return Pace((), "" if hold.ended else name)
 
 
@@ -84,11 +83,9 @@ def decided(head: Head, moment: HoldDecided) -> None:
     hold = head.holds.get(moment.hold, Hold())
     if hold.placed and hold.ended:
         return
-    kept = _without_old(head, moment.at)
-    if hold.ended:
-        kept |= {hold.word: hold}  # of two words on what is not placed yet, the later one is about it
+    name = joined(moment.hold, name_of(moment)) if hold.ended else moment.hold  # several wait side by side
     hold = msgspec.structs.replace(hold, ended=moment.at, released=moment.released, word=name_of(moment), by=moment.id)
-    head.holds = kept | {moment.hold: hold}
+    head.holds = _without_old(head, moment.at) | {name: hold}
     if hold.placed:
         head.paces = {**head.paces, hold.rule: Pace()}
 
@@ -147,4 +144,4 @@ def free_from(key: Key, held: list[Span]) -> Free:
 
 def unknown(head: Head, told: Told) -> list[Hold]:
     """Return the words on holds that nobody was told of."""
-    return [hold for name, hold in head.holds.items() if not hold.placed and name not in told.holds]
+    return [hold for name, hold in head.holds.items() if not hold.placed and parted(name)[0] not in told.holds]

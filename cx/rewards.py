@@ -23,7 +23,7 @@ from cx.moments import (
 )
 from cx.orders import order_key
 from cx.periods import yearly
-from cx.state import NEVER, RANK_MAX, Entitlement, Life
+from cx.state import NEVER, RANK_MAX, Day, Entitlement, Life
 
 if TYPE_CHECKING:
     from cx.moments import Key
@@ -284,12 +284,28 @@ def _tier_without(head: Head, owed: Entitlement, undone: Undone, at: int, rules:
     # A rung that was only passed rests on what reached a higher one.
     if tiers.qualified_rung(owed.ground, rules) < place:
         return owed  # it never rested on what was bought: a person gave the tier
-    ground = tiers.less(owed.ground, undone.less, rules)
+    ground = tiers.less(owed.ground, _fewer(head, owed, undone, rules), rules)
     if tiers.qualified_rung(ground, rules) >= place:
         return msgspec.structs.replace(owed, ground=ground)
     if place <= rules.rung_of(head.tier):
         return msgspec.structs.replace(owed, at=at, ground=tiers.measures(head, at, rules), rank=RANK_MAX)
     return None
+
+
+def _fewer(head: Head, owed: Entitlement, undone: Undone, rules: Rules) -> Day:
+    """Return what counts less for *owed*: a visit does where, of those of its day until then, not enough are left."""
+    if not undone.less.visits:
+        return undone.less
+    visits = [
+        (order.at, Purchased.RANK, parted(key)[1], order.id)
+        for key, order in head.open_orders.items()
+        if order.day == undone.day and order.visit and order.left
+    ]
+    bucket = head.days.get(undone.day) or head.past.get(undone.day) or Day()
+    brought = max(bucket.visits - len(visits), 0)
+    left, most = brought + sum(place < owed.key for place in visits), rules.visits_max
+    gone = min(left + undone.less.visits, most) - min(left, most)
+    return msgspec.structs.replace(undone.less, visits=gone)
 
 
 def _streak_without(owed: Entitlement, emptied: list[tuple[str, int]], rules: Rules) -> Entitlement | None:

@@ -31,10 +31,12 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
     standing = head.standing
     if not standing.tier:
         standing = Standing(rules.rungs[0].name, at, day)
-    ended = standing.given is not None and standing.given.until <= at
+    ended = standing.given is not None and standing.given.until <= at and _is_held(standing, rules)
     if ended:
         standing = msgspec.structs.replace(standing, given=None, failing=0, hold=0, checked=day)
         reason = "override-ended"
+    elif standing.given is not None and standing.given.until <= at:  # more than that was earned since, and stands
+        standing = msgspec.structs.replace(standing, given=None)
     place = rules.rung_of(standing.tier)
     standing = _checked(head, standing, at, rules)
     move_window(head, day, rules)
@@ -110,7 +112,7 @@ def _moved(head: Head, standing: Standing, change: Change, rules: Rules) -> Stan
 
 def _checked(head: Head, standing: Standing, at: int, rules: Rules) -> Standing:
     """Look whether the period that ended by *at*, if one did, was enough to keep the tier."""
-    ended = standing.given is not None and standing.given.until <= at
+    ended = standing.given is not None and standing.given.until <= at and _is_held(standing, rules)
     if ended or not rules.by_period or not rules.rung_of(standing.tier):
         return standing
     ends = period_end(head, standing, rules)
@@ -208,7 +210,11 @@ def _climbed(climbed: Head, at: int, rules: Rules) -> Grounds:
 
 def is_given(head: Head, rules: Rules) -> bool:
     """Tell whether nothing but a person's word, or the first rung, holds the tier up."""
-    return rules.rung_of(head.tier) <= _floor(head.standing, rules)
+    return _is_held(head.standing, rules)
+
+
+def _is_held(standing: Standing, rules: Rules) -> bool:
+    return rules.rung_of(standing.tier) <= _floor(standing, rules)
 
 
 def _floor(standing: Standing, rules: Rules) -> int:

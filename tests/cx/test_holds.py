@@ -273,6 +273,20 @@ def test_a_word_a_little_before_its_hold_is_of_a_clock_that_is_slow(early: int, 
     assert len(story.tick(START + 31 * DAY).refusals) == stands
 
 
+@pytest.mark.parametrize(("early", "ends"), [((5, 4, 3), ["released"]), ((11, 4, 3), ["confirmed"]), ((12, 11), [])])
+def test_of_several_words_before_their_hold_the_first_that_is_not_too_old_counts(
+    early: tuple[int, ...], ends: list[str]
+) -> None:
+    words = [
+        freed(START + 2 * HOUR - minutes * MINUTE, "many-2026-03-01", released=number != 1)
+        for number, minutes in enumerate(early)
+    ]
+    story = given(*words, *orders(0, 1, 2), by=held())
+
+    assert [one.event["data"]["reason"] for one in story.outputs if one.event["type"] == "hold.released"] == ends
+    assert len(story.tick(START + 31 * DAY).refusals) == sum(minutes > 10 for minutes in early)
+
+
 @pytest.mark.parametrize(("clock", "letters"), [(30 * DAY - 1, 0), (30 * DAY, 1)])
 def test_a_word_on_no_hold_goes_to_the_dead_letters(clock: int, letters: int) -> None:
     story = given(bought(START), freed(START, "many-1999-01-01"), by=held()).tick(START + clock)

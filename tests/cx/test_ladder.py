@@ -384,6 +384,23 @@ def test_no_refund_takes_what_a_person_gave() -> None:
     assert story.when(refunded(MARCH + 2 * DAY)).tier == "gold"
 
 
+@pytest.mark.parametrize("falls", [{"mode": "none"}, {"grace_days": 30}, {"stay_days": 730}])
+def test_the_end_of_a_word_on_a_lower_tier_takes_nothing_that_was_earned_since(falls: dict[str, Any]) -> None:
+    story = given(overridden(MARCH, "silver", MARCH + 380 * DAY), bought(MARCH + DAY, 5_000), by=by(downgrade=falls))
+    assert story.tier == "gold"
+
+    after = story.tick(MARCH + 381 * DAY)
+    assert (after.tier, after.since(story)) == ("gold", [])
+    assert after.customer.head.standing.given is None
+
+
+def test_nor_does_it_spare_the_tier_the_look_at_the_end_of_its_period() -> None:
+    end = at("2027-01-01T00:00")
+    story = given(overridden(MARCH, "silver", end), bought(MARCH + DAY, 5_000), by=calendar())
+
+    assert story.tick(end).tier == "gold", "the year that ended was enough"
+
+
 # Refunds
 
 

@@ -122,6 +122,28 @@ def test_a_tier_only_passed_by_other_terms_than_its_own_gives_nothing_once_these
     ]
 
 
+def visits(least: int, *when: int) -> Spec:
+    """Return the story of visits to a store that begin with o1, where so many days with one in ten reach silver."""
+    ladder = [LADDER[0], {"name": "silver", "enter": {"visits": least}}]
+    by = rules(rewards=BOTH[:1], tiers={"ladder": ladder, "window": {"rolling_days": 10}})
+    return given(*(bought(START + one, 10, f"o{n}", channel="store") for n, one in enumerate(when, 1)), by=by)
+
+
+def test_a_refund_of_one_of_two_visits_of_a_day_takes_nothing_from_what_rests_on_the_day() -> None:
+    one = visits(2, 0, 1, DAY).when(refunded(START + 20 * DAY))
+    assert (one.tier, owed(one)) == ("member", {"silver-gift/2026/1"})
+
+    assert owed(one.when(refunded(START + 21 * DAY, "o2"))) == set()
+
+
+def test_a_visit_after_a_reward_holds_it_only_from_when_it_counts() -> None:
+    story = visits(1, 0, 1)
+    one = story.when(refunded(START + DAY))
+    assert owed(one) == {"silver-gift/2026/1"}
+
+    assert owed(one.when(refunded(START + 2 * DAY, "o2"))) == set()
+
+
 def test_a_cancellation_revokes_like_a_refund() -> None:
     assert owed(given(bought(START), cancelled(START + 1), by=gifts())) == set()
 

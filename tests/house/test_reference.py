@@ -8,9 +8,9 @@ from tests.house.tree import files
 
 # Of code: blank lines, comments and docstrings are for the reader. Every module that is not named here is of what a
 # customer goes through.
-LINES_MAX = {"tiers and points": 600, "experience": 250, "care": 275, "rewards": 275}
+LINES_MAX = {"tiers and points": 600, "experience": 250, "care": 275, "rewards": 275, "gifts": 175}
 PARTS = dict.fromkeys(("books.py", "days.py", "ledger.py", "policy.py", "states.py", "walk.py"), "tiers and points")
-PARTS |= {"care.py": "care", "journey.py": "care", "rewards.py": "rewards"}
+PARTS |= {"care.py": "care", "journey.py": "care", "rewards.py": "rewards", "gifts.py": "gifts"}
 ALLOWED = {
     "__future__",
     "collections",
@@ -23,6 +23,7 @@ ALLOWED = {
     "itertools",
     "pathlib",
     "typing",
+    "uuid",
     "yaml",
     "zoneinfo",
 }

@@ -19,7 +19,6 @@ from tests.reference.walk import DIMENSIONS, SCALES, Answers, Mood, Standing, Wa
 KINDS = (
     "first_response", "case_reopened", "dimension_falls", "silent", "points_expiring", "tier_at_risk", "seam",
 )  # fmt: skip
-NOT_GIVEN = (0, NEVER, False)
 KEPT = 90 * DAY  # for so long an alert is kept, and answers to it
 CONTACTS = ("purchase.completed", "feedback.submitted", "touchpoint.recorded", "referral.converted")
 Fall = tuple[int, int, dict[str, int]]  # when the tier falls, to which rung, and what is missing then
@@ -42,14 +41,13 @@ class Life(Walk):
 
     twin: Life | None  # to whom nothing more happens
     found: Fall | None  # when time takes a twin's tier
-    floor_ends: int  # when a person's word on a lower tier ends
 
     def __init__(self, policy: Policy, events: list[Event], answers: Answers) -> None:
         self.care = {name: DEFAULTS["care"][name] | policy["care"].get(name, {}) for name in KINDS}
         self.journey, self.alerts, self.told, self.now = Journey(), list[Alert](), list[Alert](), events[0].at
         self.crests, self.returns = dict[str, tuple[int, int]](), list[Case]()  # of scores; of cases reopened
         self.unwarned_from = 0  # since when no tier was said to be at risk
-        self.twin, self.found, self.floor_ends = None, None, NEVER
+        self.twin, self.found = None, None
         super().__init__(policy, events, answers)
 
     # What happens
@@ -189,18 +187,10 @@ class Life(Walk):
         if self.twin is None:
             shared = [self.policy, self.answers, self.journey, self.alerts, self.told, self.crests, *self.moods]
             self.twin = deepcopy(self, {id(one): one for one in shared})
-            rung, given = self.standing.rung, self.standing.given
-            if given[0] < rung:  # the profile does not tell that the end of a word on a lower tier is looked at
-                self.twin.standing, self.twin.floor_ends = (
-                    replace(self.standing, given=(given[0], NEVER, False)),
-                    given[1],
-                )
         twin = self.twin
         while twin.found is None and twin.now < until + self.care["tier_at_risk"]["days"] * DAY:
             before, mood = replace(twin.standing), twin.moods[-1]
             twin.now = twin.next_look(before, twin.now)
-            if twin.floor_ends <= twin.now:
-                twin.standing.given = NOT_GIVEN
             Walk.pass_time(twin, twin.now)
             after = twin.standing
             ends = self.policy["by_period"] and after.checked != before.checked

@@ -283,7 +283,7 @@ class Member(Life):
                 name += f"-{number + 1}" if number else ""
                 self.holds[name], self.bursts[rule["id"]] = Hold(rule["id"], self.now), []
                 early = [one for one in self.words if one.data["hold_id"] == name]
-                for word in [one for one in early if one.at >= self.now - self.policy["future"]][-1:]:
+                for word in [one for one in early if one.at >= self.now - self.policy["future"]][:1]:
                     self.words.remove(word)
                     self.word(word)
 

@@ -10,10 +10,10 @@ from tests.reference.walk import Answers
 
 RANKS = {
     "customer.enrolled": 0, "profile.updated": 1, "tier.overridden": 2, "customer.imported": 3, "points.adjusted": 4,
-    "hold.released": 5, "hold.confirmed": 5,
+    "hold.released": 5, "hold.confirmed": 5, "feedback.submitted": 30, "touchpoint.recorded": 40, "reward.chosen": 50,
     "purchase.completed": 10, "purchase.refunded": 11, "purchase.cancelled": 12, "points.redemption-requested": 13,
     "case.opened": 20, "case.responded": 21, "case.escalated": 22, "case.resolved": 23, "case.reopened": 24,
-    "feedback.submitted": 30, "touchpoint.recorded": 40, "referral.converted": 41,
+    "referral.converted": 41, "gift.delivered": 51, "gift.redeemed": 51, "gift.expired": 51, "gift.cancelled": 51,
 }  # fmt: skip
 
 

@@ -194,8 +194,9 @@ class Walk(Books):
 
         A period that ended is judged by how things stood in it, its last mood.
         """
-        day, over = self.day(at), before.given[1] <= at
+        day, over = self.day(at), before.given[1] <= at and before.rung <= before.given[0]
         now = Standing(before.rung, before.since, day) if over else replace(before)
+        now.given = now.given if now.given[1] > at else Standing.given  # a word below what was earned just ends
         while self.policy["by_period"] and now.rung and (ends := self.period_end(now.checked, now.checked, mood)) <= at:
             now.checked = self.day(ends)
             keeps = holds(self.measures(ends, ended or mood, last=now.checked - 1), self.policy["keep"][now.rung])
