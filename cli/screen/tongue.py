@@ -62,6 +62,7 @@ HELPS: Final = {
     "one-agent-for-both": ("one agent for both", "giao cho một người lo cả hai"),
     "personal-suggestion": ("personal suggestion", "gợi ý riêng"),
     "say-what-is-missing": ("say what is missing", "báo còn thiếu gì"),
+    "say-we-miss-you": ("say we miss you", "nhắn lời hỏi thăm"),
     "senior-agent": ("senior agent", "chuyển nhân viên cấp cao"),
     "suggest-a-reward": ("suggest a reward", "gợi ý đổi quà"),
 }
