@@ -399,11 +399,14 @@ def _rewards(case: Case) -> Section | None:
     known, say = case.known, case.say
     rewards = sorted((one for one in known["rewards"] if one["status"] != "lost"), key=lambda one: str(one["since"]))
     segment = known["segment"]
-    if not rewards and not segment:
+    said = [say(f"The segment is {segment}.", f"Nhóm khách hàng: {segment}.")] if segment else []
+    for hold in known.get("holds", ()):
+        since, name = case.moment(hold["since"]), plain(hold["hold_id"])
+        said.append(say(f"They are held back since {since} ({name}).", f"Đang tạm giữ từ {since} ({name})."))
+    if not rewards and not said:
         return None
-    said = (say(f"The segment is {segment}.", f"Nhóm khách hàng: {segment}."),) if segment else ()
     rows = [Row(case.day(one["since"]), (_reward(one, case),)) for one in rewards[-_REWARDS_MAX:]]
-    return Section(say("Rewards", "Phần thưởng"), said, tuple(rows))
+    return Section(say("Rewards", "Phần thưởng"), tuple(said), tuple(rows))
 
 
 def _reward(reward: Mapping[str, Any], case: Case) -> str:

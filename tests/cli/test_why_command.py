@@ -360,8 +360,8 @@ def test_scores_and_rewards_are_told_with_the_segment_that_choices_follow() -> N
     english, vietnamese = (told(buys(MARCH, 1_000, "DH-1"), lang=lang, **parts) for lang in ("en", "vi"))
 
     assert "Scores, of 100: emotion 50, interaction 52, service 50, product 53 and brand 50." in english
-    assert "Rewards The segment is regular. 1 Mar 2026 hello, for silver: earned." in english
-    assert "Phần thưởng Nhóm khách hàng: regular. 01/03/2026 hello, cho hạng silver: đã đạt." in vietnamese
+    assert "Rewards The segment is regular. 1 Mar 2026 hello, for silver: given (coffee)." in english
+    assert "Phần thưởng Nhóm khách hàng: regular. 01/03/2026 hello, cho hạng silver: đã tặng (coffee)." in vietnamese
     assert "Rewards" not in told(buys(MARCH, 1_000, "DH-1"))
 
 
@@ -387,3 +387,18 @@ def test_a_gift_that_is_known_is_named_with_what_became_of_it() -> None:
 
     assert "hello, cho hạng silver: chờ khách chọn quà (coffee, cake)." in said(MARCH + DAY)
     assert "hello, cho hạng silver: đã tặng (coffee)." in said(MARCH + 8 * DAY)
+
+
+def test_a_hold_is_told_with_what_it_keeps_back() -> None:
+    gift = {"id": "coffee", "brand": "Highlands", "face_value": 50_000}
+    parts: dict[str, Any] = {
+        "rewards": [{"id": "hello", "when": {"tier_reached": "silver"}, "gift": gift}],
+        "velocity": [{"id": "many", "counts": "orders", "more_than": 1, "within_hours": 24}],
+    }
+    orders = (buys(MARCH, 10, "DH-1"), buys(MARCH + 1, 1_000, "DH-2"))
+
+    assert (
+        "They are held back since 1 Mar 2026, 10:00 (many-2026-03-01). 1 Mar 2026 hello, for silver: held back"
+        in told(*orders, **parts)
+    )
+    assert "Đang tạm giữ từ 10:00 ngày 01/03/2026 (many-2026-03-01)." in told(*orders, lang="vi", **parts)
