@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+_LABEL: Final = 12  # characters
+_LABELS: Final = frozenset({"", "Tier", "CX level", "Journey"})
 _WIDTH: Final = 92
 _BAR: Final = 30
 _LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
@@ -39,7 +41,7 @@ def picture(profile: Mapping[str, Any]) -> RenderableType:
     tell = (_who, _tier, _level, _dimensions, _journey, _alerts, _rewards, _history)
     parts = [part(profile) for part in tell]
     return Panel(
-        Group(*[line for part in parts for line in part]),
+        Group(*[_hung(line) for part in parts for line in part]),
         title=Text(plain(profile["customer_id"]), "bold"),
         title_align="left",
         subtitle=f"as of {local(profile['as_of'])}",
@@ -48,6 +50,17 @@ def picture(profile: Mapping[str, Any]) -> RenderableType:
         width=_WIDTH,
         padding=(0, 2),
     )
+
+
+def _hung(line: RenderableType) -> RenderableType:
+    """Let what follows a label, or the blank below one, wrap under itself."""
+    if not isinstance(line, Text) or line.plain[:_LABEL].strip() not in _LABELS or len(line) <= _LABEL:
+        return line
+    table = Table.grid()
+    table.add_column(width=_LABEL)
+    table.add_column()
+    table.add_row(*line.divide([_LABEL]))
+    return table
 
 
 def _who(profile: Mapping[str, Any]) -> Sequence[RenderableType]:

@@ -119,3 +119,12 @@ def test_an_id_cannot_paint_the_terminal() -> None:
 
     assert "[red]x[/red]" in text
     assert "\x1b" not in text
+
+
+def test_in_a_narrow_terminal_words_wrap_below_themselves() -> None:
+    lines = drawn(given(bought(START, 3_000)).profile, width=60).splitlines()
+    tier = next(number for number, line in enumerate(lines) if "SILVER" in line)
+
+    assert lines[tier].index("SILVER") == len("│  Tier        ")
+    assert lines[tier + 1].startswith("│              ")
+    assert "happens" in lines[tier + 1]
