@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.screen.policy_tiers import amount
-from cli.screen.tongue import HELPS, PRIORITIES, Tongue
+from cli.screen.tongue import HELPS, PRIORITIES, WAYS, Tongue
 from cx.words import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ def told(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -> st
                 f"Yêu cầu {facts['case']} về {facts['topic']} đã bị mở lại {times}.",
             )
         case "seam":
+            over, before = say.name(facts["to"], WAYS), say.name(facts["from"], WAYS)
             said = say(
-                f"Asked on {facts['topic']} over {facts['to']}, after having asked over {facts['from']}.",
-                f"Khách hỏi về {facts['topic']} qua {facts['to']} sau khi đã hỏi qua {facts['from']}.",
+                f"Asked on {facts['topic']} over {over}, after having asked over {before}.",
+                f"Khách hỏi về {facts['topic']} qua {over} sau khi đã hỏi qua {before}.",
             )
         case "dimension-falls":
             name, since = say.name(facts["dimension"], DIMENSIONS), day(facts["since"])

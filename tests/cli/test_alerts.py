@@ -30,7 +30,7 @@ ALL = [
     (
         alert("seam", CASE | {"from": "email", "to": "phone"}, answered="2026-03-02"),
         "Asked on delivery over phone, after having asked over email. Care was accepted on <2026-03-02>.",
-        "Khách hỏi về delivery qua phone sau khi đã hỏi qua email. Khách đã nhận lời chăm sóc ngày <2026-03-02>.",
+        "Khách hỏi về delivery qua tổng đài sau khi đã hỏi qua email. Khách đã nhận lời chăm sóc ngày <2026-03-02>.",
     ),
     (
         alert("dimension-falls", {"dimension": "brand", "from": 71, "to": 48, "since": "2026-03-01"}),
