@@ -58,14 +58,17 @@ def _in_time(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -
             )
         case "points-expiring":
             points, last = say.count(facts["points"], "point", "điểm"), day(facts["last_day"])
-            return say(f"{points} run out after {last}.", f"{points} sẽ hết hạn sau ngày {last}.")
+            return say(
+                f"When it was told, {points} would run out after {last}.",
+                f"Khi cảnh báo, {points} sắp hết hạn sau ngày {last}.",
+            )
         case "tier-at-risk":
             gaps = [amount(name, gap, say) for name, gap in facts.items() if name not in {"tier", "then"}]
             until = day(alert["deadline"])
             missing = say(f"; missing: {say.listed(gaps)}", f"; còn thiếu: {say.listed(gaps)}") if gaps else ""
             return say(
-                f"On {until} the tier {facts['tier']} turns into {facts['then']}{missing}.",
-                f"Ngày {until} hạng {facts['tier']} sẽ thành {facts['then']}{missing}.",
+                f"When it was told, {facts['tier']} would turn into {facts['then']} on {until}{missing}.",
+                f"Khi cảnh báo, hạng {facts['tier']} sắp thành {facts['then']} vào ngày {until}{missing}.",
             )
     return f"{alert['alert']}."  # one that a later version gives
 
