@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _LABEL: Final = 12  # characters
-_LABELS: Final = frozenset({"", "Tier", "CX level", "Journey"})
+_LABELS: Final = frozenset({"", "Tier", "Points", "CX level", "Journey"})
 _WIDTH: Final = 92
 _BAR: Final = 30
 _LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
@@ -38,7 +38,7 @@ _STATUS: Final = {
 
 def picture(profile: Mapping[str, Any]) -> RenderableType:
     """Draw a *profile*, as `cx.view` makes it."""
-    tell = (_who, _tier, _level, _dimensions, _journey, _alerts, _rewards, _history)
+    tell = (_who, _tier, _points, _level, _dimensions, _journey, _alerts, _rewards, _history)
     parts = [part(profile) for part in tell]
     return Panel(
         Group(*[_hung(line) for part in parts for line in part]),
@@ -102,6 +102,18 @@ def _progress(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     held_back = f"            {progress['next']} is earned but held back: "
     lines += [Text(held_back + guard.replace("-", " "), "bright_red") for guard in progress["held_back_by"]]
     return lines
+
+
+def _points(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    points = profile["points"]
+    if not any(points.values()):
+        return []
+    said = f"{points['balance']:,} to spend" if points["balance"] >= 0 else f"{-points['balance']:,} owed"
+    if points["pending"]:
+        said += f", {points['pending']:,} cannot be spent yet"
+    if points["next_expiry"]:
+        said += f", {points['next_expiry']['points']:,} until {points['next_expiry']['last_day']}"
+    return [Text.assemble(("Points      ", "bold"), said), Text()]
 
 
 def _level(profile: Mapping[str, Any]) -> Sequence[RenderableType]:

@@ -70,6 +70,17 @@ def test_it_shows_the_level_and_what_the_next_one_needs() -> None:
     assert "involvement 1/2 · effort 1/1 · resolution 2/2  " in text
 
 
+def test_it_shows_points_where_there_are_any() -> None:
+    some = {"balance": 6_499, "pending": 60, "next_expiry": {"last_day": "2026-03-31", "points": 1_235}}
+    profile = given(bought(START)).profile
+
+    assert "Points" not in drawn(profile)
+    assert "Points      6,499 to spend, 60 cannot be spent yet, 1,235 until 2026-03-31" in drawn(
+        profile | {"points": profile["points"] | some}
+    )
+    assert "Points      5 owed  " in drawn(profile | {"points": profile["points"] | {"balance": -5}})
+
+
 def test_it_shows_five_dimensions_by_their_full_names() -> None:
     text = drawn(given(bought(START)).profile)
 
