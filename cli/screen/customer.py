@@ -80,7 +80,7 @@ def _who(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
 
 def _tier(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     since = f"since {local(profile['tier_since'], _DAY)}" if profile["tier_since"] else ""
-    until = f"until {local(profile['tier_until'], _DAY)} if nothing more happens" if profile["tier_until"] else ""
+    until = f"at least until {local(profile['tier_until'], _DAY)} if nothing happens" if profile["tier_until"] else ""
     when = ", ".join(part for part in (since, until) if part)
     lines: list[RenderableType] = [
         Text.assemble(("Tier        ", "bold"), (profile["tier"].upper(), f"bold {colour_of(2)}"), f"  {when}")

@@ -40,7 +40,7 @@ def test_it_shows_tier_dates_and_what_is_missing_for_the_next() -> None:
     text = drawn(given(bought(START, 3_000)).profile)
 
     assert "lan" in text
-    assert "SILVER  since 2026-03-01, until 2027-03-01 if nothing more happens" in text
+    assert "SILVER  since 2026-03-01, at least until 2027-03-01 if nothing happens" in text
     assert "██████████████████░░░░░░░░░░░░ 2,000 VND to gold" in text
 
 
