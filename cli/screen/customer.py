@@ -67,13 +67,13 @@ def _who(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     facts = [f"first seen {local(profile['first_seen'], _DAY)}"] if profile["first_seen"] else []
     if profile["enrolled"]:
         facts.append(f"member since {profile['enrolled']}")
-    facts.append(f"{profile['events_held']:,} events")
+    facts.append(counted(profile["events_held"], "event"))
     if profile["waiting"]:
         facts.append(f"{profile['waiting']:,} waiting for what they refer to")
     if profile.get("segment"):
         facts.append(profile["segment"])
     if profile["open_cases"]:
-        facts.append(f"{profile['open_cases']:,} open cases")
+        facts.append(counted(profile["open_cases"], "open case"))
     facts.append(profile["locale"] if profile["notify"] else f"{profile['locale']}, no messages wanted")
     return [Text(" · ".join(facts), "bright_black"), Text()]
 

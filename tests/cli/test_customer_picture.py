@@ -118,7 +118,7 @@ def test_a_customer_never_seen_can_be_drawn() -> None:
 def test_waiting_events_and_open_cases_are_said() -> None:
     text = drawn(given(bought(START), refunded(START, "o9"), opened(START)).profile)
 
-    assert "3 events · 1 waiting for what they refer to · 1 open cases" in text
+    assert "3 events · 1 waiting for what they refer to · 1 open case " in text
 
 
 def test_a_narrow_terminal_gets_a_narrow_picture() -> None:
