@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiokafka.errors import KafkaError
 
@@ -18,7 +19,7 @@ from ops.traffic.generator import generate
 from ops.traffic.kafka import KafkaSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from ops.audit.verdict import Verdict
@@ -31,7 +32,9 @@ READ_S: Final = 0.05
 SHOW_S: Final = 0.3
 LOOK_S: Final = 0.5
 RATE_OVER_S: Final = 3.0
+KINDS: Final = ("tier", "cx-level", "reward", "care", "hold")  # of news
 DRAIN_S: Final = 60.0  # after the traffic; what is not done by then is a fault
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +174,12 @@ class Watch:
             tier_changes=sum(count for kind, count in ledger.outputs.items() if kind.startswith("tier.")),
             level_changes=ledger.outputs["cx-level.changed"],
             rewards_issued=ledger.outputs["reward.issued"],
+            rewards_offered=ledger.outputs["reward.offered"],
             alerts=ledger.outputs["care.alerted"],
+            holds=ledger.outputs["hold.placed"],
             ladder=tuple((tier, tiers[tier]) for tier in self._tiers),
             levels=tuple(levels[level] for level in range(1, 6)),
-            news=tuple(self._news(event) for event in _newest(ledger.latest)),
+            news=tuple(self._news(event) for event in newest(ledger.latest)),
         )
 
     def _news(self, event: OutputEvent) -> News:
@@ -184,6 +189,7 @@ class Watch:
         return News(event.type, event.subject, sentence(plain), rung, plain["data"].get("severity", ""))
 
 
-def _newest(events: Sequence[OutputEvent]) -> list[OutputEvent]:
-    wanted = [event for event in events if event.type.startswith(("tier.", "reward.", "care."))]
-    return wanted[-NEWS_MAX:]
+def newest(latest: Mapping[str, Sequence[T]]) -> list[T]:
+    """Return the newest of each kind in turn, newest last: a tick tells so much of one that it hid the rest."""
+    turns = zip_longest(*(reversed(latest.get(kind, ())) for kind in KINDS))
+    return [event for turn in turns for event in turn if event is not None][:NEWS_MAX][::-1]

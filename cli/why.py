@@ -22,6 +22,7 @@ from cli.screen.why import picture
 from cx.calendar import instant, micros
 from cx.replay import replay
 from cx.state import StateFormatError, decode
+from cx.view import told_of
 from cx.why import grounds, looked_back
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _from_files(customer: str, names: Sequence[str], end: int | None, rules: Rul
             more = f", of whom {refused} {'line is' if refused == 1 else 'lines are'} refused" if refused else ""
             _unknown(customer, f"{where}{more}")
         at = max(end, log.clock.last, found.customer.head.reached)
-        return grounds(found.customer, at, rules)
+        return grounds(found.customer, at, rules) | told_of(found.customer, rules)
 
 
 def _from_redis(customer: str, end: int | None, rules: Rules) -> Mapping[str, Any]:
@@ -121,7 +122,7 @@ def _from_redis(customer: str, end: int | None, rules: Rules) -> Mapping[str, An
             raise OptionError(message)
         return profile
     if end is None:
-        return grounds(state, as_of, rules)
+        return grounds(state, as_of, rules) | told_of(state, rules)
     then = looked_back(state, end, rules)
     if then is None:
         reach = instant(state.floor).astimezone(rules.calendar.zone).isoformat()

@@ -68,7 +68,7 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     Returns:
         The new customer, outputs under ids that a replay repeats, and what goes to dead letters.
 
-    Source: docs/sources.md, domain sections 2 and 4.
+    Source: docs/sources.md#time-and-identity.
     """
     verdict = _judge(customer, arrivals, tick, rules)
     taken = [arrival.moment for arrival in verdict.taken]

@@ -28,13 +28,20 @@ def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:
     return {
         **derived,
         "benefits": rules.rungs[rules.rung_of(head.tier)].benefits,
+        **told_of(customer, rules),
+        "events_held": customer.events_held,
+    }
+
+
+def told_of(customer: Customer, rules: Rules) -> dict[str, Any]:
+    """Return what became of the rewards, and the holds that stand: what a profile has of what was told."""
+    return {
         "rewards": _rewards(customer, rules),
         "holds": [
             {"hold_id": name, "since": rfc3339(hold.placed[0])}
             for name, hold in sorted(customer.told.holds.items())
             if not hold.ended
         ],
-        "events_held": customer.events_held,
     }
 
 

@@ -200,7 +200,8 @@ def _help(words: Sequence[str]) -> str:
 
 
 def _evidence(data: dict[str, Any]) -> str:
-    rows = conditions([row for row in data["evidence"] if row["value"] is not None])  # what is not known is no reason
+    lost = data["to"] < data["from"]  # then what holds all the same is no reason, else what is not known
+    rows = conditions([row for row in data["evidence"] if (not row["ok"] if lost else row["value"] is not None)])
     return ", ".join(rows) or "the evidence of all lower levels holds"
 
 

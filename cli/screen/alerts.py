@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.screen.policy_tiers import amount
-from cli.screen.tongue import HELPS, PRIORITIES, Tongue
+from cli.screen.tongue import HELPS, PRIORITIES, WAYS, Tongue
 from cx.words import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ def told(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -> st
                 f"Yêu cầu {facts['case']} về {facts['topic']} đã bị mở lại {times}.",
             )
         case "seam":
+            over, before = say.name(facts["to"], WAYS), say.name(facts["from"], WAYS)
             said = say(
-                f"Asked on {facts['topic']} over {facts['to']}, after having asked over {facts['from']}.",
-                f"Khách hỏi về {facts['topic']} qua {facts['to']} sau khi đã hỏi qua {facts['from']}.",
+                f"Asked on {facts['topic']} over {over}, after having asked over {before}.",
+                f"Khách hỏi về {facts['topic']} qua {over} sau khi đã hỏi qua {before}.",
             )
         case "dimension-falls":
             name, since = say.name(facts["dimension"], DIMENSIONS), day(facts["since"])
@@ -57,14 +58,17 @@ def _in_time(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -
             )
         case "points-expiring":
             points, last = say.count(facts["points"], "point", "điểm"), day(facts["last_day"])
-            return say(f"{points} run out after {last}.", f"{points} sẽ hết hạn sau ngày {last}.")
+            return say(
+                f"When it was told, {points} would run out after {last}.",
+                f"Khi cảnh báo, {points} sắp hết hạn sau ngày {last}.",
+            )
         case "tier-at-risk":
             gaps = [amount(name, gap, say) for name, gap in facts.items() if name not in {"tier", "then"}]
             until = day(alert["deadline"])
             missing = say(f"; missing: {say.listed(gaps)}", f"; còn thiếu: {say.listed(gaps)}") if gaps else ""
             return say(
-                f"On {until} the tier {facts['tier']} turns into {facts['then']}{missing}.",
-                f"Ngày {until} hạng {facts['tier']} sẽ thành {facts['then']}{missing}.",
+                f"When it was told, {facts['tier']} would turn into {facts['then']} on {until}{missing}.",
+                f"Khi cảnh báo, hạng {facts['tier']} sắp thành {facts['then']} vào ngày {until}{missing}.",
             )
     return f"{alert['alert']}."  # one that a later version gives
 

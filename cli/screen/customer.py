@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+_LABEL: Final = 12  # characters
+_LABELS: Final = frozenset({"", "Tier", "Points", "CX level", "Journey"})
 _WIDTH: Final = 92
 _BAR: Final = 30
 _LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
@@ -36,10 +38,10 @@ _STATUS: Final = {
 
 def picture(profile: Mapping[str, Any]) -> RenderableType:
     """Draw a *profile*, as `cx.view` makes it."""
-    tell = (_who, _tier, _level, _dimensions, _journey, _alerts, _rewards, _history)
+    tell = (_who, _tier, _points, _level, _dimensions, _journey, _alerts, _rewards, _history)
     parts = [part(profile) for part in tell]
     return Panel(
-        Group(*[line for part in parts for line in part]),
+        Group(*[_hung(line) for part in parts for line in part]),
         title=Text(plain(profile["customer_id"]), "bold"),
         title_align="left",
         subtitle=f"as of {local(profile['as_of'])}",
@@ -50,24 +52,35 @@ def picture(profile: Mapping[str, Any]) -> RenderableType:
     )
 
 
+def _hung(line: RenderableType) -> RenderableType:
+    """Let what follows a label, or the blank below one, wrap under itself."""
+    if not isinstance(line, Text) or line.plain[:_LABEL].strip() not in _LABELS or len(line) <= _LABEL:
+        return line
+    table = Table.grid()
+    table.add_column(width=_LABEL)
+    table.add_column()
+    table.add_row(*line.divide([_LABEL]))
+    return table
+
+
 def _who(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     facts = [f"first seen {local(profile['first_seen'], _DAY)}"] if profile["first_seen"] else []
     if profile["enrolled"]:
         facts.append(f"member since {profile['enrolled']}")
-    facts.append(f"{profile['events_held']:,} events")
+    facts.append(counted(profile["events_held"], "event"))
     if profile["waiting"]:
         facts.append(f"{profile['waiting']:,} waiting for what they refer to")
     if profile.get("segment"):
         facts.append(profile["segment"])
     if profile["open_cases"]:
-        facts.append(f"{profile['open_cases']:,} open cases")
+        facts.append(counted(profile["open_cases"], "open case"))
     facts.append(profile["locale"] if profile["notify"] else f"{profile['locale']}, no messages wanted")
     return [Text(" · ".join(facts), "bright_black"), Text()]
 
 
 def _tier(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     since = f"since {local(profile['tier_since'], _DAY)}" if profile["tier_since"] else ""
-    until = f"until {local(profile['tier_until'], _DAY)} if nothing more happens" if profile["tier_until"] else ""
+    until = f"at least until {local(profile['tier_until'], _DAY)} if nothing happens" if profile["tier_until"] else ""
     when = ", ".join(part for part in (since, until) if part)
     lines: list[RenderableType] = [
         Text.assemble(("Tier        ", "bold"), (profile["tier"].upper(), f"bold {colour_of(2)}"), f"  {when}")
@@ -89,6 +102,18 @@ def _progress(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
     held_back = f"            {progress['next']} is earned but held back: "
     lines += [Text(held_back + guard.replace("-", " "), "bright_red") for guard in progress["held_back_by"]]
     return lines
+
+
+def _points(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+    points = profile["points"]
+    if not any(points.values()):
+        return []
+    said = f"{points['balance']:,} to spend" if points["balance"] >= 0 else f"{-points['balance']:,} owed"
+    if points["pending"]:
+        said += f", {points['pending']:,} cannot be spent yet"
+    if points["next_expiry"]:
+        said += f", {points['next_expiry']['points']:,} until {points['next_expiry']['last_day']}"
+    return [Text.assemble(("Points      ", "bold"), said), Text()]
 
 
 def _level(profile: Mapping[str, Any]) -> Sequence[RenderableType]:

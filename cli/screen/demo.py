@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.screen.alerts import COLOURS
-from cli.screen.parts import bar, colour_of, milliseconds, plain
+from cli.screen.parts import bar, colour_of, counted, milliseconds, plain
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 NEWS_MAX: Final = 24  # more than the picture is high
 _LEFT: Final = 42
@@ -28,10 +28,15 @@ _ICONS: Final = {
     "tier": "▲",
     "tier.downgraded": "▼",
     "tier.corrected": "↺",
+    "cx-level": "◆",
     "reward": "★",
+    "reward.offered": "☆",
     "reward.revoked": "✕",
     "care": "♥",
+    "hold": "■",
 }
+_LEVEL_COLOUR: Final = "bright_green"
+_LINES: Final = 2  # of one news: the reasons of a CX level may fill the picture
 _LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
 
 
@@ -77,7 +82,9 @@ class Snapshot:
     tier_changes: int = 0
     level_changes: int = 0
     rewards_issued: int = 0
+    rewards_offered: int = 0
     alerts: int = 0
+    holds: int = 0
     ladder: tuple[tuple[str, int], ...] = ()
     levels: tuple[int, ...] = (0, 0, 0, 0, 0)
     news: tuple[News, ...] = ()
@@ -90,7 +97,7 @@ def picture(shown: Snapshot) -> RenderableType:
     grid.add_column(ratio=1)
     left = Group(_panel("events", _events(shown)), _panel("tiers", _ladder(shown)), _panel("CX level", _levels(shown)))
     height = _ROWS + len(shown.ladder) + len(shown.levels) + 3 * _FRAME
-    grid.add_row(left, _panel("latest tier changes, rewards and alerts", _news(shown), height))
+    grid.add_row(left, _panel("latest changes, rewards, alerts", _news(shown), height))
     return Group(_head(shown), grid)
 
 
@@ -126,11 +133,11 @@ def _events(shown: Snapshot) -> Table:
     rows = (
         ("in", f"{shown.events_in:,}", f"{shown.per_second:,.0f} /s"),
         ("decided", f"{shown.decided:,}", f"{shown.duplicates:,} twice"),
-        ("dead letters", f"{shown.dead_letters:,}", ""),
-        ("lag", lag, ""),
+        ("dead letters", f"{shown.dead_letters:,}", f"lag {lag}"),
         ("latency p50", milliseconds(shown.p50_ms), f"p99 {milliseconds(shown.p99_ms)}"),
-        ("tier changes", f"{shown.tier_changes:,}", f"{shown.rewards_issued:,} rewards"),
-        ("care alerts", f"{shown.alerts:,}", ""),
+        ("tier changes", f"{shown.tier_changes:,}", f"{shown.level_changes:,} levels"),
+        ("rewards", f"{shown.rewards_issued:,}", f"{shown.rewards_offered:,} offers"),
+        ("care alerts", f"{shown.alerts:,}", counted(shown.holds, "hold")),
     )
     table = Table.grid(expand=True, padding=(0, 1, 0, 0))
     table.add_column(style="bright_black", width=12)
@@ -147,7 +154,7 @@ def _ladder(shown: Snapshot) -> Table:
 
 def _levels(shown: Snapshot) -> Table:
     named = zip(_LEVELS, shown.levels, strict=True)
-    return _bars([(f"{level} {name}", count, "bright_green") for level, (name, count) in enumerate(named, 1)][::-1])
+    return _bars([(f"{level} {name}", count, _LEVEL_COLOUR) for level, (name, count) in enumerate(named, 1)][::-1])
 
 
 def _bars(rows: list[tuple[str, int, str]]) -> Table:
@@ -168,9 +175,29 @@ def _news(shown: Snapshot) -> Table:
     table.add_column(ratio=1)
     for news in shown.news[::-1]:
         icon = _ICONS.get(news.type) or _ICONS.get(news.type.split(".")[0], "·")
-        colour = COLOURS[news.severity] if news.severity else colour_of(news.rung)
         what, _, why = news.sentence.partition(": ")
-        table.add_row(
-            Text(icon, colour), Text(plain(news.customer)), Text.assemble((what, colour), f": {why}" if why else "")
-        )
+        colour = _colour(news)
+        said = Text.assemble((what, colour), f": {why}" if why else "")
+        table.add_row(Text(icon, colour), Text(plain(news.customer)), _Short(said))
     return table
+
+
+def _colour(news: News) -> str:
+    if news.type.startswith("cx-level."):
+        return _LEVEL_COLOUR
+    return COLOURS[news.severity] if news.severity else colour_of(news.rung)
+
+
+@dataclass(frozen=True, slots=True)
+class _Short:
+    """A text of a few lines at most; what is left out shows as dots."""
+
+    text: Text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = self.text.wrap(console, options.max_width)
+        if len(lines) > _LINES:
+            last = lines[_LINES - 1]
+            last.truncate(options.max_width - 2)
+            last.append(" …")
+        yield from lines[:_LINES]

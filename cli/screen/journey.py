@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cli.screen.alerts import COLOURS, told
 from cli.screen.parts import bar, mood_colour, plain
-from cli.screen.tongue import GROUPS, STAGES, Tongue
+from cli.screen.tongue import GROUPS, STAGES, WAYS, Tongue
 from cx.journey import MOODS_MAX
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class Days:
 
     def __call__(self, text: str) -> str:
         """Return the day of an RFC 3339 text; the day alone is one as well."""
-        return f"{self._day(text):{self.say('%Y-%m-%d', '%d/%m/%Y')}}"
+        day = self._day(text)
+        return self.say(f"{day.day} {day:%b %Y}", f"{day:%d/%m/%Y}")
 
     def short(self, text: str) -> str:
         """Return the day in no more than nine characters."""
@@ -103,7 +104,7 @@ def _cell(spot: Mapping[str, Any] | None, days: Days) -> Text:
         return Text("·", "bright_black")
     lines = [
         Text(f"{spot['count']:,}", "bold"),
-        Text(plain(spot["channel"] or "-")),
+        Text(plain(days.say.name(spot["channel"] or "-", WAYS))),
         Text(days.short(spot["last"]), "bright_black"),
     ]
     if spot["mood"] is not None:
@@ -113,7 +114,7 @@ def _cell(spot: Mapping[str, Any] | None, days: Days) -> Text:
 
 def _legend(known: Mapping[str, Any], say: Tongue) -> str:
     said = say(
-        f"How often; over what and when of late; the mood of the last {MOODS_MAX} answers there, 0 to 100.",
+        f"How often; the last channel and day; the mood of the last {MOODS_MAX} answers there, 0 to 100.",
         f"Số lần; kênh và ngày gần nhất; tâm trạng theo {MOODS_MAX} phản hồi cuối, từ 0 đến 100.",
     )
     seams = known.get("seams", 0)

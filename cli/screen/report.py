@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cli.screen.parts import FULL, RUNGS, plain
-from cli.screen.tongue import LEVELS, Tongue
+from cli.screen.tongue import LEVELS, WAYS, Tongue
 from cx.calendar import iso_week
 from cx.rules import DIMENSIONS as NAMES
 from cx.words import DIMENSIONS
@@ -125,7 +125,7 @@ def _label(group: Group, width: int, by: By, say: Tongue) -> Text:
 
 def _place(group: Group, by: By, say: Tongue) -> str:
     store = group.store or say("in no store", "không ở cửa hàng")
-    channel = group.channel or say("in no channel", "chưa rõ kênh")
+    channel = say.name(group.channel, WAYS) if group.channel else say("in no channel", "chưa rõ kênh")
     return {"store": store, "channel": channel}.get(by, f"{channel} · {store}" if group.store else channel)
 
 

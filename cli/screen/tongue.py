@@ -17,6 +17,17 @@ CHANNELS: Final = {
     "app": ("in the app", "trên ứng dụng"),
     "partner": ("at a partner", "tại đối tác"),
 }
+WAYS: Final = {  # short enough for a cell of the map
+    "store": ("store", "cửa hàng"),
+    "web": ("web", "web"),
+    "app": ("app", "ứng dụng"),
+    "phone": ("phone", "tổng đài"),
+    "chat": ("chat", "chat"),
+    "email": ("email", "email"),
+    "social": ("social", "MXH"),
+    "partner": ("partner", "đối tác"),
+    "event": ("event", "sự kiện"),
+}
 PAYMENTS: Final = {"points": ("points", "điểm"), "gift-card": ("gift cards", "thẻ quà tặng")}
 GUARDS: Final = {
     "open-case": (
@@ -62,6 +73,7 @@ HELPS: Final = {
     "one-agent-for-both": ("one agent for both", "giao cho một người lo cả hai"),
     "personal-suggestion": ("personal suggestion", "gợi ý riêng"),
     "say-what-is-missing": ("say what is missing", "báo còn thiếu gì"),
+    "say-we-miss-you": ("say we miss you", "nhắn lời hỏi thăm"),
     "senior-agent": ("senior agent", "chuyển nhân viên cấp cao"),
     "suggest-a-reward": ("suggest a reward", "gợi ý đổi quà"),
 }

@@ -43,6 +43,17 @@ _REASONS: Final = {
     "import": ("it was brought along from another system", "chuyển từ hệ thống khác sang"),
 }
 
+_REWARDS_MAX: Final = 8
+_STATUSES: Final = {
+    "owed": ("earned", "đã đạt"),
+    "held": ("held back until a person decides", "tạm giữ chờ nhân viên quyết định"),
+    "offered": ("waits for a choice", "chờ khách chọn quà"),
+    "issued": ("given", "đã tặng"),
+    "delivered": ("delivered", "đã giao"),
+    "redeemed": ("used", "đã dùng"),
+    "expired": ("ran out", "đã hết hạn"),
+    "revoked": ("taken back", "đã thu hồi"),
+}
 _REASONS_OF_LOSS: Final = {
     "guard": ("a support case stands against it", "yêu cầu hỗ trợ làm không còn đủ điều kiện"),
     "import": (
@@ -357,6 +368,8 @@ def _level(case: Case) -> Section:
         )
     if held := _criteria(case):
         said.append(held)
+    scores = [f"{say.name(key, DIMENSIONS)} {value}" for key, value in known["dimensions"].items()]
+    said.append(say(f"Scores, of 100: {say.listed(scores)}.", f"Điểm trên thang 100: {say.listed(scores)}."))
     return Section(say("CX level", "Cấp độ trải nghiệm (CX)"), tuple(said))
 
 
@@ -370,10 +383,38 @@ def _criteria(case: Case) -> str:
     ]
     if not parts:
         return ""
+    if not case.known["cx_level_missing"]:
+        return say(
+            f"Of what the levels ask, there are {say.listed(parts)}.",
+            f"Trong các điều kiện của mọi cấp, khách đạt {say.listed(parts)}.",
+        )
     return say(
         f"Of what the levels up to the next one ask, there are {say.listed(parts)}.",
         f"Trong các điều kiện đến hết cấp kế tiếp, khách đạt {say.listed(parts)}.",
     )
+
+
+def _rewards(case: Case) -> Section | None:
+    """Tell the latest rewards, and the segment by which gifts are chosen; what lost its ground is none."""
+    known, say = case.known, case.say
+    rewards = sorted((one for one in known["rewards"] if one["status"] != "lost"), key=lambda one: str(one["since"]))
+    segment = known["segment"]
+    said = [say(f"The segment is {segment}.", f"Nhóm khách hàng: {segment}.")] if segment else []
+    for hold in known.get("holds", ()):
+        since, name = case.moment(hold["since"]), plain(hold["hold_id"])
+        said.append(say(f"They are held back since {since} ({name}).", f"Đang tạm giữ từ {since} ({name})."))
+    if not rewards and not said:
+        return None
+    rows = [Row(case.day(one["since"]), (_reward(one, case),)) for one in rewards[-_REWARDS_MAX:]]
+    return Section(say("Rewards", "Phần thưởng"), tuple(said), tuple(rows))
+
+
+def _reward(reward: Mapping[str, Any], case: Case) -> str:
+    say = case.say
+    gifts = [reward["gift"]] if reward.get("gift") else list(reward.get("choices", ()))
+    named = f" ({', '.join(gifts)})" if gifts else ""
+    for_tier = say(f", for {reward['tier']}", f", cho hạng {reward['tier']}") if reward["tier"] else ""
+    return f"{reward['rule']}{for_tier}: {say.name(reward['status'], _STATUSES)}{named}."
 
 
 def _note(case: Case) -> Section | None:
@@ -403,4 +444,6 @@ def _short(case: Case, text: str) -> str:
     return case.day(text) if "T" in text else case.iso_day(text)
 
 
-SECTIONS: Final[tuple[Callable[[Case], Section | None], ...]] = (_tier, _next, _keep, _points, _level, _care, _note)
+SECTIONS: Final[tuple[Callable[[Case], Section | None], ...]] = (
+    _tier, _next, _keep, _points, _level, _rewards, _care, _note,
+)  # fmt: skip

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Position = tuple[str, int, int]  # topic, partition, offset
 
 SENT: Final = "cx-sent"  # header: wall instant of sending, in milliseconds
-LATEST_MAX: Final = 64
+LATEST_MAX: Final = 8  # of a kind
+_BY_TIME: Final = frozenset({"reward.expiring", "reward.expired"})  # many, and of no reason but the time
 # Refused only after it had been taken and had waited: then every other record of that event is a repeat.
 GIVEN_UP: Final = frozenset({Reason.UNKNOWN_ORDER, Reason.UNKNOWN_CASE, Reason.UNKNOWN_REWARD, Reason.REFUND_TOO_LARGE})
 
@@ -73,7 +74,7 @@ class Ledger:
         ticks: Records of the clock's topic.
         duplicates: Records that repeat an event, by (source, id) or by their order, and are no dead letters.
         outputs: Number of outputs by type.
-        latest: The newest outputs, as CloudEvents, newest last.
+        latest: The newest outputs by the first word of their type, as CloudEvents, newest last; no gift that ran out.
         repeated_outputs: Outputs that carry the id of one seen before: there must be none.
         repeated_letters: Dead letters of a record that has one already: there must be none.
         unreadable_outputs: Outputs and dead letters that break their own contract: there must be none.
@@ -85,7 +86,7 @@ class Ledger:
         self.ticks = 0
         self.duplicates = 0
         self.outputs: Counter[str] = Counter()
-        self.latest: deque[outputs.OutputEvent] = deque(maxlen=LATEST_MAX)
+        self.latest: dict[str, deque[outputs.OutputEvent]] = {}
         self.latencies = Latencies()
         self.repeated_outputs = 0
         self.repeated_letters = 0
@@ -147,7 +148,8 @@ class Ledger:
             return
         self._output_ids.add(event.id)
         self.outputs[event.type] += 1
-        self.latest.append(event)
+        if event.type not in _BY_TIME:
+            self.latest.setdefault(event.type.partition(".")[0], deque(maxlen=LATEST_MAX)).append(event)
         if event.causationid:
             self.latencies.seen(event.causationid, seen)
 

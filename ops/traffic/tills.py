@@ -106,7 +106,7 @@ class Tills:
         wrong = world.chance(persona.trouble)
         experience = min(100.0, max(0.0, world.rng.gauss(20.0 if wrong else 76.0, 10.0)))
         customer.feel((experience - 55) * 0.15)
-        about = {"order_id": order.id, "touchpoint": "product", "dimension": "product"}
+        about = {"order_id": order.id, "touchpoint": "product"}
         if world.chance(persona.refund * (3.0 if wrong else 0.8)):
             world.after(24, 480, customer, self._takes_back, order)
         if wrong and world.chance(0.5):

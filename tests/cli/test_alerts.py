@@ -30,7 +30,7 @@ ALL = [
     (
         alert("seam", CASE | {"from": "email", "to": "phone"}, answered="2026-03-02"),
         "Asked on delivery over phone, after having asked over email. Care was accepted on <2026-03-02>.",
-        "Khách hỏi về delivery qua phone sau khi đã hỏi qua email. Khách đã nhận lời chăm sóc ngày <2026-03-02>.",
+        "Khách hỏi về delivery qua tổng đài sau khi đã hỏi qua email. Khách đã nhận lời chăm sóc ngày <2026-03-02>.",
     ),
     (
         alert("dimension-falls", {"dimension": "brand", "from": 71, "to": 48, "since": "2026-03-01"}),
@@ -44,18 +44,18 @@ ALL = [
     ),
     (
         alert("points-expiring", {"points": 1_200, "last_day": "2026-04-30"}),
-        "1,200 points run out after <2026-04-30>.",
-        "1.200 điểm sẽ hết hạn sau ngày <2026-04-30>.",
+        "When it was told, 1,200 points would run out after <2026-04-30>.",
+        "Khi cảnh báo, 1.200 điểm sắp hết hạn sau ngày <2026-04-30>.",
     ),
     (
         alert("tier-at-risk", {"tier": "gold", "then": "silver", "spend": 5_000, "orders": 1}, deadline="2027-03-01"),
-        "On <2027-03-01> the tier gold turns into silver; missing: 5,000 VND and 1 order.",
-        "Ngày <2027-03-01> hạng gold sẽ thành silver; còn thiếu: 5.000 đ và 1 đơn hàng.",
+        "When it was told, gold would turn into silver on <2027-03-01>; missing: 5,000 VND and 1 order.",
+        "Khi cảnh báo, hạng gold sắp thành silver vào ngày <2027-03-01>; còn thiếu: 5.000 đ và 1 đơn hàng.",
     ),
     (
         alert("tier-at-risk", {"tier": "gold", "then": "silver"}, deadline="2027-03-01"),
-        "On <2027-03-01> the tier gold turns into silver.",
-        "Ngày <2027-03-01> hạng gold sẽ thành silver.",
+        "When it was told, gold would turn into silver on <2027-03-01>.",
+        "Khi cảnh báo, hạng gold sắp thành silver vào ngày <2027-03-01>.",
     ),
     (alert("full-moon", {}), "full-moon.", "full-moon."),
 ]

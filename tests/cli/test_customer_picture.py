@@ -40,7 +40,7 @@ def test_it_shows_tier_dates_and_what_is_missing_for_the_next() -> None:
     text = drawn(given(bought(START, 3_000)).profile)
 
     assert "lan" in text
-    assert "SILVER  since 2026-03-01, until 2027-03-01 if nothing more happens" in text
+    assert "SILVER  since 2026-03-01, at least until 2027-03-01 if nothing happens" in text
     assert "██████████████████░░░░░░░░░░░░ 2,000 VND to gold" in text
 
 
@@ -68,6 +68,17 @@ def test_it_shows_the_level_and_what_the_next_one_needs() -> None:
     assert "1 informed ●○○○○  since 2026-03-01" in text
     assert "for 2 answered: channels used at least 1 (now 0)" in text
     assert "involvement 1/2 · effort 1/1 · resolution 2/2  " in text
+
+
+def test_it_shows_points_where_there_are_any() -> None:
+    some = {"balance": 6_499, "pending": 60, "next_expiry": {"last_day": "2026-03-31", "points": 1_235}}
+    profile = given(bought(START)).profile
+
+    assert "Points" not in drawn(profile)
+    assert "Points      6,499 to spend, 60 cannot be spent yet, 1,235 until 2026-03-31" in drawn(
+        profile | {"points": profile["points"] | some}
+    )
+    assert "Points      5 owed  " in drawn(profile | {"points": profile["points"] | {"balance": -5}})
 
 
 def test_it_shows_five_dimensions_by_their_full_names() -> None:
@@ -107,7 +118,7 @@ def test_a_customer_never_seen_can_be_drawn() -> None:
 def test_waiting_events_and_open_cases_are_said() -> None:
     text = drawn(given(bought(START), refunded(START, "o9"), opened(START)).profile)
 
-    assert "3 events · 1 waiting for what they refer to · 1 open cases" in text
+    assert "3 events · 1 waiting for what they refer to · 1 open case " in text
 
 
 def test_a_narrow_terminal_gets_a_narrow_picture() -> None:
@@ -119,3 +130,12 @@ def test_an_id_cannot_paint_the_terminal() -> None:
 
     assert "[red]x[/red]" in text
     assert "\x1b" not in text
+
+
+def test_in_a_narrow_terminal_words_wrap_below_themselves() -> None:
+    lines = drawn(given(bought(START, 3_000)).profile, width=60).splitlines()
+    tier = next(number for number, line in enumerate(lines) if "SILVER" in line)
+
+    assert lines[tier].index("SILVER") == len("│  Tier        ")
+    assert lines[tier + 1].startswith("│              ")
+    assert "happens" in lines[tier + 1]

@@ -13,6 +13,7 @@ from rich.console import Console
 from cli.screen.demo import News, Snapshot, line, picture
 from cli.screen.outcome import as_json, as_text
 from cli.screen.svg import svg
+from cli.watch import newest
 from ops.audit.verdict import Verdict
 
 LADDER = (("member", 100), ("silver", 50), ("gold", 10), ("diamond", 0))
@@ -60,6 +61,24 @@ def test_it_shows_rate_lag_latency_ladder_and_news() -> None:
         assert part in text
     assert "kh-000029 member → silver: spent 3,100,000 VND in the window" in text
     assert text.index("kh-000029") < text.index("kh-000028")
+
+
+def test_a_news_of_many_reasons_takes_two_lines() -> None:
+    told = "CX level 2 → 4: " + ", ".join(f"reason {number} holds" for number in range(30))
+    lines = drawn(replace(LATER, news=(*LATER.news, News("cx-level.changed", "kh-000077", told))))
+
+    assert "◆ kh-000077 CX level 2 → 4: reason 0 holds" in lines[2]
+    assert "…" in lines[3]
+    assert "kh-000029" in lines[4]
+
+
+def test_of_each_kind_of_news_the_newest_are_shown_in_turn() -> None:
+    told = {kind: [f"{kind} {number}" for number in range(8)] for kind in ("tier", "reward", "cx-level")}
+
+    shown = newest(told)
+
+    assert shown[-4:] == ["tier 6", "reward 7", "cx-level 7", "tier 7"]
+    assert newest(told | {"care": ["care 0"]})[-4] == "care 0"
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

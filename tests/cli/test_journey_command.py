@@ -53,6 +53,7 @@ def test_the_map_has_stages_across_and_groups_down() -> None:
         ["Digital", "1", "·", "·", "·", "·", "·"],
     ]
     assert "store phone 01 Mar 26 01 Mar 26 ░░░░░ 0" in flat(said.output)
+    assert "cửa hàng tổng đài 01/03/26 01/03/26 ░░░░░ 0" in flat(cx("journey", "--lang", "vi").output)
 
 
 @pytest.mark.parametrize("verb", ["journey", "why"])
@@ -70,7 +71,8 @@ def test_the_map_has_stages_across_and_groups_down() -> None:
         (
             "vi",
             (
-                "Khách hỏi về delivery qua phone sau khi đã hỏi qua email. Nên: giao cho một người lo cả hai, xin lỗi.",
+                "Khách hỏi về delivery qua tổng đài sau khi đã hỏi qua email.",
+                "Nên: giao cho một người lo cả hai, xin lỗi.",
                 "Yêu cầu K2 về delivery (ưu tiên khẩn cấp) chưa được trả lời trong 2 giờ. Nên: trả lời ngay, gọi lại.",
                 "Điểm cảm xúc giảm từ 50 xuống 29 kể từ 01/03/2026.",
             ),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from cli import customer, why
 from cli.main import group
+from cli.screen.why import picture
 from cx.state import canonical, encode
 from cx.view import profile_of
 from streams.settings import presets
@@ -346,3 +349,56 @@ def test_every_preset_can_be_explained(name: str, lang: str) -> None:
     )
     assert said.exit_code == 0
     assert max(map(len, said.output.splitlines())) <= 80
+
+
+def test_scores_and_rewards_are_told_with_the_segment_that_choices_follow() -> None:
+    gift = {"id": "coffee", "brand": "Highlands", "face_value": 50_000}
+    parts: dict[str, Any] = {
+        "rewards": [{"id": "hello", "when": {"tier_reached": "silver"}, "gift": gift}],
+        "segments": [{"id": "regular", "orders": 1}],
+    }
+    english, vietnamese = (told(buys(MARCH, 1_000, "DH-1"), lang=lang, **parts) for lang in ("en", "vi"))
+
+    assert "Scores, of 100: emotion 50, interaction 52, service 50, product 53 and brand 50." in english
+    assert "Rewards The segment is regular. 1 Mar 2026 hello, for silver: given (coffee)." in english
+    assert "Phần thưởng Nhóm khách hàng: regular. 01/03/2026 hello, cho hạng silver: đã tặng (coffee)." in vietnamese
+    assert "Rewards" not in told(buys(MARCH, 1_000, "DH-1"))
+
+
+def test_of_the_highest_level_no_next_one_is_spoken_of() -> None:
+    levels = [{"level": 2, "all": [{"measure": "orders", "reach": 1}]}]
+
+    assert "Of what the levels ask, there are 1 of 1" in told(buys(MARCH, 10, "DH-1"), levels=levels)
+    assert "up to the next one" in told(redeems(MARCH, 10, "ask"), levels=levels)
+
+
+def test_a_gift_that_is_known_is_named_with_what_became_of_it() -> None:
+    gifts = [{"id": name, "brand": name, "face_value": 1} for name in ("coffee", "cake")]
+    rewards = [{"id": "hello", "when": {"tier_reached": "silver"}, "choose_days": 7, "choices": gifts}]
+    by = rules(rewards=rewards)
+    story = given(bought(MARCH), by=by)
+
+    def said(at: int) -> str:
+        profile = profile_of(story.tick(at).customer, at, by)
+        console = Console(file=StringIO(), width=100)
+        console.print(picture(profile, by.policy, "Asia/Ho_Chi_Minh", "vi"))
+        assert isinstance(console.file, StringIO)
+        return flat(console.file.getvalue())
+
+    assert "hello, cho hạng silver: chờ khách chọn quà (coffee, cake)." in said(MARCH + DAY)
+    assert "hello, cho hạng silver: đã tặng (coffee)." in said(MARCH + 8 * DAY)
+
+
+def test_a_hold_is_told_with_what_it_keeps_back() -> None:
+    gift = {"id": "coffee", "brand": "Highlands", "face_value": 50_000}
+    parts: dict[str, Any] = {
+        "rewards": [{"id": "hello", "when": {"tier_reached": "silver"}, "gift": gift}],
+        "velocity": [{"id": "many", "counts": "orders", "more_than": 1, "within_hours": 24}],
+    }
+    orders = (buys(MARCH, 10, "DH-1"), buys(MARCH + 1, 1_000, "DH-2"))
+
+    assert (
+        "They are held back since 1 Mar 2026, 10:00 (many-2026-03-01). 1 Mar 2026 hello, for silver: held back"
+        in told(*orders, **parts)
+    )
+    assert "Đang tạm giữ từ 10:00 ngày 01/03/2026 (many-2026-03-01)." in told(*orders, lang="vi", **parts)

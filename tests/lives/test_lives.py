@@ -56,23 +56,25 @@ def test_a_life_comes_to_the_same_in_whatever_order_it_arrives(path: Path) -> No
     rules, chapters = opened(path)
     lines = lines_of(chapters)
     spec = Spec(rules, Customer("lan"))
+    answers: dict[str, int] = {}
     for number, line in enumerate(lines):
         spec = happen(spec, number, line)
+        answers |= spec.customer.told.answers  # a state forgets the old ones
     end = max(spec.clock, spec.customer.head.reached) + rules.lateness
     arrivals = [arrival_of(rules, number, line) for number, line in enumerate(lines) if "clock" not in line]
     chance = random.Random(path.stem)
     late = [(one.moment.at + chance.randrange(rules.lateness), one.moment) for one in arrivals]
     shuffled = [Arrival(moment, at) for at, moment in sorted(late, key=lambda one: one[0])]
     other = Spec(rules, Customer("lan"))
-    other.customer.told.answers |= spec.customer.told.answers
+    other.customer.told.answers |= answers
     for one in shuffled:
         other = other.take(one)
     states = [canonical(state_of(one.tick(end).customer, end, rules)) for one in (spec, other)]
     assert states[0] == states[1]
 
 
-def test_every_life_ends_in_something() -> None:
-    assert LIVES
+def test_ten_lives_are_told_and_each_ends_in_something() -> None:
+    assert len(LIVES) >= 10
     for path in LIVES:
         _, chapters = opened(path)
         assert all(chapter["then"] for chapter in chapters)

@@ -122,7 +122,7 @@ def test_outputs_are_counted_by_type_and_once_each() -> None:
         ledger.output(output(about), seen=0)
 
     assert ledger.outputs == {"tier.upgraded": 2}
-    assert (ledger.repeated_outputs, len(ledger.output_ids), len(ledger.latest)) == (1, 2, 2)
+    assert (ledger.repeated_outputs, len(ledger.output_ids), len(ledger.latest["tier"])) == (1, 2, 2)
 
 
 def test_latency_goes_from_the_sending_of_the_cause_to_the_reader() -> None:

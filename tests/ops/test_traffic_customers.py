@@ -123,7 +123,7 @@ def test_who_recommends_the_brand_remembers_how_the_last_case_went() -> None:
 
 
 @pytest.mark.parametrize("options", [DEMO, LIVE_DEMO])
-def test_under_the_shipped_policy_all_tiers_occur_some_fall_by_refund_and_only_poison_is_refused(
+def test_under_the_shipped_policy_all_tiers_occur_all_scores_move_and_only_poison_is_refused(
     options: Options,
 ) -> None:
     rules = compile_policy(parse_policy(POLICY.read_text("utf-8")))
@@ -152,6 +152,7 @@ def test_under_the_shipped_policy_all_tiers_occur_some_fall_by_refund_and_only_p
         reasons[told or "none"] += 1
     assert len(reasons) > 8
     assert falls >= 3
+    assert all(len(set(scores)) > 9 for scores in zip(*(one.head.scores for one in customers.values()), strict=True))
     tiers = Counter(rules.rung_of(customer.head.tier) for customer in customers.values())
     shares = [tiers[rung] / tiers.total() for rung in range(4)]
     for share, (least, most) in zip(shares, [(0.3, 0.65), (0.2, 0.42), (0.08, 0.25), (0.02, 0.1)], strict=True):
