@@ -94,6 +94,8 @@ class Desk:
         self._answers.keep()
 
     def _pass_time(self, number: bytes, entry: Entry | None) -> None:
+        if entry is None or entry.deadline > self._now:
+            return  # what was due before it has taken care of it: who waits is served, an old code is out of stock
         match entry:
             case Gift():
                 self._serve(number.decode())
@@ -101,7 +103,7 @@ class Desk:
                 self._leave_stock(number, entry)
             case Claim():
                 self._pass(number, entry)
-            case Account() | None:
+            case Account():
                 pass
             case _:
                 assert_never(entry)
@@ -374,8 +376,6 @@ class Desk:
             claim = msgspec.structs.replace(claim, remind=NEVER)
             self._book.put_claim(number, claim)
             self._answers.expiring(number, claim, self._now)
-        elif claim.until > self._now:
-            return
         elif claim.status == WAITING:
             tried = tuple((name, OUT_OF_STOCK) for name in claim.waits)
             claim = self._wait_no_more(number, claim, list(claim.waits))

@@ -229,4 +229,4 @@ class DeskMachine(RuleBasedStateMachine):
 
 
 TestDesk = DeskMachine.TestCase
-TestDesk.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestDesk.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

@@ -121,6 +121,14 @@ def test_a_gift_that_is_not_listed_any_more_serves_nobody() -> None:
     assert desk.passes(DAY) == ["gift.allocated coffee"]
 
 
+def test_a_code_that_runs_out_with_the_tick_serves_nobody() -> None:
+    desk = counter("r1")
+    desk.adds("coffee", "c1", valid_until=(desk.now + DAY).isoformat())
+
+    assert desk.passes(DAY) == []
+    assert desk.stock("coffee") == 0
+
+
 def test_more_than_one_look_may_serve_are_served_in_the_same_tick() -> None:
     desk = counter(*(f"r{n}" for n in range(rules.SERVED_MAX + 1)))
     desk.adds("coffee", *(f"c{n}" for n in range(rules.SERVED_MAX + 1)))
