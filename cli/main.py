@@ -17,6 +17,7 @@ from streams.settings import EXIT_CONFIG, PREFIX
 VERBS = {
     "up": "Run Kafka, Redis, the topics and one worker here.",
     "worker": "Run one worker against the cluster that the settings name.",
+    "desk": "Run one gift desk: stock, budgets and codes.",
     "aggregate": "Count customers by week, store and channel, for reports.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",
