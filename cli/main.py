@@ -23,6 +23,7 @@ VERBS = {
     "policy": "Check a policy, or say what it does.",
     "replay": "Fold events from files, without a server.",
     "import": "Let customers of another system move in.",
+    "gifts": "Fill the gift desk: catalogue, budgets, codes.",
     "generate": "Produce lifelike traffic.",
     "demo": "Run everything on lifelike traffic, and watch.",
     "customer": "Show one customer.",
