@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agents.customers import CustomerFold
-from agents.gift_desk import DeskFold
+from agents.gift_desk import BEHIND, DeskFold
+from cx.calendar import SECOND
 from schemas.topics import GIFT_PARTITIONS, Lane
 from streams.app import lane_app
 from streams.meter import SILENT
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 LANE = "customers"
+TICKS_MISSED = 3  # after which a gift desk is behind
 
 
 def build_app(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneApp:
@@ -33,7 +35,8 @@ def build_app(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneAp
 def build_desk(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneApp:
     """Return the app of one gift desk; a group of its own, so that neither lane waits for the other's rebalances."""
     own = settings.model_copy(update={"app": f"{settings.app}-desk", "partitions": GIFT_PARTITIONS})
-    app = lane_app(own, Lane.GIFTS, DeskFold(rules), NoReadModel(), meter=meter)
+    behind = max(BEHIND, int(TICKS_MISSED * settings.tick_seconds * SECOND))
+    app = lane_app(own, Lane.GIFTS, DeskFold(rules, behind), NoReadModel(), meter=meter)
     lane = app.lane
 
     @app.agent(app.input("cx.gift-requests"))

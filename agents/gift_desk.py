@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from agents.edge import MILLI, make_tick, rejected, tick_of
-from cx.calendar import HOUR, micros
+from cx.calendar import HOUR, SECOND, micros
 from cx.desk.book import Book, parts_of
 from cx.desk.desk import Desk
 from cx.desk.state import FORMAT, decode, encode
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 ANSWERS: Final = "cx.gift-answers"
 ANSWERS_MAX: Final = 1_000  # of one look at what is due; then others get a turn, in the same tick
+BEHIND: Final = 5 * SECOND  # ticks come every second
 _HEADERS: Final = ((CONTENT_TYPE, STRUCTURED),)
 
 
@@ -46,19 +47,22 @@ class DeskFold(LaneFold):
     clock = GIFT_CLOCK
     state_format = FORMAT
 
-    def __init__(self, rules: Rules) -> None:
-        """Take from *rules* what the desk shares with its programme: time zone and currency."""
-        self._rules = rules
+    def __init__(self, rules: Rules, behind: int = BEHIND) -> None:
+        """Take from *rules* what the desk shares with its programme: time zone and currency.
+
+        Records that are so many microseconds newer than the last tick find the desk *behind*.
+        """
+        self._rules, self._behind = rules, behind
         self.policy = f"gifts {rules.policy.time_zone} {rules.policy.currency}"  # whatever else a policy changes
 
     def fold(self, state: PartitionState, records: Sequence[ConsumerRecord[bytes, bytes]]) -> Effects:
         """Fold records of one partition of one topic, each wholly or not at all."""
         effects = Effects()
-        desks = _Desks(state, state.tick or records[0].timestamp * MILLI, self._rules)
+        desks = _Desks(state, state.tick, self._rules)
         for record in records:
             try:
                 event = self._read(record)
-                desks.of(record).take(event)
+                desks.of(record).take(event, behind=record.timestamp * MILLI > state.tick + self._behind)
             except Unreadable as refusal:
                 effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.error_type))
             except NotTakenError as refusal:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from cx.desk.state import Account, Claim, Code, Ends, Gift, Link
+from cx.desk.state import LINE, Account, Claim, Code, Ends, Gift, Line, Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cx.desk.state import Entry
 
 GIFT: Final = b"g"
+_LINE: Final = b"l"
 CODE: Final = b"c"
 CLAIM: Final = b"r"
 ACCOUNT: Final = b"a"
@@ -58,6 +59,20 @@ class Book:
     def put_gift(self, name: str, gift: Gift) -> None:
         """Keep a gift."""
         self._put(GIFT, name.encode(), gift)
+
+    def waiting(self, chain: str) -> Ends:
+        """Return who waits for a gift, or under `LINE` for an answer."""
+        if chain != LINE:
+            return self.gift(chain).waiting
+        found = self._find(_LINE, b"")
+        return found.waiting if isinstance(found, Line) else Ends()
+
+    def put_waiting(self, chain: str, waiting: Ends) -> None:
+        """Keep who waits."""
+        if chain == LINE:
+            self._put(_LINE, b"", Line(waiting))
+        else:
+            self.put_gift(chain, msgspec.structs.replace(self.gift(chain), waiting=waiting))
 
     def code(self, number: bytes) -> Code | None:
         """Return a code."""
@@ -148,20 +163,20 @@ class Stock:
 
 
 class Waiting:
-    """Links of the claims that wait for a gift."""
+    """Links of the claims that wait for a gift, or in the line."""
 
-    def __init__(self, book: Book, gift: str) -> None:
+    def __init__(self, book: Book, chain: str) -> None:
         """Find them in *book*."""
-        self._book, self._gift = book, gift
+        self._book, self._chain = book, chain
 
     def link(self, number: bytes) -> Link:
         """Return the neighbours of a claim."""
-        return there(self._book.claim(number)).waits[self._gift]
+        return there(self._book.claim(number)).waits[self._chain]
 
     def relink(self, number: bytes, link: Link) -> None:
         """Note other neighbours."""
         claim = there(self._book.claim(number))
-        self._book.put_claim(number, msgspec.structs.replace(claim, waits=claim.waits | {self._gift: link}))
+        self._book.put_claim(number, msgspec.structs.replace(claim, waits=claim.waits | {self._chain: link}))
 
 
 def append(ends: Ends, number: bytes, links: Links) -> Ends:

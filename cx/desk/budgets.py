@@ -69,7 +69,7 @@ class Budgets:
 
     def _now(self, name: str) -> Account:
         account = self._book.account(name)
-        if account.day >= self._day:  # and so the month; what has begun does not begin again
+        if account.day == self._day:  # and so the month
             return account
         _, month, total = account.spent
         month *= account.month == self._month

@@ -17,6 +17,7 @@ from cx.desk.state import (
     DELIVERED,
     EXPIRED,
     HELD,
+    LINE,
     REDEEMED,
     REFUSED,
     UNLIMITED,
@@ -27,6 +28,7 @@ from cx.desk.state import (
     Claim,
     Code,
     Gift,
+    Line,
     Terms,
 )
 from cx.intake import NotTakenError
@@ -66,15 +68,18 @@ class Desk:
 
     # What comes
 
-    def take(self, event: DeskEvent) -> None:
+    def take(self, event: DeskEvent, *, behind: bool = False) -> None:
         """Do what *event* asks for, all of it or nothing.
+
+        Where the desk is *behind*, stock and budgets that were there before a request may not have been read: it waits
+        for the next tick.
 
         Raises:
             NotTakenError: it cannot be taken, and nothing has happened.
         """
         self._answers.cause = event.id
         with self._whole():
-            self._take(event)
+            self._take(event, behind=behind)
 
     def pass_time(self, key: bytes) -> None:
         """Do what has become due to the entry under *key*, all of it or nothing."""
@@ -99,6 +104,8 @@ class Desk:
         match entry:
             case Gift():
                 self._serve(number.decode())
+            case Line():
+                self._answer_line()
             case Code():
                 self._leave_stock(number, entry)
             case Claim():
@@ -108,10 +115,10 @@ class Desk:
             case _:
                 assert_never(entry)
 
-    def _take(self, event: DeskEvent) -> None:
+    def _take(self, event: DeskEvent, *, behind: bool) -> None:
         match event:
             case GiftRequested():
-                self._ask(event)
+                self._ask(event, behind=behind)
             case RevealRequested():
                 self._reveal(event.data.request_id)
             case ClaimDelivered():
@@ -189,7 +196,7 @@ class Desk:
 
     # Requests
 
-    def _ask(self, event: GiftRequested) -> None:
+    def _ask(self, event: GiftRequested, *, behind: bool) -> None:
         data, number, content = event.data, number_of(event.data.request_id), checksum(event.data)
         if known := self._book.claim(number):
             if known.content != content:
@@ -204,12 +211,28 @@ class Desk:
             data.tier or "",
             data.campaign or "",
             max(at, self._now),
+            data.wait_days,
         )
         if at <= self._now - REMEMBERED:
             self._refuse(number, claim, Reason.TOO_LATE)
-            return
+        elif behind or self._book.waiting(LINE).count:
+            self._wait(number, claim, [LINE])
+        else:
+            self._answer(number, claim)
+
+    def _answer_line(self) -> None:
+        """Answer those who wait for it, in the order in which they came."""
+        for _ in range(SERVED_MAX):
+            waiting = self._book.waiting(LINE)
+            if not waiting.count:
+                return
+            claim = there(self._book.claim(waiting.first))
+            self._answer(waiting.first, self._wait_no_more(waiting.first, claim, [LINE]))
+
+    def _answer(self, number: bytes, claim: Claim) -> None:
+        """Give the first gift that can be given, or let wait, or refuse."""
         tried: list[tuple[str, str]] = []
-        for name in data.gifts:
+        for name in claim.gifts:
             gift = self._fresh(name)
             reason = self._lacking(claim, name, gift) or ("" if gift.spare > 0 else OUT_OF_STOCK)
             if not reason:
@@ -217,8 +240,10 @@ class Desk:
                 return
             tried.append((name, reason))
         chains = [name for name, reason in tried if reason == OUT_OF_STOCK]
-        if data.wait_days and chains:
-            self._wait(number, claim, chains, data.wait_days)
+        if claim.wait_days and chains:
+            claim = msgspec.structs.replace(claim, until=max(claim.at, self._now) + claim.wait_days * DAY)
+            self._wait(number, claim, chains)
+            self._answers.waitlisted(number, claim, self._now)
         else:
             self._refuse(number, claim, tried[0][1], tuple(tried))
 
@@ -277,14 +302,10 @@ class Desk:
 
     # Waiting
 
-    def _wait(self, number: bytes, claim: Claim, chains: list[str], days: int) -> None:
-        claim = msgspec.structs.replace(claim, until=claim.at + days * DAY)
+    def _wait(self, number: bytes, claim: Claim, chains: list[str]) -> None:
         self._book.put_claim(number, claim)
         for name in chains:
-            gift = self._book.gift(name)
-            waiting = append(gift.waiting, number, Waiting(self._book, name))
-            self._book.put_gift(name, msgspec.structs.replace(gift, waiting=waiting))
-        self._answers.waitlisted(number, claim, self._now)
+            self._book.put_waiting(name, append(self._book.waiting(name), number, Waiting(self._book, name)))
 
     def _serve(self, name: str) -> None:
         """Give what is in stock to those who wait for it, the oldest first."""
@@ -304,9 +325,7 @@ class Desk:
 
     def _wait_no_more(self, number: bytes, claim: Claim, chains: list[str]) -> Claim:
         for name in chains:
-            gift = self._book.gift(name)
-            waiting = cut(gift.waiting, number, Waiting(self._book, name))
-            self._book.put_gift(name, msgspec.structs.replace(gift, waiting=waiting))
+            self._book.put_waiting(name, cut(self._book.waiting(name), number, Waiting(self._book, name)))
         waits = {name: link for name, link in claim.waits.items() if name not in chains}
         claim = msgspec.structs.replace(claim, waits=waits)
         self._book.put_claim(number, claim)

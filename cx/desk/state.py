@@ -1,4 +1,4 @@
-"""What the gift desk remembers, an entry each: gifts, codes, claims and accounts; and how an entry is written down.
+"""What the gift desk remembers, an entry each: gifts, codes, claims, accounts; and how an entry is written down.
 
 An encoded entry is, like a customer: 8 bytes next deadline, 2 bytes format version, then MessagePack. Its key is the
 programme, a zero byte, a letter for its kind, and its own id: UUIDs as 16 bytes, names as UTF-8.
@@ -26,6 +26,7 @@ REDEEMED: Final = "redeemed"
 EXPIRED: Final = "expired"
 WITHDRAWN: Final = "withdrawn"
 REFUSED: Final = "refused"
+LINE: Final = ""  # no gift has this name
 HELD: Final = (ALLOCATED, UNSEALED, DELIVERED)  # a code is the customer's, who can still use it
 
 
@@ -77,6 +78,17 @@ class Gift(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="g"):
         return LOOK_AGAIN if serves else NEVER
 
 
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="l"):
+    """Claims that wait for their answer, as the desk is behind; a tick has all that was written before it."""
+
+    waiting: Ends = Ends()
+
+    @property
+    def deadline(self) -> int:
+        """With the next tick."""
+        return LOOK_AGAIN if self.waiting.count else NEVER
+
+
 class Code(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="c"):
     """A code of a gift; once it is `spent` nothing is left of it but that it was there, so that it never comes again.
 
@@ -111,10 +123,11 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
         content: Checksum of the request, to tell a repeat from a conflict.
         gifts: What may be given, the chosen one first.
         at: When it was asked for, or when the desk heard of it, if that was later.
+        wait_days: How long it may wait for stock.
         until: When it waits no longer, the gift runs out, or the claim is forgotten.
         remind: When is said that the gift is about to run out.
         booked: When it was paid for, which says in which day and month.
-        waits: The chains in which it waits, by gift.
+        waits: The chains in which it waits, by gift; under `LINE` for its answer.
     """
 
     reward: str
@@ -124,6 +137,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
     tier: str
     campaign: str
     at: int
+    wait_days: int = 0
     status: str = WAITING
     until: int = NEVER
     remind: int = NEVER
@@ -157,7 +171,7 @@ class Account(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="a"):
         return NEVER
 
 
-Entry = Gift | Code | Claim | Account
+Entry = Gift | Line | Code | Claim | Account
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(Entry)

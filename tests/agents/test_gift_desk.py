@@ -110,20 +110,26 @@ def test_a_programme_on_the_wrong_partition_is_a_dead_letter() -> None:
     assert reasons(fold(state, record("gift.listed", GIFT, key=wrong))) == ["wrong-partition"]
 
 
-def test_before_its_first_tick_a_desk_takes_the_time_of_records() -> None:
-    state = State({}, tick=0)
-    fold(state, record("gift.listed", GIFT))
+@pytest.mark.parametrize(
+    ("tick", "answered"), [(0, 0), (START - gift_desk.BEHIND - 1, 0), (START - gift_desk.BEHIND, 1)]
+)
+def test_a_desk_that_is_behind_answers_with_its_next_tick(tick: int, answered: int) -> None:
+    state = State({}, tick=tick)
+    effects = fold(state, record("gift.listed", GIFT), request("lan"))
+    assert len(effects.outputs) == answered
     fold(state, code("c1"))
-    effects = fold(state, request("lan"))
+    state.tick = START
+    effects = kept(state, DeskFold(rules()).tick(state, 10))
 
-    assert json.loads(effects.outputs[0].value or b"")["data"]["valid_until"] == rfc3339(START + 90 * DAY)
+    assert answers(effects.outputs) == ([] if answered else [("lan", "gift.allocated")])
+    assert not effects.more
 
 
 def test_a_rule_that_fails_parks_its_event_and_takes_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     take = Desk._take  # noqa: SLF001  # the place where a rule may fail half-way
 
-    def failing(desk: Desk, event: Any) -> None:
-        take(desk, event)
+    def failing(desk: Desk, event: Any, *, behind: bool) -> None:
+        take(desk, event, behind=behind)
         if event.data.request_id == uuid("lan"):
             raise ZeroDivisionError
 

@@ -38,6 +38,7 @@ class Counter:
         self.now = START
         self.told: list[dict[str, Any]] = []
         self.calendar = Calendar("Asia/Ho_Chi_Minh")
+        self.behind = False
         self._events = 0
 
     # What comes
@@ -55,7 +56,7 @@ class Counter:
         }
         parsed = parse(TOPIC_OF[kind], PROGRAMME.encode(), json.dumps(event).encode())
         desk, book = self._desk()
-        desk.take(parsed)
+        desk.take(parsed, behind=self.behind)
         self._keep(desk, book)
 
     def lists(self, gift: str, at: datetime | None = None, **more: Any) -> None:

@@ -83,17 +83,6 @@ def test_a_day_and_a_month_begin_anew_by_local_time() -> None:
     assert said == ["coffee *c0", day, "coffee *c1", month, "coffee *c2"]
 
 
-def test_a_day_that_has_begun_does_not_begin_again() -> None:
-    """Before its first tick a desk knows the time only from records, which may be some seconds ahead of it."""
-    desk = counter()
-    desk.budget(day=100)
-    desk.now += DAY
-    desk.asks("r1", "coffee")
-    desk.now -= DAY
-
-    assert desk.asks("r2", "coffee") == "refused budget-programme-day"
-
-
 def test_a_budget_counts_what_was_spent_before_it_was_set() -> None:
     desk = counter()
     desk.asks("r1", "coffee")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cx.desk.book import Stock, Waiting, uuid_of
-from cx.desk.state import ALLOCATED, HELD, WAITING, Claim, Code, Gift
+from cx.desk.state import ALLOCATED, HELD, LINE, WAITING, Claim, Code, Gift
 from cx.intake import NotTakenError
 from tests.cx.desk.counter import DAY, Counter, uuid
 
@@ -66,15 +66,19 @@ class DeskMachine(RuleBasedStateMachine):
         gifts=st.lists(st.sampled_from(GIFTS), min_size=1, max_size=3, unique=True),
         tier=st.one_of(st.none(), st.sampled_from(TIERS)),
         days=st.sampled_from([0, 0, 3, 40]),
+        behind=st.sampled_from([False, False, False, True]),
     )
-    def somebody_asks(self, gifts: list[str], tier: str | None, days: int) -> None:
+    def somebody_asks(self, gifts: list[str], tier: str | None, days: int, *, behind: bool) -> None:
         name = f"r{len(self.requests)}"
         self.requests[name] = {"gifts": gifts, "tier": tier, "wait_days": days}
         spare = {gift: self.desk.stock(gift) - self.waiting(gift) for gift in gifts}
+        self.desk.behind = behind
+        before = len(self.desk.told)
         self.desk.asks(name, *gifts, wait_days=days, tier=tier)
-        answer = self.desk.told[-1]
-        for one in answer["data"].get("tried", ()):
-            assert (one["reason"] == "out-of-stock") <= (spare[one["gift_id"]] <= 0)
+        self.desk.behind = False
+        for answer in self.desk.told[before:]:
+            for one in answer["data"].get("tried", ()):
+                assert (one["reason"] == "out-of-stock") <= (spare[one["gift_id"]] <= 0)
         self.listen()
 
     @precondition(lambda self: self.requests)
@@ -138,6 +142,7 @@ class DeskMachine(RuleBasedStateMachine):
             left = {claim for claim in before if claim in self.chain(gift)}
             order = [claim in left for claim in before if claim in served[gift] | left]
             assert order == sorted(order), "somebody was served before who waited longer"
+        assert not self.chain(LINE), "somebody has no answer yet"
         for gift in self.desk.of(Gift):
             listed = gift.terms is not None and gift.terms.listed
             assert not (listed and gift.stock.count and gift.waiting.count)
@@ -179,7 +184,7 @@ class DeskMachine(RuleBasedStateMachine):
     def chain(self, gift: str) -> list[str]:
         """Return who waits for a gift, the oldest first, by walking along."""
         book = self.desk.book()
-        ends, found = book.gift(gift).waiting, []
+        ends, found = book.waiting(gift), []
         number = ends.first
         for _ in range(ends.count):
             found.append(number)
@@ -193,6 +198,7 @@ class DeskMachine(RuleBasedStateMachine):
     @invariant()
     def chains_are_whole(self) -> None:
         book = self.desk.book()
+        assert len(set(self.chain(LINE))) == sum(LINE in claim.waits for claim in self.desk.of(Claim))
         for gift in GIFTS:
             ends, found = book.gift(gift).stock, []
             number = ends.first

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter as Count
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from cx.desk.state import FORMAT, Account, Claim, Code, Gift, decode, encode
+from cx.desk.state import FORMAT, Account, Claim, Code, Gift, Line, decode, encode
 from cx.state import NEVER, StateFormatError, deadline_of
 from tests.cx.desk.counter import DAY, PROGRAMME, START, Counter
 
@@ -34,6 +36,8 @@ def full_story() -> Counter:
     for request in ("waits", "waits-too"):
         desk.asks(request, "book", "cake", wait_days=90)
     desk.asks("not", "cake")
+    desk.behind = True
+    desk.asks("later", "coffee")
     return desk
 
 
@@ -42,8 +46,8 @@ def test_what_is_written_down_is_read_back() -> None:
 
     for value in desk.entries.values():
         assert encode(decode(value)) == value
-    kinds: tuple[type[Any], ...] = (Gift, Code, Claim, Account)
-    assert [len(desk.of(kind)) for kind in kinds] == [4, 6, 7, 4]
+    kinds: tuple[type[Any], ...] = (Gift, Line, Code, Claim, Account)
+    assert [len(desk.of(kind)) for kind in kinds] == [4, 1, 6, 8, 4]
 
 
 def test_entries_of_format_1_are_written_and_read_as_they_were() -> None:
@@ -53,17 +57,10 @@ def test_entries_of_format_1_are_written_and_read_as_they_were() -> None:
     desk.entries = entries
 
     assert full_story().entries == entries
-    assert desk.asks("next", "coffee") == "coffee *c5"
-    assert sorted(claim.status for claim in desk.of(Claim)) == [
-        "allocated",
-        "allocated",
-        "redeemed",
-        "refused",
-        "unsealed",
-        "waiting",
-        "waiting",
-        "withdrawn",
-    ]
+    assert desk.asks("next", "coffee") == ""
+    assert desk.passes(timedelta(seconds=1)) == ["gift.allocated coffee"] * 2
+    statuses = Count(claim.status for claim in desk.of(Claim))
+    assert statuses == {"allocated": 3, "redeemed": 1, "refused": 1, "unsealed": 1, "waiting": 2, "withdrawn": 1}
 
 
 def test_a_deadline_is_read_without_decoding() -> None:

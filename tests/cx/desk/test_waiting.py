@@ -121,6 +121,21 @@ def test_a_gift_that_is_not_listed_any_more_serves_nobody() -> None:
     assert desk.passes(DAY) == ["gift.allocated coffee"]
 
 
+def test_a_desk_that_is_behind_answers_with_the_tick_in_the_order_of_asking() -> None:
+    desk = counter()
+    desk.behind = True
+    assert [desk.asks(request, "coffee", wait_days=1) for request in ("r1", "r2", "r3", "r4")] == [""] * 4
+    assert desk.withdraws("r2") == "withdrawn"
+    desk.behind = False
+    assert desk.asks("r5", "coffee") == "", "nobody comes before who waits for an answer"
+    desk.adds("coffee", "c1", "c2")
+    desk.budget(total=100)
+
+    assert desk.passes(DAY) == ["gift.allocated coffee", *["gift.refused budget-programme-total"] * 3]
+    assert list(answers(desk, "r1")) == ["gift.allocated"]
+    assert desk.asks("r6", "cake") == "refused budget-programme-total", "at once again"
+
+
 def test_a_code_that_runs_out_with_the_tick_serves_nobody() -> None:
     desk = counter("r1")
     desk.adds("coffee", "c1", valid_until=(desk.now + DAY).isoformat())
