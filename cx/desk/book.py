@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
-from uuid import UUID
 
 import msgspec
 
@@ -116,12 +115,13 @@ def parts_of(key: bytes) -> tuple[str, bytes]:
 
 def number_of(uuid: str) -> bytes:
     """Return a UUID of the contract as part of a key."""
-    return UUID(uuid).bytes
+    return bytes.fromhex(uuid.replace("-", ""))
 
 
 def uuid_of(number: bytes) -> str:
     """Return the UUID that stands in a key."""
-    return str(UUID(bytes=number))
+    text = number.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def there(entry: EntryT | None) -> EntryT:
