@@ -210,7 +210,7 @@ class Desk:
             data.gifts,
             data.tier or "",
             data.campaign or "",
-            max(at, self._now),
+            at,
             data.wait_days,
         )
         if at <= self._now - REMEMBERED:

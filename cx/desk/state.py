@@ -122,7 +122,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
     Attributes:
         content: Checksum of the request, to tell a repeat from a conflict.
         gifts: What may be given, the chosen one first.
-        at: When it was asked for, or when the desk heard of it, if that was later.
+        at: When it was asked for.
         wait_days: How long it may wait for stock.
         until: When it waits no longer, the gift runs out, or the claim is forgotten.
         remind: When is said that the gift is about to run out.

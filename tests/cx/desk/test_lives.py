@@ -101,6 +101,13 @@ def test_a_reminder_comes_once_before_the_end(*, seen: bool) -> None:
 def test_there_is_no_reminder_where_it_would_come_with_the_gift() -> None:
     desk = counter(remind_days=30)
 
+    assert desk.passes(DAY) == []
+    assert desk.passes(29 * DAY) == ["gift.lapsed coffee"]
+
+
+def test_there_is_no_reminder_of_what_has_run_out_by_then() -> None:
+    desk = counter(remind_days=7)
+
     assert desk.passes(30 * DAY) == ["gift.lapsed coffee"]
 
 
@@ -115,6 +122,16 @@ def test_what_was_used_neither_runs_out_nor_is_taken_back() -> None:
     claim = desk.claim("r1")
     assert claim is not None
     assert claim.status == "redeemed"
+
+
+def test_what_was_used_twice_was_used_once() -> None:
+    desk = counter()
+    desk.says("claim.redeemed", "r1")
+    before = dict(desk.entries)
+    desk.passes(DAY)
+    desk.says("claim.redeemed", "r1")
+
+    assert desk.entries == before
 
 
 def test_a_use_that_is_known_too_late_is_noted_all_the_same() -> None:

@@ -191,10 +191,10 @@ def test_what_ended_is_forgotten_after_400_days_and_is_not_asked_again() -> None
 
 def test_the_newest_listing_counts_by_its_time_and_another_currency_is_refused() -> None:
     counter = stocked(coffee=1)
+    counter.lists("coffee", face_value=8, at=START)
     counter.lists("coffee", face_value=7, at=START - DAY)
     with pytest.raises(NotTakenError, match="currency"):
         counter.lists("coffee", currency="USD")
-    counter.lists("coffee", face_value=8, at=START)
     counter.asks("r1", "coffee")
 
     assert counter.told[-1]["data"]["face_value"] == 8

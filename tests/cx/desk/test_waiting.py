@@ -92,6 +92,17 @@ def test_a_budget_that_has_run_out_meanwhile_refuses_who_waited() -> None:
     assert desk.stock("coffee") == 1
 
 
+def test_who_cannot_be_paid_one_gift_waits_on_for_the_other() -> None:
+    desk = counter()
+    desk.asks("r1", "coffee", "cake", wait_days=10)
+    desk.budget("gift", "coffee", total=0)
+    desk.adds("coffee", "c1")
+    assert desk.passes(DAY) == []
+    desk.adds("cake", "k1")
+
+    assert desk.passes(DAY) == ["gift.allocated cake"]
+
+
 def test_nobody_waits_for_a_budget() -> None:
     desk = counter()
     desk.adds("coffee", "c1")
