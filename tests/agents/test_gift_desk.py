@@ -174,16 +174,18 @@ def test_a_tick_with_much_to_do_is_called_again_until_all_is_done(bound: str, mo
         monkeypatch.setattr(gift_desk, "ANSWERS_MAX", 2)
     monkeypatch.setattr(rules_of_desk, "SERVED_MAX", 2 if bound == "served" else 100)
     limit = 1 if bound == "keys" else 10
-    said: list[tuple[str, str]] = []
+    said: list[list[tuple[str, str]]] = []
     for tick in (START + HOUR, START + 200 * DAY):
         state.tick = tick
         while (effects := kept(state, DeskFold(rules()).tick(state, limit))).more:
-            said += answers(effects.outputs)
-        said += answers(effects.outputs)
+            said.append(answers(effects.outputs))
+        said.append(answers(effects.outputs))
 
-    order = [(f"r{n}", "gift.allocated") for n in range(5)]
-    assert said[:5] == order
-    assert sorted(said[5:]) == [(f"r{n}", "gift.lapsed") for n in range(5)]
+    told = [answer for look in said for answer in look]
+    assert told[:5] == [(f"r{n}", "gift.allocated") for n in range(5)]
+    assert sorted(told[5:]) == [(f"r{n}", "gift.lapsed") for n in range(5)]
+    most = max(len(look) for look in said if ("r0", "gift.lapsed") in look)
+    assert most == {"keys": 1, "answers": 2, "served": 5}[bound]
 
 
 def test_a_state_that_cannot_be_read_stops_the_fold_and_the_tick() -> None:
