@@ -219,13 +219,9 @@ class Sale:
             said = self.shop.codes(programme, "cake", self.cakes)
             assert f"{self.cakes} codes, 0 bad rows" in said
 
-    @property
-    def over(self) -> bool:
-        return self._sent == len(self._order)
-
     async def goes_on(self, count: int = CHUNK) -> None:
-        """Let *count* more requests come, some of them twice."""
-        for programme, number in self._order[self._sent : self._sent + count]:
+        """Let *count* more requests come, some of them twice; once all have come, the first ones again."""
+        for programme, number in self._order[self._sent : self._sent + count] or self._order[:count]:
             for _ in range(1 + (number % 20 == 0)):
                 await self.shop.asks(f"{programme} {number}", "coffee", "cake", programme=programme, tier="gold")
         self._sent = min(self._sent + count, len(self._order))
@@ -270,7 +266,7 @@ async def dies(sale: Sale, desk: Subject, seconds: float = PATIENCE_S) -> None:
     while not desk.met:
         assert desk.alive or desk.met, desk.text()[-3000:]
         assert time.monotonic() < deadline, desk.text()[-3000:]
-        if desk.opened and not sale.over:
+        if desk.opened:
             await sale.goes_on()
         await asyncio.sleep(0.1)
     assert await asyncio.to_thread(desk.exit_code) == -signal.SIGKILL
