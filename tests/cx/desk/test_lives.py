@@ -27,6 +27,8 @@ def test_a_code_is_shown_only_once_the_desk_has_said_so_and_then_never_returns()
 
     assert desk.withdraws("r1") == "withdrawn"
     assert desk.says("reveal.requested", "r1") == "refused withdrawn"
+    assert desk.says("reveal.requested", "r1") == "refused withdrawn"
+    assert len({event["id"] for event in desk.told}) == len(desk.told), "each time that it is asked"
     assert desk.stock("coffee") == 0
 
 
