@@ -19,7 +19,7 @@ from schemas.envelope import CONTENT_TYPE, STRUCTURED, is_binary
 from schemas.errors import Reason, Unreadable
 from schemas.inputs import CLOCK, parse
 from schemas.policy_file import first_hash
-from schemas.topics import Lane, Role, lane_topics
+from schemas.topics import TOPICS, Lane, Role, lane_topics
 from streams.effects import Effects, Outgoing, View
 from streams.transactions import partition_of
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from cx.decide import Decision
+    from cx.outputs import Output
     from cx.rules import Rules
     from streams.effects import PartitionState
 
@@ -152,8 +153,7 @@ class CustomerFold:
             if len(value) > BYTES_MAX:
                 return False
             # Written down before anything is kept: what cannot be written must leave no trace.
-            # Where their key belongs is where the customer is: all topics of the lane have as many partitions.
-            outputs = [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS, state.number) for o in decision.outputs]
+            outputs = [self._outgoing(output, key, state) for output in decision.outputs]
             state.cache.put(key, customer, len(value))
             effects.changed[key] = value
             effects.views.append(self._view(customer, value, state.tick))
@@ -161,6 +161,13 @@ class CustomerFold:
         effects.outputs += [_refused(r.record, key, r.reason, r.loc, at) for r in decision.refusals]
         effects.folded += decision.applied
         return True
+
+    def _outgoing(self, output: Output, key: bytes, state: PartitionState) -> Outgoing:
+        value = orjson.dumps(output.event)
+        if TOPICS[output.topic].lane is not Lane.CUSTOMERS:  # the gift desk's, which is keyed by programme
+            return Outgoing(output.topic, self.rules.policy.programme.encode(), value, _HEADERS)
+        # Where their key belongs is where the customer is: all topics of the lane have as many partitions.
+        return Outgoing(output.topic, key, value, _HEADERS, state.number)
 
     def _load(self, state: PartitionState, key: bytes) -> Customer:
         customer: Customer | None = state.cache.get(key)

@@ -9,6 +9,7 @@ from schemas.base import CustomerId, Record, Short, Uuid
 from schemas.envelope import ProgrammeEnvelope
 
 FALLBACKS_MAX = 5
+WAIT_DAYS_MAX = 90
 
 
 class RequestData(Record):
@@ -30,7 +31,7 @@ class RequestData(Record):
     gifts: Annotated[tuple[Short, ...], Field(min_length=1, max_length=1 + FALLBACKS_MAX)]
     tier: Short | None = None
     campaign: Short | None = None
-    wait_days: Annotated[int, Field(ge=0, le=90)] = 0
+    wait_days: Annotated[int, Field(ge=0, le=WAIT_DAYS_MAX)] = 0
 
     @model_validator(mode="after")
     def _different(self) -> Self:

@@ -17,14 +17,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.request import urlopen
 from uuid import NAMESPACE_OID, uuid5
 
+import redis
 from aiokafka import AIOKafkaProducer
 
 from cx.calendar import micros, rfc3339
 from cx.desk.book import parts_of
 from cx.desk.state import Account, Gift, decode
 from ops.embedded.brokers import Extras
+from ops.embedded.ports import HOST, choose
 from ops.embedded.stack import Stack
 from schemas.desk import TOPIC_OF
 from schemas.topics import GIFTS_CHANGELOG, TOPICS, Lane
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 ANSWERS: Final = "cx.gift-answers"
 PARTITIONS: Final = 4
 DESK: Final = ("-m", "cli", "desk")
+WORKER: Final = ("-m", "cli", "worker")
 ARMED: Final = ("-m", "tests.faults.armed_desk")
 KEYS: Final = {
     "CX_CODES__KEYS": f"2026:{b64encode(bytes(range(32))).decode()}",
@@ -67,10 +71,21 @@ class Shop:
         self.settings, self.folder, self.producer = settings, folder, producer
         self.desks: list[Subject] = []
         self.sent: dict[str, str] = {}  # request -> programme
+        self.metrics: list[str] = []  # where they are served
+        self._ports: set[int] = set()
 
     # Desks
 
     def desk(self, *command: str) -> Subject:
+        return self._begin(*(command or DESK))
+
+    def worker(self, policy: Path) -> Subject:
+        """Start a worker of the customers' lane, whose gifts come from the desk as *policy* says."""
+        return self._begin(*WORKER, POLICY=str(policy))
+
+    def _begin(self, *command: str, **more: str) -> Subject:
+        metrics = f"{HOST}:{choose(None, self._ports)}"
+        self.metrics.append(metrics)
         settings = {
             "KAFKA__BOOTSTRAP": self.settings.kafka.bootstrap,
             "KAFKA__SESSION_TIMEOUT_S": "2",
@@ -79,8 +94,10 @@ class Shop:
             "PARTITIONS": str(PARTITIONS),
             "DATA": str(self.settings.data),
             "LOG_LEVEL": "debug",
+            "METRICS": metrics,
+            **more,
         }
-        made = Subject(self.folder / f"desk-{len(self.desks)}.log", command or DESK, **settings).start()
+        made = Subject(self.folder / f"desk-{len(self.desks)}.log", command, **settings).start()
         self.desks.append(made)
         return made
 
@@ -160,7 +177,7 @@ class Shop:
         return [record for records in found.values() for record in records]
 
     async def leaks(self) -> list[str]:
-        """Return where a plain code stands: in any record of any topic, aborted ones too, or in a log."""
+        """Return where a plain code stands: in any record of any topic, aborted ones too, a log, Redis or a metric."""
         topics = [name for name, topic in TOPICS.items() if topic.lane is not Lane.POLICIES]
         found = await read_topics(self.settings, topics, UNCOMMITTED)
         places = [
@@ -168,7 +185,27 @@ class Shop:
             for place, records in found.items()
             if any(b"PLAIN-" in (record.key or b"") + (record.value or b"") for record in records)
         ]
-        return places + [desk.log.name for desk in self.desks if "PLAIN-" in desk.text()]
+        places += [desk.log.name for desk in self.desks if "PLAIN-" in desk.text()]
+        shown = await asyncio.to_thread(_everything_in, self.settings.redis.url)
+        told = [await asyncio.to_thread(_served_at, at) for at in self.metrics]
+        assert any(told), "at least one that is alive serves its metrics"
+        return places + ["Redis"] * ("PLAIN-" in shown) + ["metrics"] * any("PLAIN-" in text for text in told)
+
+
+def _everything_in(url: str) -> str:
+    """Return all that Redis holds, as text."""
+    with redis.Redis.from_url(url) as client:
+        hashes = [(key, client.hgetall(key)) for key in client.scan_iter(_type="hash")]
+        return repr((hashes, [(key, client.get(key)) for key in client.scan_iter(_type="string")]))
+
+
+def _served_at(address: str) -> str:
+    """Return what is served for Prometheus; nothing where whoever did has died."""
+    try:
+        with urlopen(f"http://{address}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
 
 
 @asynccontextmanager

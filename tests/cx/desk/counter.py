@@ -45,16 +45,20 @@ class Counter:
 
     def take(self, kind: str, data: dict[str, Any], at: datetime | None = None) -> None:
         self._events += 1
-        event = {
-            "specversion": "1.0",
-            "id": f"e{self._events}",
-            "source": "test",
-            "type": kind,
-            "time": rfc3339(micros(at or self.now)),
-            "subject": PROGRAMME,
-            "data": data,
-        }
-        parsed = parse(TOPIC_OF[kind], PROGRAMME.encode(), json.dumps(event).encode())
+        self.hears(
+            {
+                "specversion": "1.0",
+                "id": f"e{self._events}",
+                "source": "test",
+                "type": kind,
+                "time": rfc3339(micros(at or self.now)),
+                "subject": PROGRAMME,
+                "data": data,
+            }
+        )
+
+    def hears(self, event: dict[str, Any]) -> None:
+        parsed = parse(TOPIC_OF[event["type"]], PROGRAMME.encode(), json.dumps(event).encode())
         desk, book = self._desk()
         desk.take(parsed, behind=self.behind)
         self._keep(desk, book)
