@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from base64 import b64decode
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +22,7 @@ from streams.readmodel import customer_key
 from streams.settings import CodeSettings
 from tests.faults.gift_shop import KEYS, PATIENCE_S, gift_shop, plain
 from tests.faults.logs import read_topics
+from tests.faults.subject import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,5 +114,35 @@ async def test_a_reward_gets_its_gift_from_the_desk_and_no_code_is_seen_on_the_w
         (gone,) = (one for one in await shop.until_answered(1, {"gift.withdrawn"}) if one["type"] == "gift.withdrawn")
         assert gone["data"]["returned"] is False, "it was shown"
         assert "ciphertext" not in await shown(shop, "lan", "revoked")
+        await report_agrees(shop, policy)
         assert await shop.dead_letters() == []
         assert await shop.leaks() == []
+
+
+async def report_agrees(shop: Shop, policy: Path) -> None:
+    """Hold `cx report gifts` against a plain count of what the topics have, twice, as the second reads nothing anew."""
+    found = await read_topics(shop.settings, ["cx.rewards", "cx.gift-answers"])
+    events = [json.loads(record.value) for records in found.values() for record in records]
+    kinds = Counter(event["type"] for event in events)
+    cost = sum(event["data"].get("cost", 0) for event in events if event["type"] == "gift.allocated")
+    for _ in range(2):
+        (row,) = json.loads(await asyncio.to_thread(reported, shop, policy))
+        counted = {name: row[name] for name in ("issued", "unavailable", "revoked", "cost", "liability")}
+        assert counted == {
+            "issued": kinds["reward.issued"],
+            "unavailable": kinds["reward.unavailable"],
+            "revoked": kinds["reward.revoked"],
+            "cost": cost,
+            "liability": 0,
+        }
+    page = (shop.folder / "gifts.html").read_text("utf-8")
+    assert "<td>50,000 VND</td>" in page
+
+
+def reported(shop: Shop, policy: Path) -> str:
+    command = [sys.executable, "-m", "cli", "report", "gifts", "--json", "--html", str(shop.folder / "gifts.html")]
+    settings = {"KAFKA__BOOTSTRAP": shop.settings.kafka.bootstrap, "DATA": str(shop.folder), "POLICY": str(policy)}
+    environment = os.environ | {f"CX_{name}": value for name, value in settings.items()}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
