@@ -264,8 +264,8 @@ class Sale:
         self._sent = min(self._sent + count, len(self._order))
         await self.shop.producer.flush()
 
-    async def judge(self) -> None:
-        """Find out whether exactly what should have been given was given."""
+    async def judge(self) -> tuple[int, int, int]:
+        """Find out whether exactly what should have been given was given; return requests, gifts and refusals."""
         told = await self.shop.until_answered(len(self._order))
         assert Counter(one["type"] for one in told if one["type"] in FINAL).total() == len(told) == len(self._order)
         assert {one["data"]["request_id"] for one in told} == set(self.shop.sent), "each request is answered once"
@@ -285,6 +285,7 @@ class Sale:
         await self._judge_state()
         assert await self.shop.dead_letters() == []
         assert await self.shop.leaks() == []
+        return len(told), sealed.total(), len(told) - sealed.total()
 
     async def _judge_state(self) -> None:
         spent = self.coffees * COFFEE + self.paid_cakes * CAKE
