@@ -1,13 +1,16 @@
-"""The Faust app of a worker: the customers' lane, and one agent for each of its input topics."""
+"""The Faust apps of workers: the customers' lane and the gift desk's, with one agent for each of their input topics."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from agents.customers import CustomerFold
+from agents.gift_desk import BEHIND, DeskFold
+from cx.calendar import SECOND
+from schemas.topics import GIFT_PARTITIONS, Lane
 from streams.app import lane_app
 from streams.meter import SILENT
-from streams.readmodel import ReadModel, connect
+from streams.readmodel import NoReadModel, ReadModel, connect
 
 if TYPE_CHECKING:
     from faust.types import StreamT
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 LANE = "customers"
+TICKS_MISSED = 3  # after which a gift desk is behind
 
 
 def build_app(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneApp:
@@ -25,6 +29,36 @@ def build_app(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneAp
     readmodel = ReadModel(connect(settings.redis), settings.app, LANE)
     app = lane_app(settings, LANE, CustomerFold(rules), readmodel, meter=meter)
     _register(app)
+    return app
+
+
+def build_desk(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneApp:
+    """Return the app of one gift desk; a group of its own, so that neither lane waits for the other's rebalances."""
+    own = settings.model_copy(update={"app": f"{settings.app}-desk", "partitions": GIFT_PARTITIONS})
+    behind = max(BEHIND, int(TICKS_MISSED * settings.tick_seconds * SECOND))
+    app = lane_app(own, Lane.GIFTS, DeskFold(rules, behind), NoReadModel(), meter=meter)
+    lane = app.lane
+
+    @app.agent(app.input("cx.gift-requests"))
+    async def gift_requests(stream: StreamT[Any]) -> None:
+        """Requests, and what becomes of gifts."""
+        await lane.drive(stream)
+
+    @app.agent(app.input("cx.gifts"))
+    async def gifts(stream: StreamT[Any]) -> None:
+        """Catalogue and budgets."""
+        await lane.drive(stream)
+
+    @app.agent(app.input("cx.gift-codes"))
+    async def gift_codes(stream: StreamT[Any]) -> None:
+        """Codes that come into stock."""
+        await lane.drive(stream)
+
+    @app.agent(app.input("cx.gift-clock"))
+    async def gift_clock(stream: StreamT[Any]) -> None:
+        """Ticks: those who wait are served, gifts run out."""
+        await lane.drive(stream)
+
     return app
 
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_URL, uuid5
+from typing import TYPE_CHECKING
 
 import orjson
 
-from cx.calendar import HOUR, instant, micros, rfc3339
+from agents.edge import MILLI, letter_of, make_tick, rejected, tick_of
+from cx.calendar import HOUR
 from cx.decide import Arrival, advance, decide, shrink
 from cx.intake import NotTakenError, moment_of
 from cx.older import FIRST
 from cx.state import BYTES_MAX, FORMAT, RECENT_BYTES_MAX, Customer, Kept, StateFormatError, decode, encode
 from cx.view import profile
-from schemas.dead_letters import dead_letter
 from schemas.envelope import CONTENT_TYPE, STRUCTURED, is_binary
 from schemas.errors import Reason, Unreadable
 from schemas.inputs import CLOCK, parse
 from schemas.policy_file import first_hash
-from schemas.topics import DEAD_LETTERS, Lane, Role, lane_topics
+from schemas.topics import TOPICS, Lane, Role, lane_topics
 from streams.effects import Effects, Outgoing, View
 from streams.transactions import partition_of
 
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from cx.decide import Decision
+    from cx.outputs import Output
     from cx.rules import Rules
     from streams.effects import PartitionState
 
 log = logging.getLogger(__name__)
 
-_MILLI = 1_000
 _HEADERS = ((CONTENT_TYPE, STRUCTURED),)
 
 
@@ -61,9 +60,9 @@ class CustomerFold:
             try:
                 arrival = self._arrival(record, state)
             except Unreadable as refusal:
-                effects.outputs.append(_rejected(record, refusal.reason, refusal.loc, refusal.error_type))
+                effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.error_type))
             except NotTakenError as refusal:
-                effects.outputs.append(_rejected(record, refusal.reason, refusal.loc, refusal.reason))
+                effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.reason))
             else:
                 arrivals.setdefault(record.key, []).append(arrival)
         for key, own in arrivals.items():
@@ -88,28 +87,15 @@ class CustomerFold:
 
     def reject(self, record: ConsumerRecord[bytes, bytes], reason: str, loc: str) -> Outgoing:
         """Make a dead letter of a record that the lane refuses."""
-        return _rejected(record, Reason(reason), loc, reason)
+        return rejected(record, Reason(reason), loc, reason)
 
     def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
         """Return instant and end offsets of a tick."""
-        event: Any = parse(CLOCK, record.key, record.value, record.headers)
-        at = micros(event.time)
-        if at > record.timestamp * _MILLI + self.rules.future:
-            # Time cannot be taken back: every event after this tick would be too late.
-            raise Unreadable(Reason.FUTURE, "time", "future")
-        return at, dict(event.data.upto or {})
+        return tick_of(parse(CLOCK, record.key, record.value, record.headers), record, self.rules.future)
 
     def make_tick(self, at: int, upto: dict[str, int], partition: int) -> Outgoing:
         """Return a tick as a CloudEvent; partition and instant identify it."""
-        event = {
-            "specversion": "1.0",
-            "id": str(uuid5(NAMESPACE_URL, f"cxstream/tick/{partition}/{at}")),
-            "source": "cxstream",
-            "type": "clock.ticked",
-            "time": rfc3339(at),
-            "data": {"upto": upto},
-        }
-        return Outgoing(CLOCK, None, orjson.dumps(event), (), partition)
+        return make_tick(CLOCK, "tick", at, upto, partition)
 
     def view(self, value: bytes, tick: int) -> View:
         """Return what the read model shows of an encoded customer."""
@@ -131,7 +117,7 @@ class CustomerFold:
             raise Unreadable(Reason.WRONG_PARTITION, "key", "partition")
         headers = tuple(record.headers) if is_binary(record.headers) else ()
         kept = Kept(record.topic, record.partition, record.offset, record.value, headers)
-        return Arrival(moment, record.timestamp * _MILLI, kept)
+        return Arrival(moment, record.timestamp * MILLI, kept)
 
     def _decide(self, state: PartitionState, key: bytes, arrivals: list[Arrival], effects: Effects) -> None:
         """Decide on all *arrivals* of one customer together; where that fails, on each alone, to find the culprit."""
@@ -167,8 +153,7 @@ class CustomerFold:
             if len(value) > BYTES_MAX:
                 return False
             # Written down before anything is kept: what cannot be written must leave no trace.
-            # Where their key belongs is where the customer is: all topics of the lane have as many partitions.
-            outputs = [Outgoing(o.topic, key, orjson.dumps(o.event), _HEADERS, state.number) for o in decision.outputs]
+            outputs = [self._outgoing(output, key, state) for output in decision.outputs]
             state.cache.put(key, customer, len(value))
             effects.changed[key] = value
             effects.views.append(self._view(customer, value, state.tick))
@@ -176,6 +161,13 @@ class CustomerFold:
         effects.outputs += [_refused(r.record, key, r.reason, r.loc, at) for r in decision.refusals]
         effects.folded += decision.applied
         return True
+
+    def _outgoing(self, output: Output, key: bytes, state: PartitionState) -> Outgoing:
+        value = orjson.dumps(output.event)
+        if TOPICS[output.topic].lane is not Lane.CUSTOMERS:  # the gift desk's, which is keyed by programme
+            return Outgoing(output.topic, self.rules.policy.programme.encode(), value, _HEADERS)
+        # Where their key belongs is where the customer is: all topics of the lane have as many partitions.
+        return Outgoing(output.topic, key, value, _HEADERS, state.number)
 
     def _load(self, state: PartitionState, key: bytes) -> Customer:
         customer: Customer | None = state.cache.get(key)
@@ -185,14 +177,8 @@ class CustomerFold:
         return customer
 
 
-def _rejected(record: ConsumerRecord[bytes, bytes], reason: Reason, loc: str, error_type: str) -> Outgoing:
-    letter = dead_letter(record, reason, instant(max(record.timestamp, 0) * _MILLI), loc, error_type)
-    return Outgoing(DEAD_LETTERS, letter.key, letter.value, letter.headers)
-
-
 def _refused(record: Kept, key: bytes, reason: Reason, loc: str, at: int) -> Outgoing:
-    letter = dead_letter(_Record(key, record), reason, instant(at), loc, reason)
-    return Outgoing(DEAD_LETTERS, letter.key, letter.value, letter.headers)
+    return letter_of(_Record(key, record), reason, at, loc, reason)
 
 
 class _Record:

@@ -13,14 +13,18 @@ ROOTS: Final = (Path(".cx"), Path(".cx/demo"))  # of `cx up` and `cx demo`
 
 
 def settings_here(roots: tuple[Path, ...] = ROOTS) -> Settings:
-    """Return the settings; where they name no server, pointed at the first of *roots* on which a stack runs."""
+    """Return the settings; where they name no server, pointed at the first of *roots* on which a stack runs.
+
+    Then its folder is that of the data as well, unless another one is named.
+    """
     settings = Settings()
     if settings.kafka.model_fields_set or settings.redis.model_fields_set:
         return settings
     for root in roots:
         if found := running(root):
             servers = {"kafka": KafkaSettings(bootstrap=found.bootstrap), "redis": RedisSettings(url=found.redis_url)}
-            return settings.model_copy(update=servers)
+            data = {} if "data" in settings.model_fields_set else {"data": root}
+            return settings.model_copy(update=servers | data)
     return settings
 
 

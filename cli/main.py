@@ -17,11 +17,13 @@ from streams.settings import EXIT_CONFIG, PREFIX
 VERBS = {
     "up": "Run Kafka, Redis, the topics and one worker here.",
     "worker": "Run one worker against the cluster that the settings name.",
+    "desk": "Run one gift desk: stock, budgets and codes.",
     "aggregate": "Count customers by week, store and channel, for reports.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",
     "replay": "Fold events from files, without a server.",
     "import": "Let customers of another system move in.",
+    "gifts": "Fill the gift desk: catalogue, budgets, codes.",
     "generate": "Produce lifelike traffic.",
     "demo": "Run everything on lifelike traffic, and watch.",
     "customer": "Show one customer.",

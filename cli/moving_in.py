@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.events import STDIN, NoEventsError, called
 from cli.here import settings_here
 from cli.linefile import LineFile
 from cli.logs import quieten
 from cli.offline import OptionError, instant_of, rules_of
 from cli.overlaps import check_files
 from cli.policy import file_of
-from cli.rows import TYPE, BadRowError, Rows
+from cli.rows import TYPE, Rows
 from cli.screen.parts import counted
+from cli.sheet import Tally, text_of
 from cx.calendar import micros, rfc3339
 from ops.traffic.kafka import KafkaSink
 from ops.traffic.records import Arrival, Kind
@@ -27,8 +25,6 @@ from schemas.inputs import TOPIC_OF
 from streams.access import ask_kafka
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cx.rules import Rules
     from streams.settings import KafkaSettings
 
@@ -54,7 +50,7 @@ def command(*, file: str, policy: str | None, at: str | None, out: str | None) -
     rules = rules_of(policy)
     now = micros(datetime.now(UTC))
     moment = now if at is None else instant_of("--at", at)
-    tally = _Tally(Rows(_text(file), moment, rules))
+    tally = Tally(Rows(text_of(file), moment, rules))
     if out is None:
         _check_time(moment, now, rules)
         asyncio.run(_produce(settings.kafka, tally, moment, now))
@@ -70,35 +66,6 @@ def command(*, file: str, policy: str | None, at: str | None, out: str | None) -
         sys.exit(1)
 
 
-class _Tally:
-    """The good rows, counted; of the bad ones what is wrong is told as they come."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self.good = self.bad = 0
-
-    def __iter__(self) -> Iterator[tuple[str, bytes]]:
-        for row in self._rows:
-            if isinstance(row, BadRowError):
-                self.bad += 1
-                click.echo(str(row), err=True)
-            else:
-                self.good += 1
-                yield row
-
-
-def _text(name: str) -> io.StringIO:
-    try:
-        raw = click.get_binary_stream("stdin").read() if name == STDIN else Path(name).read_bytes()
-        return io.StringIO(raw.decode("utf-8-sig"), newline="")  # spreadsheets put a mark before UTF-8
-    except OSError as error:
-        message = f"{called(name)}: cannot be read ({error.strerror or type(error).__name__})"
-        raise NoEventsError(message) from None
-    except UnicodeDecodeError:
-        message = f"{called(name)}: cannot be read (it is not UTF-8)"
-        raise NoEventsError(message) from None
-
-
 def _check_time(at: int, now: int, rules: Rules) -> None:
     """Refuse an instant at which a worker would take nothing."""
     if at < now - rules.lateness or at > now + rules.future:
@@ -110,7 +77,7 @@ def _check_time(at: int, now: int, rules: Rules) -> None:
         raise OptionError(message)
 
 
-async def _produce(kafka: KafkaSettings, rows: _Tally, at: int, now: int) -> None:
+async def _produce(kafka: KafkaSettings, rows: Tally, at: int, now: int) -> None:
     topic = TOPIC_OF[TYPE]
     await ask_kafka(kafka)
     async with KafkaSink(kafka.client_options()) as sink:

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
 from rich.console import Console
 
-from cli.here import aggregates_here
+from cli.here import aggregates_here, settings_here
 from cli.offline import OptionError
+from cli.screen.gift_usage import lines, page, table
 from cli.screen.report import Move, move, picture
-from cx.calendar import iso_day, iso_week
+from cli.worker import load_rules
+from cx.calendar import iso_day, iso_week, micros
 from cx.rules import DIMENSIONS
 from ops.aggregates.reading import LEVELS, report
 from ops.aggregates.weeks import monday
+from ops.gifts.facts import FILE as GIFTS_FILE
+from ops.gifts.facts import Facts
+from ops.gifts.reading import read_on
+from ops.gifts.usage import usage
+from streams.access import ask_kafka
 
 if TYPE_CHECKING:
     from cli.screen.money import Lang
     from ops.aggregates.reading import By, Report, Row
+    from ops.gifts.usage import By as ByGift
+    from streams.settings import Settings
 
 _WEEKS: Final = 8  # shown by default one under another
 _DIGITS: Final = 2
+_EPOCH, _LAST = date(1970, 1, 2), date(9999, 1, 1)  # beyond them some zone has no such instant
 _HEAD: Final = ("week", "first_day", "store", "channel", "customers", "customers_move")
 
 
 @click.group(name="report")
 def command() -> None:
-    """Tell managers where customers stand; see `cx report cx --help`."""
+    """Tell managers where customers stand, and how gifts are used; see `cx report cx --help`."""
 
 
 @command.command(name="cx")
@@ -63,6 +75,69 @@ def cx(*, first: str | None, last: str | None, by: By, as_csv: bool, as_json: bo
     else:
         console = Console()
         console.print(picture(found, by, lang, console.width))
+
+
+@command.command(name="gifts")
+@click.option("--from", "first", metavar="DAY", help="First local day, such as 2026-03-01; by default the very first.")
+@click.option("--to", "last", metavar="DAY", help="Last local day; by default today.")
+@click.option(
+    "--by",
+    type=click.Choice(["month", "tier", "gift", "brand"]),
+    default="month",
+    show_default=True,
+    help="One row for each.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print lines of CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with charts into this file."
+)
+def gifts(*, first: str | None, last: str | None, by: ByGift, as_csv: bool, as_json: bool, html: Path | None) -> None:
+    """Show how gifts are used: offered, chosen, issued, redeemed, and what they cost.
+
+    Reads what the topics have had since the last time into a file of the data folder, which can be deleted: it is
+    made anew. Liability is the face value of what could still be used at the end. Exit codes: 1 Kafka does not answer,
+    2 an option is of no use.
+    """
+    begin = _EPOCH.toordinal() if first is None else day_from("--from", first)
+    until = day_from("--to", last) if last is not None else None
+    settings = settings_here()
+    rules = load_rules(settings)
+    now = micros(datetime.now(UTC))
+    until = rules.calendar.day(now) if until is None else until
+    with Facts(settings.data / GIFTS_FILE) as facts:
+        asyncio.run(_read_on(settings, facts))
+        found = usage(facts.by_reward(), by, begin, until, rules.calendar)
+    rows, currency = {name: one.as_data() for name, one in found.items()}, rules.policy.currency
+    if html is not None:
+        html.write_text(page(rows, by, f"Gifts by {by}, until {iso_day(until)}", currency), encoding="utf-8")
+    if as_json:
+        click.echo(orjson.dumps([{by: name, **row} for name, row in rows.items()]))
+    elif as_csv:
+        click.echo(lines(rows, by), nl=False)
+    elif html is None:
+        Console().print(table(rows, by, currency))
+
+
+async def _read_on(settings: Settings, facts: Facts) -> None:
+    await ask_kafka(settings.kafka)
+    await read_on(settings.kafka, facts)
+
+
+def day_from(option: str, text: str) -> int:
+    """Return the ordinal of the day that an option names.
+
+    Raises:
+        OptionError: it names none.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not _EPOCH <= day < _LAST:
+        message = f"{option} {text}: is no day such as 2026-03-02"
+        raise OptionError(message)
+    return day.toordinal()
 
 
 def week_from(option: str, text: str) -> int:

@@ -1,4 +1,4 @@
-"""`cx up`: Kafka, Redis, the topics and one worker in the foreground, until Ctrl-C."""
+"""`cx up`: Kafka, Redis, the topics, one worker and, where gifts come from it, the gift desk, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cli.logs import quieten
 from cli.stopping import be_deaf, stoppable
 from ops.embedded.stack import Stack
 from ops.local import Local
+from schemas.policy_file import PolicyError, read_policy
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ def command(
 ) -> None:
     """Run Kafka, Redis, the topics and one worker here until Ctrl-C.
 
-    The data is kept under the folder of --root and found again by the next run. Exit codes: 0 stopped when asked,
-    1 Kafka or Redis could not be started or ended, otherwise that of a worker that ended.
+    A gift desk runs beside it where the policy says that gifts come from one. The data is kept under the folder of
+    --root and found again by the next run. Exit codes: 0 stopped when asked, 1 Kafka or Redis could not be started or
+    ended, otherwise that of a worker that ended.
     """
     quieten()
     stack = Stack(root, brokers=int(brokers), kafka_port=kafka_port, redis_port=redis_port, notify=click.echo)
-    workers = 0 if infra_only else 1
-    local = Local(stack, Settings(), brokers=int(brokers), workers=workers, clock=clock, notify=click.echo)
+    workers, settings = 0 if infra_only else 1, Settings()
+    desk = bool(workers) and has_desk(settings)
+    local = Local(stack, settings, brokers=int(brokers), workers=workers, desk=desk, clock=clock, notify=click.echo)
     with stoppable():
         try:
             _run(local, root)
@@ -59,6 +62,15 @@ def command(
         finally:
             be_deaf()
             local.stop()
+
+
+def has_desk(settings: Settings) -> bool:
+    """Tell whether the policy wants gifts from the desk; what is wrong with it the worker says."""
+    try:
+        with settings.policy.open("rb") as file:
+            return read_policy(file, str(settings.policy)).gifts_from == "desk"
+    except (OSError, UnicodeDecodeError, PolicyError):
+        return False
 
 
 def _run(local: Local, root: Path) -> NoReturn:
@@ -77,11 +89,12 @@ def _addresses(local: Local, root: Path) -> str:
     bootstrap, redis = local.stack.bootstrap, local.stack.redis_url
     worker = "one, starting" if local.workers else "none: run `cx worker` where the two lines below are set"
     metrics = "".join(f"\n  metrics  http://{one.metrics}/metrics" for one in local.workers)
+    desk = "\n  desk     one, starting; `cx gifts import` fills it" if local.desks else ""
     return f"""
   Kafka    {bootstrap}
   Redis    {redis}
   data     {root}    logs  {root / "logs"}
-  worker   {worker}{metrics}
+  worker   {worker}{metrics}{desk}
 
 For other terminals:
   export CX_KAFKA__BOOTSTRAP={bootstrap}

@@ -78,17 +78,20 @@ def metered(settings: Settings, lane: str) -> Meter:
     return meter
 
 
-def run(settings: Settings, rules: Rules) -> None:
-    """Run the Faust worker in this process; never returns."""
+def run(settings: Settings, rules: Rules, *, desk: bool = False) -> None:
+    """Run the Faust worker in this process, or the gift desk's; never returns."""
     from streams.loop import Policy  # noqa: PLC0415
 
     # Before anything makes an event loop.
     asyncio.set_event_loop_policy(Policy())
     from faust import Worker  # noqa: PLC0415
 
-    from agents.app import LANE, build_app  # noqa: PLC0415
+    from agents.app import LANE, build_app, build_desk  # noqa: PLC0415
 
     settings.data.mkdir(parents=True, exist_ok=True)
-    app = build_app(settings, rules, metered(settings, LANE))
+    if desk:
+        app = build_desk(settings, rules, metered(settings, Lane.GIFTS))
+    else:
+        app = build_app(settings, rules, metered(settings, LANE))
     worker = Worker(app, loglevel=None, logfile=None, redirect_stdouts=False, quiet=True, override_logging=False)
     worker.execute_from_commandline()

@@ -19,6 +19,7 @@ SILENT: Final = "silent"
 EXPIRING: Final = "points-expiring"
 AT_RISK: Final = "tier-at-risk"
 SEAM: Final = "seam"
+UNAVAILABLE: Final = "gift-unavailable"
 KEPT: Final = 90 * DAY
 _OF_A_DAY: Final = frozenset({FALLS, SILENT, EXPIRING, AT_RISK})
 

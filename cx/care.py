@@ -111,6 +111,8 @@ def is_open(head: Head, key: str, alert: Alert, at: int, rules: Rules) -> bool:
             stands = rules.calendar.day(at) <= rules.calendar.day(alert.at) + rules.care.fall_days
         case alerts.SILENT:
             stands = iso_day(head.rhythm[-1]) == about
+        case alerts.UNAVAILABLE:
+            stands = True
         case alerts.EXPIRING:
             stands = any(iso_day(last) == about for last in points.expiries(head, rules))
         case _:

@@ -65,5 +65,5 @@ def _brands_used(at: int, told: Told, rules: Rules) -> Counter[str]:
     for key, life in told.rewards.items():
         rule = rules.rewards.get(key.partition("/")[0])
         if rule is not None and 0 < life.used <= at:
-            used[gift_of(rule, life.gift).brand] += 1
+            used[life.card.brand if life.card else gift_of(rule, life.gift).brand] += 1
     return used

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 from cx.amounts import converted, worth_max
@@ -10,6 +11,7 @@ from cx.moments import (
     Adjusted,
     AnyMoment,
     Cancelled,
+    Card,
     CaseEscalated,
     CaseOpened,
     CaseReopened,
@@ -18,6 +20,7 @@ from cx.moments import (
     Chosen,
     Enrolled,
     FeedbackGiven,
+    GiftAnswered,
     GiftTold,
     HoldDecided,
     Imported,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cx.rules import Rules
+    from schemas.gift_answers import AllocationData
 
     _Builder = Callable[[Any, int, int, Rules], AnyMoment]  # event, its instant, its checksum
 
@@ -279,6 +283,40 @@ def _gift(event: Any, at: int, content: int, _: Rules) -> GiftTold:  # noqa: ANN
     )
 
 
+def _answered(event: Any, at: int, content: int, _: Rules) -> GiftAnswered:  # noqa: ANN401
+    data, kind = event.data, event.type.removeprefix("gift.")
+    until = getattr(data, "valid_until", None) or getattr(data, "wait_until", None)
+    return GiftAnswered(
+        at,
+        event.source,
+        event.id,
+        reward=data.reward_id,
+        request=data.request_id,
+        kind=kind,
+        gift=getattr(data, "gift_id", None) or next((one.gift_id for one in getattr(data, "tried", ())), ""),
+        reason=getattr(data, "reason", ""),
+        until=micros(until) if until else 0,
+        card=_card(data) if kind == "allocated" else None,
+        content=content,
+    )
+
+
+def _card(data: AllocationData) -> Card:
+    try:
+        sealed = b64decode(data.ciphertext)
+    except ValueError:  # of a length that no base64 has
+        raise NotTakenError(Reason.INVALID, "data.ciphertext") from None
+    return Card(
+        claim=data.claim_id,
+        masked=data.masked,
+        key_id=data.key_id,
+        sealed=sealed,
+        brand=data.brand or "",
+        card_kind=data.card_kind or "",
+        face_value=data.face_value,
+    )
+
+
 _BUILDERS: dict[str, _Builder] = {
     "purchase.completed": _purchased,
     "purchase.refunded": _refunded,
@@ -304,4 +342,12 @@ _BUILDERS: dict[str, _Builder] = {
     "gift.redeemed": _gift,
     "gift.expired": _gift,
     "gift.cancelled": _gift,
+    "gift.allocated": _answered,
+    "gift.refused": _answered,
+    "gift.waitlisted": _answered,
+    "gift.unsealed": _answered,
+    "gift.expiring": _answered,
+    "gift.lapsed": _answered,
+    "gift.withdrawn": _answered,
+    "reveal.refused": _answered,
 }

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cx import choices, holds, rewards
+from cx import alerts, choices, holds, rewards
 from cx.calendar import DAY
 from cx.ids import id_of
-from cx.moments import Chosen, GiftTold, name_of
-from cx.state import NEVER, Life
+from cx.moments import Chosen, GiftAnswered, GiftTold, name_of
+from cx.state import NEVER, Alert, Life
 from cx.triggers import gift_of
 from schemas.errors import Reason
 
@@ -25,18 +25,23 @@ if TYPE_CHECKING:
     from cx.state import Customer, Entitlement, Head, Told
     from schemas.policy import GiftPolicy, RewardPolicy
 
-Said = Chosen | GiftTold
+Said = Chosen | GiftTold | GiftAnswered
 
+_ASKED: Final = ("requested", "waiting")  # of the gift desk, which has not given or refused it yet
 _HELD: Final = ("issued", "delivered")  # by the customer, who can still use the gift
 _GIVEN: Final = (*_HELD, "expired")
-_ENDED: Final = ("redeemed", "expired", "revoked")
+_ENDED: Final = ("redeemed", "expired", "revoked", "unavailable")
 _CHOSEN_MAX: Final = 20  # different gifts of one reward; a rule has no more
+_ANSWERS_MAX: Final = 20  # of the desk for one reward, which may have been given again and again
+# What the desk says of a gift that it gave, and the step that it is; a vendor's word for the same may come as well.
+_LATER: Final = {"expiring": "reminder", "lapsed": "lapsed", "withdrawn": "withdrawn", "unsealed": "unsealed"}
 
 
 class Turn(msgspec.Struct, frozen=True, gc=False):
-    """A step in a reward's life to be told: offered, issued, expiring, expired or revoked.
+    """A step in a reward's life to be told: offered, issued, waitlisted, unavailable, expiring, expired or revoked.
 
-    `cause` is the id of the event that brought it, empty where time did, and None for the one that is decided on now.
+    Or what the gift desk is told, by the type of its event: `gift.requested`, `claim.withdrawn` and so on. `cause` is
+    the id of the event that brought it, empty where time did, and None for the one that is decided on now.
     """
 
     kind: str
@@ -60,14 +65,26 @@ def reward_id(customer: str, key: str) -> str:
     return id_of(f"reward\n{customer}\n{key}")
 
 
+def request_id(customer: str, key: str, times: int) -> str:
+    """Return the id of what the gift desk is asked for a reward; one that is given again is asked for anew."""
+    return id_of(f"request\n{customer}\n{key}\n{times}")
+
+
 def say(head: Head, moment: Said, rules: Rules) -> None:
     """Keep what was said of a reward as long as a gift of that age may be used.
 
     That is the first choice of each gift, and of what became of it the first of each kind and the last: it may have
-    been given twice.
+    been given twice. The gift desk says each thing once for a request.
     """
     said = head.said.get(moment.reward, ())
-    if isinstance(moment, Chosen):
+    if isinstance(moment, GiftAnswered):
+        if moment.kind == "refused":
+            facts: dict[str, int | str] = {"gift": moment.gift or "gift", "reason": moment.reason}
+            alerts.put(head, f"{alerts.UNAVAILABLE}/{moment.request}", Alert(moment.at, facts, cause=moment.id), rules)
+        answers = [one for one in said if isinstance(one, GiftAnswered)]
+        if len(answers) >= _ANSWERS_MAX:
+            said = tuple(one for one in said if one is not answers[0])
+    elif isinstance(moment, Chosen):
         gifts = [one.gift for one in said if isinstance(one, Chosen)]
         if moment.gift in gifts or len(gifts) >= _CHOSEN_MAX:
             return
@@ -79,6 +96,8 @@ def say(head: Head, moment: Said, rules: Rules) -> None:
 
 
 def _kind(moment: Said) -> str:
+    if isinstance(moment, GiftAnswered):
+        return _LATER.get(moment.kind, "")
     return moment.kind if isinstance(moment, GiftTold) else "chosen"
 
 
@@ -168,6 +187,8 @@ class _Lives:
             life = self._begin(key, owed, rule, life.times if life else 0)
         if life is not None and life.status == "offered":
             life = self._offered(key, rule, life, said, lost)
+        if life is not None and life.status in _ASKED:
+            life = self._asked(key, life, said, (lost or ("" if rule else "correction"), lost_at))
         if life is not None and (life.issued or life.status in _GIVEN):
             self._go_on(key, life, said, (lost, lost_at if owed else self._head.reached))
 
@@ -209,9 +230,31 @@ class _Lives:
         return self._issue(key, life, gift_of(rule, gift), free.at, cause)
 
     def _issue(self, key: str, life: Life, gift: GiftPolicy, at: int, cause: str) -> Life:
-        """Give a gift: the one place at which a reward is issued, where a gift desk can be asked for it first."""
+        """Give a gift, or ask the gift desk for it; whoever comes here has chosen."""
+        if self._rules.policy.gifts_from == "desk":
+            life = msgspec.structs.replace(life, status="requested", gift=gift.id, asked=at)
+            return self._tell("gift.requested", key, life, at, cause)
         life = msgspec.structs.replace(life, status="issued", gift=gift.id, issued=at, valid=at + gift.valid_days * DAY)
         return self._tell("issued", key, life, at, cause)
+
+    def _asked(self, key: str, life: Life, said: tuple[Said, ...], lost: tuple[str, int]) -> Life:
+        """Take what the desk has answered, in its order; a reward that lost its ground before is waited for no more."""
+        request = request_id(self._name, key, life.times)
+        for one in said:
+            if not isinstance(one, GiftAnswered) or one.request != request or (lost[0] and lost[1] <= one.at):
+                continue
+            if one.kind == "allocated":
+                given = msgspec.structs.replace(
+                    life, status="issued", gift=one.gift, card=one.card, issued=one.at, valid=one.until
+                )
+                return self._tell("issued", key, given, one.at, one.id)
+            if one.kind == "refused":
+                life = msgspec.structs.replace(life, status="unavailable", until=0)
+                return self._tell("unavailable", key, life, one.at, one.id, reason=one.reason)
+            if one.kind == "waitlisted" and life.status == "requested":
+                life = msgspec.structs.replace(life, status="waiting", until=one.until)
+                life = self._tell("waitlisted", key, life, one.at, one.id)
+        return self._revoke(key, life, lost[0], self._head.reached) if lost[0] else life
 
     def _go_on(self, key: str, life: Life, said: tuple[Said, ...], lost: tuple[str, int]) -> None:
         """Take the steps of a gift that was given, by their instants: deadlines first, then what was lost or said."""
@@ -219,10 +262,15 @@ class _Lives:
         if not said and not lost[0] and (life.status not in _HELD or self._now < min(reminder, ends)):
             return
         again = life.issued if life.times > 1 else 0  # what was said before is of the gift that was taken back
+        request = request_id(self._name, key, life.times) if life.card else ""
         steps: list[tuple[int, int, str, str | None]] = [
-            (one.at, one.RANK, _kind(one), one.id) for one in said if one.at >= again or _kind(one) == "redeemed"
+            (one.at, one.RANK, _kind(one), one.id)
+            for one in said
+            if (one.request == request if isinstance(one, GiftAnswered) else one.at >= again)
+            or _kind(one) == "redeemed"
         ]
-        steps += [(reminder, 0, "reminder", ""), (ends, 0, "expired", "")]
+        if not life.card:  # else the desk says so
+            steps += [(reminder, 0, "reminder", ""), (ends, 0, "expired", "")]
         if lost[0]:
             steps.append((lost[1], 1, "lost", None))
         for at, _, kind, cause in sorted(steps, key=lambda step: step[:2]):
@@ -230,33 +278,51 @@ class _Lives:
                 break
             if kind == "redeemed":
                 life = self._told.rewards[key] = msgspec.structs.replace(life, status="redeemed", used=at)
+                self._tell_desk("claim.redeemed", key, life, at, cause)
             elif life.status in _HELD:
                 life = self._step(key, life, kind, at, cause, lost[0])
 
     def _step(self, key: str, life: Life, kind: str, at: int, cause: str | None, lost: str) -> Life:  # noqa: PLR0917
         match kind:
-            case "reminder":
+            case "reminder" if not life.reminded:
                 return self._tell("expiring", key, msgspec.structs.replace(life, reminded=True), at, cause)
-            case "expired":
-                return self._tell("expired", key, msgspec.structs.replace(life, status="expired"), at, cause)
+            case "expired" | "lapsed":
+                life = self._tell("expired", key, msgspec.structs.replace(life, status="expired"), at, cause)
+                if kind == "expired":  # as a vendor says
+                    self._tell_desk("claim.withdrawn", key, life, at, cause, kind)
+            case "withdrawn":
+                return self._revoke(key, life, "withdrawn", at, cause, final=True)
+            case "unsealed":
+                life = self._told.rewards[key] = msgspec.structs.replace(life, unsealed=at)
             case "cancelled":
                 return self._revoke(key, life, "cancelled", at, cause, final=True)
             case "lost":
                 return self._revoke(key, life, lost, self._head.reached)
-            case "delivered":
+            case "delivered" if life.status != "delivered":
                 life = self._told.rewards[key] = msgspec.structs.replace(life, status="delivered")
+                self._tell_desk("claim.delivered", key, life, at, cause)
         return life
 
     def _revoke(
         self, key: str, life: Life, reason: str, at: int, cause: str | None = None, *, final: bool = False
     ) -> Life:
-        life = msgspec.structs.replace(life, status="revoked", final=final)
-        return self._tell("revoked", key, life, at, cause, reason=reason)
+        heard = not life.asked or life.choices or life.issued or life.status == "waiting"
+        life = self._told.rewards[key] = msgspec.structs.replace(life, status="revoked", final=final)
+        if heard:  # who was never told of a reward does not miss it
+            self._tell("revoked", key, life, at, cause, reason=reason)
+        if reason != "withdrawn":  # by the desk itself
+            self._tell_desk("claim.withdrawn", key, life, at, cause, reason)
+        return life
 
     def _tell(self, kind: str, key: str, life: Life, at: int, cause: str | None, *, reason: str = "") -> Life:
         self._told.rewards[key] = life
         self._turns.append(Turn(kind, key, life, at, cause, reason))
         return life
+
+    def _tell_desk(self, kind: str, key: str, life: Life, at: int, cause: str | None, reason: str = "") -> None:  # noqa: PLR0917
+        """Tell the gift desk what has become of a gift that it was asked for."""
+        if life.asked:
+            self._turns.append(Turn(kind, key, life, at, cause, reason))
 
     def _said(self, key: str) -> tuple[Said, ...]:
         said = self._head.said
@@ -267,7 +333,7 @@ class _Lives:
         steps: tuple[int, ...] = ()
         if life.status == "offered":
             steps = (life.until,)
-        elif life.status in _HELD:
+        elif life.status in _HELD and not life.card:
             steps = (life.valid, self._reminder(key, life))
         return min((at for at in steps if at > self._now), default=NEVER)
 

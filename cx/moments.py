@@ -227,6 +227,36 @@ class GiftTold(Moment, frozen=True, tag="g"):
     gift: str
 
 
+class Card(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A gift that the desk gave: its claim, its code as it may be shown and as it is sealed, and its terms."""
+
+    claim: str
+    masked: str
+    key_id: str
+    sealed: bytes
+    brand: str
+    card_kind: str
+    face_value: int
+
+
+class GiftAnswered(Moment, frozen=True, tag="y"):
+    """What the gift desk says to a request: allocated, refused, waitlisted, unsealed, expiring, lapsed or withdrawn.
+
+    Attributes:
+        until: When the gift runs out, or is waited for no longer; 0 where it is not said.
+        card: What was allocated.
+    """
+
+    RANK: ClassVar[int] = 52
+    reward: str
+    request: str
+    kind: str
+    gift: str = ""
+    reason: str = ""
+    until: int = 0
+    card: Card | None = None
+
+
 class Referred(Moment, frozen=True, tag="v"):
     """A person whom this customer recommended became a customer."""
 
@@ -254,6 +284,7 @@ AnyMoment = (
     | HoldDecided
     | Chosen
     | GiftTold
+    | GiftAnswered
 )
 
 # What these refer to may not have arrived yet: they wait, and keep their bytes until they take effect for good.

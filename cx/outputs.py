@@ -10,6 +10,7 @@ from cx import alerts, care, levels, record
 from cx.calendar import instant, rfc3339
 from cx.ids import id_of
 from cx.lives import reward_id
+from cx.requests import is_for_desk, request_of
 from cx.rewards import parts_of
 from cx.state import NEVER, Move, ToldMove
 from cx.triggers import gift_of
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cx import holds, lives
+    from cx.moments import Card
     from cx.rules import Rules
-    from cx.state import Customer, Head, Told
+    from cx.state import Customer, Head, Life, Told
     from cx.words import Lang
-    from schemas.policy import GiftPolicy
+    from schemas.policy import GiftPolicy, RewardPolicy
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
@@ -237,6 +239,10 @@ class _Teller:
         ]
 
     def reward(self, turn: lives.Turn) -> Output:
+        # A late event triggers whatever it changes, but for what a person or time did.
+        cause = self._cause if turn.cause is None or (turn.cause and self._late) else turn.cause
+        if is_for_desk(turn):
+            return Output(*request_of(self._customer.id, turn, cause, self._rules))
         name, occasion, item = parts_of(turn.key)
         rule, life = self._rules.rewards.get(name), turn.life
         head = self._head
@@ -252,19 +258,28 @@ class _Teller:
             data["trigger"] = self._rules.triggers.kinds[name]
         if turn.kind in {"offered", "issued"} and life.tier:
             data["tier"] = life.tier
-        if turn.kind == "offered" and rule is not None:
-            data["choices"] = [self._gift(gift_of(rule, gift)) for gift in life.choices]
-            data["choose_until"] = rfc3339(life.until)
-        elif turn.kind == "issued" and rule is not None:
-            data |= self._gift(gift_of(rule, life.gift)) | {"valid_until": rfc3339(life.valid)}
-        elif turn.kind == "revoked":
-            data["reason"] = turn.reason
-        else:
-            data |= {"gift_id": life.gift} if life.gift else {}
-            data |= {"valid_until": rfc3339(life.valid)} if life.valid else {}
-        # A late event triggers whatever it changes, but for what a person or time did.
-        cause = self._cause if turn.cause is None or (turn.cause and self._late) else turn.cause
-        return self._event(f"reward.{turn.kind}", f"{turn.key}\n{life.times}", at=turn.at, cause=cause, data=data)
+        data |= self._news(turn, life, rule)
+        kind, about = turn.kind, f"{turn.key}\n{life.times}"
+        if kind == "waitlisted":
+            kind, about = "unavailable", f"{about}\n{kind}"
+        return self._event(f"reward.{kind}", about, at=turn.at, cause=cause, data=data)
+
+    def _news(self, turn: lives.Turn, life: Life, rule: RewardPolicy | None) -> dict[str, Any]:
+        """Return what only this step says."""
+        match turn.kind:
+            case "offered" if rule is not None:
+                choices = [self._gift(gift_of(rule, gift)) for gift in life.choices]
+                return {"choices": choices, "choose_until": rfc3339(life.until)}
+            case "issued" if life.card is not None:
+                return self._card(life.gift, life.card) | {"valid_until": rfc3339(life.valid)}
+            case "issued" if rule is not None:
+                return self._gift(gift_of(rule, life.gift)) | {"valid_until": rfc3339(life.valid)}
+            case "waitlisted":
+                return {"reason": turn.kind, "gift_id": life.gift, "wait_until": rfc3339(life.until)}
+            case "unavailable" | "revoked":
+                return {"reason": turn.reason} | ({"gift_id": life.gift} if turn.kind == "unavailable" else {})
+        until = {"valid_until": rfc3339(life.valid)} if life.valid else {}
+        return ({"gift_id": life.gift} if life.gift else {}) | until
 
     def _gift(self, gift: GiftPolicy) -> dict[str, Any]:
         return {
@@ -273,6 +288,17 @@ class _Teller:
             "card_kind": gift.card_kind,
             "face_value": gift.face_value,
             "currency": self._rules.policy.currency,
+        }
+
+    def _card(self, gift: str, card: Card) -> dict[str, Any]:
+        return {
+            "gift_id": gift,
+            "brand": card.brand,
+            "card_kind": card.card_kind,
+            "face_value": card.face_value,
+            "currency": self._rules.policy.currency,
+            "claim_id": card.claim,
+            "masked": card.masked,
         }
 
     def _tier_record(self, before: str) -> dict[str, Any]:

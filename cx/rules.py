@@ -257,6 +257,7 @@ def _care(policy: Policy) -> Care:
         alerts.EXPIRING: care.points_expiring,
         alerts.AT_RISK: care.tier_at_risk,
         alerts.SEAM: care.seam,
+        alerts.UNAVAILABLE: care.gift_unavailable,
     }
     silent = care.silent.tiers or [rung.name for rung in policy.tiers.ladder]
     return Care(

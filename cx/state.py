@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cx import older
-from cx.moments import AnyMoment, Chosen, GiftTold, Key
+from cx.moments import AnyMoment, Card, Chosen, GiftAnswered, GiftTold, Key
 from schemas.errors import CxError, Reason
 
 FORMAT = 2
@@ -373,7 +373,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     # From here on, and with `entitlements`, dictionaries are replaced and never changed: so nobody copies them.
     runs: dict[str, dict[int, int]] = {}  # week or month -> orders that count by period, as far as streaks ask for
     referrals: tuple[tuple[int, str, str], ...] = ()  # (at, source, id): they wait for a promoter's word
-    said: dict[str, tuple[Chosen | GiftTold, ...]] = {}  # reward id -> what was said of it
+    said: dict[str, tuple[Chosen | GiftTold | GiftAnswered, ...]] = {}  # reward id -> what was said of it
     paces: dict[str, Pace] = {}  # by velocity rule
     holds: dict[str, Hold] = {}
 
@@ -433,18 +433,22 @@ class Life(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was told of a reward, and what has become of it since; instants, 0 for none.
 
     Attributes:
-        status: offered, issued, delivered, redeemed, expired or revoked.
+        status: offered, issued, delivered, redeemed, expired or revoked; where gifts come from the desk also requested,
+            waiting or unavailable.
         times: How often it was given, offers counted.
         owed: Since when it was owed, as it was told.
         choices: Gifts that were offered, in the order that was told.
         until: When one of them is taken automatically.
-        gift: The one that was issued; empty for the rule's only one.
+        gift: The one that was issued, or asked for; empty for the rule's only one.
         valid: When the gift runs out.
         reminded: Whether that was said beforehand.
         used: When it was redeemed.
         final: Whether nothing makes it be given again.
         closed: Whether its entitlement fell away, and it stands for no other.
         tier: The tier that entitled to it, if one did.
+        asked: When the desk was asked for it.
+        card: What the desk gave.
+        unsealed: Since when its code may be shown.
     """
 
     status: str
@@ -460,6 +464,9 @@ class Life(msgspec.Struct, frozen=True, array_like=True, gc=False):
     final: bool = False
     closed: bool = False
     tier: str = ""
+    asked: int = 0
+    card: Card | None = None
+    unsealed: int = 0
 
 
 class ToldHold(msgspec.Struct, frozen=True, array_like=True, gc=False):

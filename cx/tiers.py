@@ -31,12 +31,8 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
     standing = head.standing
     if not standing.tier:
         standing = Standing(rules.rungs[0].name, at, day)
-    ended = standing.given is not None and standing.given.until <= at and _is_held(standing, rules)
-    if ended:
-        standing = msgspec.structs.replace(standing, given=None, failing=0, hold=0, checked=day)
-        reason = "override-ended"
-    elif standing.given is not None and standing.given.until <= at:  # more than that was earned since, and stands
-        standing = msgspec.structs.replace(standing, given=None)
+    standing, ended = _spoken(standing, at, day, rules)
+    reason = "override-ended" if ended else reason
     place = rules.rung_of(standing.tier)
     standing = _checked(head, standing, at, rules)
     move_window(head, day, rules)
@@ -64,6 +60,15 @@ def settle(head: Head, at: int, reason: str, cause: str, rules: Rules) -> Change
     if change or standing != head.standing or head.tier_due <= at or not rules.counts_only:
         _stand(head, standing, at, rules)
     return change
+
+
+def _spoken(standing: Standing, at: int, day: int, rules: Rules) -> tuple[Standing, bool]:
+    """Return the standing without a person's word that is over, and whether it held the tier until then."""
+    if standing.given is None or standing.given.until > at:
+        return standing, False
+    if _is_held(standing, rules):
+        return msgspec.structs.replace(standing, given=None, failing=0, hold=0, checked=day), True
+    return msgspec.structs.replace(standing, given=None), False  # more than that was earned since, and stands
 
 
 def _stays(head: Head, at: int, rules: Rules) -> bool:

@@ -32,6 +32,7 @@ from cx.moments import (
     Chosen,
     Enrolled,
     FeedbackGiven,
+    GiftAnswered,
     GiftTold,
     HoldDecided,
     Imported,
@@ -203,7 +204,7 @@ def _other(head: Head, moment: AnyMoment, rules: Rules) -> str:
             scores.signal(head, "referral", moment.at, rules, cause=moment.id)
         case ProfileUpdated():
             _profile(head, moment, rules)
-        case Chosen() | GiftTold():
+        case Chosen() | GiftTold() | GiftAnswered():
             lives.say(head, moment, rules)
         case HoldDecided():
             holds.decided(head, moment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from cx import care, cases, journey, levels, lives, points, rewards, scores, segments, tiers
@@ -11,6 +12,7 @@ from cx.progress import keeping, lost_at, twin
 from cx.state import NEVER, Standing, canonical
 
 if TYPE_CHECKING:
+    from cx.moments import Card
     from cx.rules import Rules
     from cx.state import Customer, Entitlement, Head, Life
 
@@ -145,7 +147,26 @@ def _life(life: Life) -> dict[str, Any]:
     """Return what a customer may choose from and until when, or what they have and until when it can be used."""
     if life.status == "offered":
         return {"choices": life.choices, "choose_until": rfc3339(life.until)}
+    if life.status == "waiting":
+        return {"gift": life.gift, "wait_until": rfc3339(life.until)}
+    if life.card is not None:
+        return {"gift": life.gift, "valid_until": rfc3339(life.valid), **_card(life, life.card)}
     return {"gift": life.gift, "valid_until": rfc3339(life.valid)} if life.valid else {}
+
+
+def _card(life: Life, card: Card) -> dict[str, Any]:
+    """Return what the gift desk gave; the sealed code for as long as whoever has the key may show it."""
+    shown: dict[str, Any] = {
+        "brand": card.brand,
+        "card_kind": card.card_kind,
+        "face_value": card.face_value,
+        "claim_id": card.claim,
+        "masked": card.masked,
+        "unsealed": rfc3339(life.unsealed) if life.unsealed else None,
+    }
+    if life.status in {"issued", "delivered", "redeemed"}:
+        shown |= {"key_id": card.key_id, "ciphertext": b64encode(card.sealed).decode()}
+    return shown
 
 
 def _owed(owed: Entitlement) -> dict[str, Any]:

@@ -84,6 +84,12 @@ _GROUNDS = {
     "streak": "for orders period after period",
     "redemption": "for points",
 }
+_LIVES = {
+    "unavailable": "there is no gift for reward {rule}: {reason}",
+    "expiring": "reward {rule} is about to run out",
+    "expired": "reward {rule} ran out",
+    "revoked": "reward {rule} was taken back: {reason}",
+}
 _POINTS = {
     "points.earned": "earned {points} points",
     "points.spent": "spent {points} points",
@@ -101,6 +107,7 @@ _ALERTS = {
     "points-expiring": "{points} points run out after {last_day}",
     "tier-at-risk": "{tier} turns into {then} {when}{missing}",
     "seam": "asked on {topic} over {to}, after having asked over {from}",
+    "gift-unavailable": "there is no {gift} for a reward: {reason}",
 }
 
 
@@ -152,13 +159,10 @@ def _reward(kind: str, data: dict[str, Any], money: Money) -> str:
         case "issued":
             value = money(data["face_value"], data["currency"])
             return f"{data['brand']} {data['card_kind']} of {value} {_ground(data)}"
-        case "expiring":
-            return f"reward {data['rule']} is about to run out"
-        case "expired":
-            return f"reward {data['rule']} ran out"
-        case "revoked":
-            return f"reward {data['rule']} was taken back: {data['reason'].replace('-', ' ')}"
-    return f"reward {data['rule']}: {kind}"
+    if data.get("wait_until"):
+        return f"reward {data['rule']} waits for stock until {data['wait_until'][:10]}"
+    reason = str(data.get("reason", "")).replace("-", " ")
+    return _LIVES.get(kind, "reward {rule}: {kind}").format(rule=data["rule"], reason=reason, kind=kind)
 
 
 def _ground(data: dict[str, Any]) -> str:

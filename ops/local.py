@@ -1,4 +1,4 @@
-"""A whole system on this machine: an embedded stack, its topics, its workers and who counts for reports, in order."""
+"""A whole system on this machine: an embedded stack, its topics, workers, a gift desk, who counts for reports."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Local:
         *,
         brokers: int = 1,
         workers: int = 1,
+        desk: bool = False,
         clock: str | None = None,
         notify: Callable[[str], None] = lambda _line: None,
     ) -> None:
@@ -36,15 +37,17 @@ class Local:
         Args:
             base: The person's own settings; those of the servers are replaced.
             workers: 0 for Kafka, Redis and topics alone.
+            desk: Whether a gift desk runs beside the workers.
             clock: Who writes ticks, if not as *base* says.
             notify: Gets a line for a person now and then.
         """
         self.stack = stack
         self.settings = base
         self.workers: tuple[Worker, ...] = ()
+        self.desks: tuple[Worker, ...] = ()
         self.counting: tuple[Worker, ...] = ()  # who counts for reports, where there are workers
         self._base, self._brokers, self._worker_count, self._clock = base, brokers, workers, clock
-        self._notify = notify
+        self._desk, self._notify = desk, notify
 
     def start(self) -> None:
         """Start the stack, make the topics, launch the workers, which take a while longer to be ready.
@@ -68,8 +71,13 @@ class Local:
             worker = Worker(own, self.stack.root / "logs", Path.cwd(), number)
             self.workers += (worker,)
             worker.launch()
+        logs = self.stack.root / "logs"
+        if self.workers and self._desk:
+            own = self.settings.model_copy(update={"metrics": f"{ports.HOST}:{ports.choose(None, taken)}"})
+            self.desks = (Worker(own, logs, Path.cwd(), verb="desk"),)
+            self.desks[0].launch()
         if self.workers:
-            self.counting = (Worker(self.settings, self.stack.root / "logs", Path.cwd(), verb="aggregate"),)
+            self.counting = (Worker(self.settings, logs, Path.cwd(), verb="aggregate"),)
             self.counting[0].launch()
 
     def stop(self) -> None:
@@ -78,33 +86,37 @@ class Local:
         self.stack.stop()
 
     def stop_workers(self) -> None:
-        """Stop the workers and who counts, all at once."""
-        running = self.workers + self.counting
+        """Stop the workers, the desk and who counts, all at once."""
+        running = self._running
         for worker in running:
             worker.child.ask_to_stop()
         for worker in running:
             worker.child.stop()
-        self.workers = self.counting = ()
+        self.workers = self.desks = self.counting = ()
 
     @property
     def ready(self) -> bool:
-        """Whether every worker has its partitions, as of the last call of `news`."""
-        return all(worker.ready for worker in self.workers)
+        """Whether every worker has its partitions, and the desk, as of the last call of `news`."""
+        return all(worker.ready for worker in self.workers + self.desks)
 
     def news(self) -> list[str]:
         """Return what happened to the workers since the last call, one line each."""
-        return [f"{worker.name}: {line}" for worker in self.workers + self.counting for line in worker.news()]
+        return [f"{worker.name}: {line}" for worker in self._running for line in worker.news()]
 
     def check(self) -> None:
         """Make sure that everything still runs.
 
         Raises:
             EmbeddedError: Kafka or Redis ended.
-            WorkerDiedError: a worker did, or who counts.
+            WorkerDiedError: a worker did, the desk, or who counts.
         """
         self.stack.check()
-        for worker in self.workers + self.counting:
+        for worker in self._running:
             worker.check()
+
+    @property
+    def _running(self) -> tuple[Worker, ...]:
+        return self.workers + self.desks + self.counting
 
     async def _prepare(self) -> None:
         made = await admin.create(self.settings, keep_for_ever=True)

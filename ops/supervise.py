@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # `-P`, because a folder called `cli` where a person happens to stand must not be taken for ours.
 COMMAND: Final = (sys.executable, "-P", "-m", "cli")
+DECIDING: Final = ("worker", "desk")
 BEHIND: Final = ("nice", "-n", "10")  # before the verbs that may wait while workers decide
 GRACE_S: Final = 12.0  # to commit what is in flight and leave the group
 REASON_LENGTH_MAX: Final = 300
@@ -109,7 +110,7 @@ class Worker:
         self.log_path = logs_folder / (f"{verb}-{number}.log" if number > 1 else f"{verb}.log")
         self.child = Child(
             self.name,
-            (*COMMAND, verb) if verb == "worker" else (*BEHIND, *COMMAND, verb),
+            (*COMMAND, verb) if verb in DECIDING else (*BEHIND, *COMMAND, verb),
             log_path=self.log_path,
             cwd=cwd,
             grace_seconds=GRACE_S,

@@ -89,6 +89,8 @@ EventId = Annotated[str, Field(min_length=1, max_length=ID_LENGTH_MAX)]
 Source = Annotated[str, Field(min_length=1, max_length=SOURCE_LENGTH_MAX)]
 # A Kafka key: its length counts in bytes, and a first byte of zero is kept for the partition's own record.
 CustomerId = Annotated[str, Field(min_length=1, max_length=CUSTOMER_ID_BYTES_MAX), AfterValidator(_fits_a_key)]
+# As a policy names it; a Kafka key, and the first part of keys of the gift desk's state.
+Programme = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,31}$")]
 # Upper-case letters are lowered, since some platforms write UUIDs so.
 Uuid = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", to_lower=True)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import inputs, outputs
+from schemas import desk, inputs, outputs
 from schemas.envelope import Envelope
 from schemas.output import OutputEnvelope
 from schemas.policy import Policy
@@ -21,6 +21,7 @@ from schemas.topics import TOMBSTONE_DAYS, TOPICS, Cleanup, Topic
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "contract"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 POLICY_SCHEMA: Final = "policy.schema.json"
+_READERS: Final = (inputs.READERS, desk.READERS, outputs.READERS)
 SINGLE: Final = frozenset({POLICY_SCHEMA, "topics.md"})  # beside the folders
 
 
@@ -47,6 +48,7 @@ def files() -> dict[str, str]:
     """Return the text of each published file by its path under the folder."""
     return {
         **dict(_schemas("in", inputs.READERS)),
+        **dict(_schemas("desk", desk.READERS)),
         **dict(_schemas("out", outputs.READERS)),
         POLICY_SCHEMA: text_of(policy_schema()),
         "topics.md": _table(),
@@ -105,7 +107,7 @@ def _table() -> str:
 
 
 def _row(topic: Topic) -> str:
-    reader = inputs.READERS.get(topic.name) or outputs.READERS.get(topic.name)
+    reader = next((known[topic.name] for known in _READERS if topic.name in known), None)
     if topic.cleanup is Cleanup.COMPACT:
         kept = f"newest per key, tombstones {TOMBSTONE_DAYS} day"
     else:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 from pydantic_core import from_json, to_json
 
-from schemas.base import CustomerId, EventId, Moment, Record, Source
+from schemas.base import CustomerId, EventId, Moment, Programme, Record, Source
 from schemas.errors import Reason, Unreadable
 
 Header = tuple[str, bytes]
@@ -44,6 +44,12 @@ class CustomerEnvelope(Envelope):
     """An event about one customer; `subject` is the customer's id and equals the Kafka key."""
 
     subject: CustomerId
+
+
+class ProgrammeEnvelope(Envelope):
+    """An event for the gift desk; `subject` is the programme and equals the Kafka key."""
+
+    subject: Programme
 
 
 ATTRIBUTES: Final = frozenset({*CustomerEnvelope.model_fields, "type"})

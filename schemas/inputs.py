@@ -19,6 +19,8 @@ from schemas.touchpoints import TouchpointEvent
 
 VALUE_BYTES_MAX: Final = 256 * 1024
 CLOCK: Final = "cx.clock"
+GIFT_CLOCK: Final = "cx.gift-clock"
+_CLOCKS: Final = frozenset({CLOCK, GIFT_CLOCK})
 
 CustomerEvent = PurchaseEvent | SupportEvent | FeedbackEvent | TouchpointEvent | RewardEvent | GiftAnswer
 Event = CustomerEvent | ClockEvent
@@ -39,7 +41,13 @@ TOPIC_OF: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def parse(topic: str, key: bytes | None, value: bytes | None, headers: Sequence[FoundHeader] = ()) -> Event:
+def parse(
+    topic: str,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Sequence[FoundHeader] = (),
+    readers: Mapping[str, Reader[Any]] = READERS,
+) -> Event:
     """Turn one Kafka record into the event it carries.
 
     Args:
@@ -47,22 +55,23 @@ def parse(topic: str, key: bytes | None, value: bytes | None, headers: Sequence[
         key: The customer's id in UTF-8; not looked at on `cx.clock`.
         value: Structured JSON, or only the event's data where *headers* hold the attributes.
         headers: Kafka headers in any order; those that are not ours are ignored.
+        readers: By topic, where it is another lane's.
 
     Raises:
         Unreadable: The record breaks the contract. Key and size come first, then the value's first fault.
         UnknownTopicError: *topic* is not an input topic.
     """
-    reader = READERS.get(topic)
+    reader = readers.get(topic)
     if reader is None:
         raise UnknownTopicError(topic)
-    if topic != CLOCK:
+    if topic not in _CLOCKS:
         _check_key(key)
     if value is None:
         raise Unreadable(Reason.NULL_VALUE, "", "null")
     if len(value) > VALUE_BYTES_MAX:
         raise Unreadable(Reason.TOO_LARGE, "", "too_long")
     event: Event = reader.read(structured(value, headers) if headers and is_binary(headers) else value)
-    if topic != CLOCK and (event.subject or "").encode() != key:
+    if topic not in _CLOCKS and (event.subject or "").encode() != key:
         raise Unreadable(Reason.KEY_MISMATCH, "key", "mismatch")
     return event
 

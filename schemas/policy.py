@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import Currency, Day, Short
 from schemas.care import Severity
+from schemas.gift_requests import FALLBACKS_MAX, WAIT_DAYS_MAX
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Score = Annotated[int, Field(ge=0, le=100)]
@@ -543,6 +544,12 @@ class SeamPolicy(AlertPolicy):
     help: Help = ("one-agent-for-both", "apology")
 
 
+class GiftUnavailablePolicy(AlertPolicy):
+    """The gift desk has no gift for a reward that is owed."""
+
+    help: Help = ("choose-another-gift", "apology")
+
+
 class CarePolicy(Part):
     """When somebody should look after a customer.
 
@@ -558,6 +565,7 @@ class CarePolicy(Part):
     points_expiring: PointsExpiringPolicy = PointsExpiringPolicy()
     tier_at_risk: TierAtRiskPolicy = TierAtRiskPolicy()
     seam: SeamPolicy = SeamPolicy()
+    gift_unavailable: GiftUnavailablePolicy = GiftUnavailablePolicy()
 
 
 class GiftPolicy(Part):
@@ -635,6 +643,10 @@ class RewardPolicy(Part):
     It gives `gift`, or one of `choices`, which the customer has `choose_days` to choose. `every` says whether there is
     one a local year, one for ever, or one for each occasion: a case, a referral, a streak or a request. The next is not
     owed in the `cooldown_days` after the last. A reminder comes `remind_days` before a gift runs out; 0 for none.
+
+    Where gifts come from the desk, `fallbacks` are gifts of its catalogue that are given instead, in this order, and
+    `wait_days` is how long a customer waits for stock; how long a gift is valid, and when that is reminded of, is the
+    catalogue's.
     """
 
     id: Name
@@ -647,6 +659,8 @@ class RewardPolicy(Part):
     limit: LimitPolicy | None = None
     cooldown_days: Annotated[int, Field(ge=0, le=1_100)] = 0
     remind_days: Annotated[int, Field(ge=0, le=90)] = 7
+    fallbacks: Annotated[tuple[Name, ...], Field(max_length=FALLBACKS_MAX)] = ()
+    wait_days: Annotated[int, Field(ge=0, le=WAIT_DAYS_MAX)] = 0
 
     @property
     def gifts(self) -> tuple[GiftPolicy, ...]:
@@ -664,6 +678,9 @@ class RewardPolicy(Part):
         if self.gift and self.choose_days != _CHOOSE_DAYS:
             message = "is only for choices"
             raise _fault(message, "choose_days")
+        if len(set(self.fallbacks)) != len(self.fallbacks):
+            message = "no gift stands twice"
+            raise _fault(message, "fallbacks")
         return self
 
     @model_validator(mode="after")
@@ -719,6 +736,7 @@ class Policy(Part):
     care: CarePolicy = CarePolicy()
     levels: Annotated[tuple[LevelPolicy, ...], Field(max_length=5)] = _default_levels()
     rewards: Annotated[tuple[RewardPolicy, ...], Field(max_length=200)] = ()
+    gifts_from: Literal["policy", "desk"] = "policy"
     velocity: Annotated[tuple[VelocityPolicy, ...], Field(max_length=10)] = ()
     segments: Annotated[tuple[SegmentPolicy, ...], Field(max_length=20)] = ()
 
@@ -757,6 +775,15 @@ class Policy(Part):
             if len(set(ids)) != len(ids):
                 message = f"each of {name} needs an id of its own"
                 raise _fault(message, name)
+        return self
+
+    @model_validator(mode="after")
+    def _desk_fits(self) -> Self:
+        for place, rule in enumerate(self.rewards):
+            for part in ("fallbacks", "wait_days"):
+                if getattr(rule, part) and self.gifts_from != "desk":
+                    message = "is only for gifts from the desk: gifts_from: desk"
+                    raise _fault(message, "rewards", place, part)
         return self
 
     @model_validator(mode="after")

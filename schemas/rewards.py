@@ -57,6 +57,17 @@ class RewardIssuedData(Reward):
     valid_until: Moment | None = None
 
 
+class RewardUnavailableData(Reward):
+    """Why there is no gift: `waitlisted`, where one may come until `wait_until`; else for good what the gift desk says.
+
+    That is `out-of-stock`, `unknown-gift`, `not-listed`, or a budget by scope and period, such as `budget-tier-month`.
+    """
+
+    reason: Short
+    gift_id: Short | None = None
+    wait_until: Moment | None = None
+
+
 class RewardReasonData(Reward):
     """Why the reward is not or no longer given."""
 
@@ -85,10 +96,10 @@ class RewardIssued(OutputEnvelope):
 
 
 class RewardUnavailable(OutputEnvelope):
-    """The customer is entitled, but there is no gift."""
+    """The customer is entitled, but there is no gift, or none yet."""
 
     type: Literal["reward.unavailable"] = "reward.unavailable"
-    data: RewardReasonData
+    data: RewardUnavailableData
 
 
 class RewardExpiring(OutputEnvelope):

@@ -91,7 +91,7 @@ def _gifts(name: str, role: Role, key: str = "programme") -> Topic:
 
 
 CUSTOMERS_CHANGELOG: Final = "cx-customers-changelog"
-GIFTS_CHANGELOG: Final = "cx-gifts-changelog"
+GIFTS_CHANGELOG: Final = "cx-desk-gifts-changelog"
 DEAD_LETTERS: Final = "cx.dead-letters"
 POLICIES: Final = "cx.policies"
 
@@ -131,7 +131,7 @@ TOPICS: Final[Mapping[str, Topic]] = MappingProxyType(
                 GIFTS_CHANGELOG,
                 Lane.GIFTS,
                 Role.CHANGELOG,
-                key="programme and what the record is about",
+                key="programme and entry, or a zero byte for the partition's own record",
                 retention_days=None,
                 cleanup=Cleanup.COMPACT,
             ),

@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError
 
 from schemas.errors import CxError
-from schemas.topics import CUSTOMERS_CHANGELOG, TOPICS, Cleanup, Lane, Topic
+from schemas.topics import CUSTOMERS_CHANGELOG, GIFTS_CHANGELOG, TOPICS, Cleanup, Lane, Topic
 from streams.settings import EXIT_CONFIG
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ class UnequalTopicsError(TopicsError):
 
 
 def names(settings: Settings) -> dict[str, Topic]:
-    """Return the topics by the name that they have for this app: only the customers' changelog is named after it."""
-    return {(changelog(settings) if name == CUSTOMERS_CHANGELOG else name): topic for name, topic in TOPICS.items()}
+    """Return the topics by the name that they have for this app: only the changelogs are named after it."""
+    own = {CUSTOMERS_CHANGELOG: changelog(settings), GIFTS_CHANGELOG: f"{settings.app}-desk-gifts-changelog"}
+    return {own.get(name, name): topic for name, topic in TOPICS.items()}
 
 
 @asynccontextmanager

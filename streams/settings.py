@@ -7,11 +7,12 @@ import os
 import re
 import ssl
 import tomllib
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from schemas.errors import CxError
@@ -24,6 +25,8 @@ OTHER_VARIABLES: Final = frozenset({"CONFIG", "EXAMPLES"})  # which file to read
 PRESETS: Final = Path(__file__).resolve().parents[1] / "policies"  # beside us in a checkout as where it is installed
 
 PORTS: Final = 1 << 16
+KEY_BYTES: Final = 32
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _ADDRESS = re.compile(r"([^\s:/@\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?")
 
@@ -75,6 +78,32 @@ def policy_path(path: Path) -> Path:
         message = f"there is no preset {path}, but {', '.join(presets())}; a file is named with its ending"
         raise ValueError(message)
     return preset
+
+
+def _code_keys(text: SecretStr) -> SecretStr:
+    pairs = [pair.partition(":") for pair in text.get_secret_value().split(",") if pair]
+    names = [name.strip() for name, _, _ in pairs]
+    if not all(_KEY_ID.fullmatch(name) and _is_key(key) for name, (_, _, key) in zip(names, pairs, strict=True)):
+        message = "should be id:key, or several with commas between; a key is base64 of 32 bytes"
+        raise ValueError(message)
+    if len(set(names)) != len(names):
+        message = "each key has an id of its own"
+        raise ValueError(message)
+    return text
+
+
+def _code_key(text: SecretStr) -> SecretStr:
+    if text.get_secret_value() and not _is_key(text.get_secret_value()):
+        message = "should be base64 of 32 bytes"
+        raise ValueError(message)
+    return text
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(b64decode(text, validate=True)) == KEY_BYTES
+    except ValueError:
+        return False
 
 
 class SettingsFileError(CxError):
@@ -165,6 +194,30 @@ class RedisSettings(TlsFiles):
         return self.url.startswith("rediss:")
 
 
+class CodeSettings(BaseModel):
+    """Keys of gift codes; only whoever imports codes, or shows them, has any.
+
+    Attributes:
+        keys: `id:key`, or several of them with commas between, each key base64 of 32 bytes. The first one is for new
+            codes: to change it, put another one in front.
+        identity: Base64 of 32 bytes, by which a code is known again; it never changes, else codes could come twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    keys: Annotated[SecretStr, AfterValidator(_code_keys)] = SecretStr("")
+    identity: Annotated[SecretStr, AfterValidator(_code_key)] = SecretStr("")
+
+    def by_id(self) -> dict[str, bytes]:
+        """Return the keys by id, that for new codes first."""
+        pairs = (pair.partition(":") for pair in self.keys.get_secret_value().split(",") if pair)
+        return {name.strip(): b64decode(key) for name, _, key in pairs}
+
+    def identity_key(self) -> bytes:
+        """Return the key of identity, empty where there is none."""
+        return b64decode(self.identity.get_secret_value())
+
+
 class Settings(BaseSettings):
     """One worker's settings.
 
@@ -197,6 +250,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
+    codes: CodeSettings = CodeSettings()
 
     @model_validator(mode="after")
     def _no_unknown_variables(self) -> Self:

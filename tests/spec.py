@@ -39,6 +39,7 @@ from cx.moments import (
 from cx.rules import Rules, compile_policy
 from cx.state import Customer, Kept, decode, encode
 from cx.view import profile_of
+from schemas import desk
 from schemas.outputs import read
 from schemas.policy import CarePolicy, Policy
 
@@ -237,7 +238,7 @@ class Spec:
         decision = decide(self.customer, arrivals, self.clock, self.rules)
         assert encode(self.customer, self.rules.lateness) == before, "decide changes nothing"
         for output in decision.outputs:
-            read(output.topic, json.dumps(output.event).encode())  # what breaks the contract raises
+            _read(output.topic, output.event)  # what breaks the contract raises
         stored = encode(decision.customer, self.rules.lateness)
         customer = decode(stored)
         assert customer == msgspec.structs.replace(decision.customer, marks=(), seen=None), (
@@ -309,8 +310,18 @@ def _arrival(moment: AnyMoment, recorded: int | None) -> Arrival:
     return Arrival(moment, moment.at if recorded is None else recorded, Kept("cx.test", 0, 0, moment.id.encode()))
 
 
+def _read(topic: str, event: dict[str, Any]) -> None:
+    value = json.dumps(event).encode()
+    if topic in desk.READERS:
+        desk.parse(topic, event["subject"].encode(), value)
+    else:
+        read(topic, value)
+
+
 def _told(event: dict[str, Any]) -> str:
     data = event["data"]
+    if event["type"] in desk.TOPIC_OF:
+        return " ".join([event["type"], *data.get("gifts", [data.get("reason", "")])]).rstrip()
     if "balance" in data:
         return " ".join([event["type"], str(data["points"]), *([data["reason"]] if "reason" in data else [])])
     if "alert" in data:

@@ -26,7 +26,7 @@ def care(policy: Policy, say: Tongue) -> Section:
                 "Cảnh báo cho biết cần chăm sóc ai và nên làm gì:",
             ),
         ),
-        (*_of_cases(care, say), *_of_time(care, say)),
+        (*_of_cases(care, say), *_of_time(care, say), *_of_gifts(care, say)),
     )
 
 
@@ -92,6 +92,17 @@ def _of_time(care: CarePolicy, say: Tongue) -> list[Row]:
             care.tier_at_risk,
             say,
         ),
+    ]
+
+
+def _of_gifts(care: CarePolicy, say: Tongue) -> list[Row]:
+    return [
+        _row(
+            say("no gift", "hết quà"),
+            say("the gift desk has none for a reward", "kho quà không còn quà cho một phần thưởng"),
+            care.gift_unavailable,
+            say,
+        )
     ]
 
 

@@ -33,6 +33,12 @@ def rewards(policy: Policy, say: Tongue) -> Section:
             "Quà chưa dùng bị thu hồi khi hoàn tiền làm khách không còn đủ điều kiện đã đạt.",
         )
     ]
+    if policy.gifts_from == "desk":
+        desk = say(
+            "Gifts come from the gift desk, from stock and within budgets; how long they are valid says its catalogue.",
+            "Quà lấy từ kho quà, theo tồn kho và ngân sách; hạn dùng theo danh mục của kho.",
+        )
+        sentences.append(desk)
     if any(rule.when.tier_reached for rule in policy.rewards):
         tier = say(
             "A tier gives them when it is reached or passed.", "Quà theo hạng: tặng khi khách đạt hoặc vượt qua hạng."
@@ -116,6 +122,12 @@ def _bounds(rule: RewardPolicy, say: Tongue) -> list[str]:
     if rule.remind_days:
         days = say.count(rule.remind_days, "day", "ngày")
         said.append(say(f"a reminder {days} before it runs out", f"nhắc trước khi hết hạn {days}"))
+    if rule.fallbacks:
+        others = ", ".join(rule.fallbacks)
+        said.append(say(f"instead, where there is none: {others}", f"nếu hết thì thay bằng: {others}"))
+    if rule.wait_days:
+        days = say.count(rule.wait_days, "day", "ngày")
+        said.append(say(f"waits up to {days} for stock", f"chờ hàng tối đa {days}"))
     return said
 
 

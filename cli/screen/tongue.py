@@ -70,6 +70,7 @@ HELPS: Final = {
     "ask-what-went-wrong": ("ask what went wrong", "hỏi điều chưa hài lòng"),
     "call": ("call", "gọi điện hỏi thăm"),
     "call-back": ("call back", "gọi lại"),
+    "choose-another-gift": ("choose another gift", "đổi quà khác"),
     "one-agent-for-both": ("one agent for both", "giao cho một người lo cả hai"),
     "personal-suggestion": ("personal suggestion", "gợi ý riêng"),
     "say-what-is-missing": ("say what is missing", "báo còn thiếu gì"),

@@ -139,3 +139,13 @@ def test_a_rule_that_fails_parks_its_event_and_takes_the_others(monkeypatch: pyt
     assert effects.folded == 1
     letters = [dict(output.headers) for output in effects.outputs if output.topic == "cx.dead-letters"]
     assert [(letter["cx-reason"], letter["cx-offset"]) for letter in letters] == [(b"rule-error", b"7")]
+
+
+def test_what_the_gift_desk_is_asked_goes_where_its_programme_is() -> None:
+    gift = {"id": "coffee", "brand": "Highlands", "face_value": 50_000}
+    rule = {"id": "gift", "when": {"tier_reached": "silver"}, "gift": gift}
+    by = rules(programme="shop", gifts_from="desk", rewards=[rule])
+    effects = CustomerFold(by).fold(State({}, number=3, partitions=1, tick=0), [purchase()])
+
+    places = {output.topic: (output.key, output.partition) for output in effects.outputs}
+    assert places == {"cx.tier-changes": (b"lan", 3), "cx.gift-requests": (b"shop", None)}

@@ -36,6 +36,13 @@ def test_the_stack_that_runs_here_is_found(root: Root, tmp_path: Path) -> None:
 
     assert found.kafka.bootstrap == "127.0.0.1:20001"
     assert found.redis.url == "redis://127.0.0.1:20003/0"
+    assert found.data == root.path
+
+
+def test_a_folder_that_is_named_stays(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CX_DATA", "elsewhere")
+
+    assert str(settings_here((root.path,)).data) == "elsewhere"
 
 
 def test_a_stack_that_does_not_run_is_not_taken(root: Root) -> None:

@@ -353,6 +353,8 @@ def test_nothing_in_a_policy_goes_untold(lang: Lang) -> None:
         | ({"gift": gift} if number else {"choices": choices_of} | extras)
         for number, when in enumerate(whens)
     ]
+    data["gifts_from"] = "desk"
+    data["rewards"][-1] |= {"fallbacks": ["tea", "cake"], "wait_days": 14}
     data["segments"] = [{"id": "loyal", "recency_days": 30, "orders": 3, "spend": 1_000_000}, {"id": "rest"}]
     data["velocity"] = [{"id": "burst", "counts": "orders", "more_than": 5, "within_hours": 24}]
     choices = {

@@ -133,3 +133,13 @@ def test_the_file_is_that_of_the_folder_that_is_named_or_where_there_is_one(
 
     monkeypatch.setenv("CX_DATA", "elsewhere")
     assert typed(monkeypatch, capsys, "report", "cx").returncode == 70
+
+
+@pytest.mark.parametrize("day", ["soon", "2026-02-30", "0001-01-01", "9999-12-31"])
+def test_a_report_on_gifts_wants_days(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], day: str
+) -> None:
+    found = typed(monkeypatch, capsys, "report", "gifts", "--to", day)
+
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == f"cx: --to {day}: is no day such as 2026-03-02\n"

@@ -141,7 +141,8 @@ def test_each_step_of_a_reward_is_said() -> None:
         "expiring": "reward gift is about to run out",
         "expired": "reward gift ran out",
         "revoked": "reward gift was taken back: hold confirmed",
-        "unavailable": "reward gift: unavailable",
+        "unavailable": "there is no gift for reward gift: hold confirmed",
+        "lent": "reward gift: lent",
     }
 
     for kind, words in said.items():

@@ -17,8 +17,8 @@ from streams.lane import REJOIN_S
 _kill = os.kill
 
 
-def run(point: str, passes: int, number: signal.Signals, rejoin_s: float = REJOIN_S) -> None:
-    """Run `cx worker` until it has passed *point* so often, then send it *number*; only once, if it lives on."""
+def run(point: str, passes: int, number: signal.Signals, rejoin_s: float = REJOIN_S, *, verb: str = "worker") -> None:
+    """Run `cx worker`, or another *verb*, until it has passed *point* so often, then send it *number*; only once."""
     met: list[str] = []
 
     def say_and_kill(pid: int, _: int) -> None:
@@ -29,7 +29,7 @@ def run(point: str, passes: int, number: signal.Signals, rejoin_s: float = REJOI
             _kill(pid, number)
 
     failpoints.arm(point, passes)
-    sys.argv = ["cx", "worker"]
+    sys.argv = ["cx", verb]
     with patch("os.kill", say_and_kill), patch("streams.lane.REJOIN_S", rejoin_s):
         main()
 

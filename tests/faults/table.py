@@ -44,6 +44,26 @@ notice.
 """
 
 
+GIFTS_HEAD: Final = ("scenario", "what was done", "requests", "given", "refused", "verdict")
+GIFTS_SAID: Final = """## Gifts
+
+Gift desks have a judge of their own: each request has one answer, with the reason where it is no; exactly as many gifts
+are given as budgets pay and stock has, no code twice; accounts, stock and waiting lists are what that comes to; and no
+code stands in plain in a topic, a log, a metric or Redis.
+"""
+
+
+@dataclass(frozen=True)
+class GiftRow:
+    """A run on gifts that its judge found to be as it should; one that fails has no row, and is named on the page."""
+
+    scenario: str
+    done: str
+    requests: int
+    given: int
+    refused: int
+
+
 @dataclass(frozen=True)
 class Row:
     """A scenario, how often it happened, what was done in it as the harness saw it, and the judge's verdict."""
@@ -55,6 +75,7 @@ class Row:
 
 
 ROWS: Final[list[Row]] = []
+GIFTS: Final[list[GiftRow]] = []
 BROKEN: Final[list[Row]] = []  # of lanes that break a rule: the judge has to notice
 
 
@@ -75,13 +96,25 @@ def plain(rows: Sequence[Row], broken: Sequence[Row]) -> list[str]:
     ]
 
 
-def page(rows: Sequence[Row], broken: Sequence[Row], undecided: Sequence[str]) -> str:
+def gifts_plain(rows: Sequence[GiftRow]) -> list[str]:
+    """Return lines for a terminal, two for each run on gifts."""
+    return [
+        line
+        for row in rows
+        for line in (f"{row.scenario}: {row.requests:,} requests, {row.given:,} given  ok", f"    {row.done}")
+    ]
+
+
+def page(rows: Sequence[Row], broken: Sequence[Row], undecided: Sequence[str], gifts: Sequence[GiftRow] = ()) -> str:
     """Return the page for `docs`; *undecided* are tests that failed, with or without a verdict."""
     lines = [(row.scenario, str(row.times), row.done, *_figures(row), *_counts(row), _word(row)) for row in rows]
     noticed = [(row.scenario, row.done, *_counts(row), _noticed(row)) for row in broken]
     parts = [INTRODUCTION, "## Verdicts\n", *_table(HEAD, lines), ""]
     if undecided:
         parts += ["**Failed**, whatever the rows above say:\n", *(f"- {name}" for name in undecided), ""]
+    if gifts:
+        sold = [(g.scenario, g.done, f"{g.requests:,}", f"{g.given:,}", f"{g.refused:,}", "ok") for g in gifts]
+        parts += [GIFTS_SAID, *_table(GIFTS_HEAD, sold), ""]
     parts += [JUDGED, *_table(BROKEN_HEAD, noticed), "", _machine()]
     return "\n".join(parts) + "\n"
 

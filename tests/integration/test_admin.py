@@ -56,8 +56,9 @@ async def test_topics_are_made_once_and_then_are_as_they_should_be(own_stack: St
         f"{changelog}: max.message.bytes is 8388608, should be 4194304",
         f"{changelog}: delete.retention.ms is 82800000, should be 86400000 or more",
     ]
-    await until_found(other, [support, *wrong])
-    await until_found(other.model_copy(update={"app": "third"}), [support])
+    await until_found(other, [support, "other-desk-gifts-changelog: is missing", *wrong])
+    third = other.model_copy(update={"app": "third"})
+    await until_found(third, [support, "third-desk-gifts-changelog: is missing"])
 
 
 async def until_found(settings: Settings, faults: list[str]) -> None:

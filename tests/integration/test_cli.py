@@ -117,3 +117,12 @@ def test_infra_only_starts_no_worker(tmp_path: Path) -> None:
     assert up.lines[-1] == "stopping"
     assert programs.stdout == "all topics are as they should be\n"
     assert len(family) == 4  # Kafka, Redis, and a guard for each
+
+
+def test_up_runs_a_gift_desk_where_gifts_come_from_one(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("{programme: shop, currency: VND, gifts_from: desk, tiers: {ladder: [{name: member}]}}")
+    with Command("up", "--root", str(tmp_path / "root"), PARTITIONS=str(PARTITIONS), POLICY=str(policy)) as up:
+        up.until("desk: ready: 4 partitions")
+        assert up.descendant("-m cli desk")
+        assert up.ends(signal.SIGINT) == 0

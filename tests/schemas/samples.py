@@ -51,6 +51,11 @@ LEAST: dict[str, dict[str, Any]] = {
     },
     "gift.refused": {"reward_id": UUID, "request_id": OTHER_UUID, "reason": "budget"},
     "gift.waitlisted": {"reward_id": UUID, "request_id": OTHER_UUID},
+    "gift.unsealed": {"reward_id": UUID, "request_id": OTHER_UUID, "gift_id": "g1"},
+    "reveal.refused": {"reward_id": UUID, "request_id": OTHER_UUID, "reason": "withdrawn"},
+    "gift.expiring": {"reward_id": UUID, "request_id": OTHER_UUID, "gift_id": "g1"},
+    "gift.lapsed": {"reward_id": UUID, "request_id": OTHER_UUID, "returned": True},
+    "gift.withdrawn": {"reward_id": UUID, "request_id": OTHER_UUID, "returned": False},
     "clock.ticked": {},
 }
 
@@ -102,7 +107,19 @@ MORE: dict[str, dict[str, Any]] = {
     "gift.redeemed": {"gift_id": "g1", "store": "hcm-1"},
     "gift.expired": {"gift_id": "g1"},
     "gift.cancelled": {"gift_id": "g1"},
-    "gift.allocated": {"valid_until": "2026-01-01T00:00:00Z"},
+    "gift.allocated": {
+        "valid_until": "2026-01-01T00:00:00Z",
+        "brand": "Highlands",
+        "card_kind": "voucher",
+        "cost": 95_000,
+        "tried": [{"gift_id": "g0", "reason": "out-of-stock"}],
+    },
+    "gift.refused": {"tried": [{"gift_id": "g1", "reason": "budget-tier-month"}]},
+    "gift.waitlisted": {"wait_until": "2026-01-01T00:00:00Z"},
+    "gift.unsealed": {"valid_until": "2026-01-01T00:00:00Z"},
+    "gift.expiring": {"valid_until": "2026-01-01T00:00:00Z"},
+    "gift.lapsed": {"gift_id": "g1"},
+    "gift.withdrawn": {"gift_id": "g1"},
     "clock.ticked": {"upto": {"cx.purchases": 17, "cx.support": 0}},
 }
 

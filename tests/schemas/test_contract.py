@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas import contract, inputs, outputs
+from schemas import contract, desk, inputs, outputs
 from schemas.envelope import encode
 from schemas.outputs import OutputEvent
 from tests.schemas.samples import LEAST, MORE, changed, full, least, without
@@ -47,7 +47,8 @@ def test_the_committed_files_are_current(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_there_is_one_file_a_type_and_a_table() -> None:
     paths = {path.relative_to(contract.FOLDER).as_posix() for path in contract.FOLDER.glob("**/*.*")}
-    types = {f"in/{name}.json" for name in inputs.TOPIC_OF} | {f"out/{name}.json" for name in outputs.TOPIC_OF}
+    sides = {"in": inputs.TOPIC_OF, "desk": desk.TOPIC_OF, "out": outputs.TOPIC_OF}
+    types = {f"{side}/{name}.json" for side, topics in sides.items() for name in topics}
     assert paths == types | {"README.md", "policy.schema.json", "topics.md"}
 
 

@@ -28,6 +28,7 @@ from schemas.rewards import (
     RewardReasonData,
     RewardRevoked,
     RewardUnavailable,
+    RewardUnavailableData,
 )
 from schemas.tier_changes import TierChange, TierCorrected, TierDowngraded, TierUpgraded
 from tests.schemas.samples import UUID, changed, without, written
@@ -89,7 +90,7 @@ OUTPUTS: list[OutputEvent] = [
     ),
     RewardOffered(data=RewardOfferedData(choices=(Choice(**GIFT),), choose_until=NOW, **REWARD), **WHO),
     RewardIssued(data=RewardIssuedData(claim_id="c1", masked="****1234", valid_until=NOW, **GIFT, **REWARD), **WHO),
-    RewardUnavailable(data=RewardReasonData(reason="budget", **REWARD), **WHO),
+    RewardUnavailable(data=RewardUnavailableData(reason="waitlisted", gift_id="g1", wait_until=NOW, **REWARD), **WHO),
     RewardExpiring(data=RewardExpiringData(gift_id="g1", valid_until=NOW, **REWARD), **WHO),
     RewardExpired(data=RewardExpiringData(gift_id="g1", valid_until=NOW, **REWARD), **WHO),
     RewardRevoked(data=RewardReasonData(reason="tier-lost", **REWARD), **WHO),

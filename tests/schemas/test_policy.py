@@ -287,6 +287,20 @@ def test_rewards_have_ids_of_their_own_and_tiers_of_the_ladder() -> None:
         assert "is no tier that can be reached; allowed: silver" in fault(ladder | {"rewards": asked})
 
 
+@pytest.mark.parametrize("part", [{"fallbacks": ["tea"]}, {"wait_days": 3}])
+def test_only_the_gift_desk_has_something_instead_or_lets_wait(part: dict[str, Any]) -> None:
+    rewards = {"rewards": [{"id": "r", "when": {"birthday": True}, "gift": GIFT} | part]}
+
+    assert policy(rewards | {"gifts_from": "desk"}).rewards[0].id == "r"
+    assert "is only for gifts from the desk" in fault(rewards)
+
+
+def test_no_gift_stands_twice_among_the_fallbacks() -> None:
+    reward = {"id": "r", "when": {"birthday": True}, "gift": GIFT, "fallbacks": ["tea", "tea"]}
+
+    assert "no gift stands twice" in fault({"gifts_from": "desk", "rewards": [reward]})
+
+
 def test_silence_counts_on_tiers_of_the_ladder() -> None:
     assert "gold is no tier; allowed: member" in fault({"care": {"silent": {"tiers": ["gold"]}}})
 

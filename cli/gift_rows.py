@@ -1,0 +1,124 @@
+"""Rows of spreadsheets for the gift desk: gifts, budgets, or codes, which leave here encrypted and masked."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+
+from cli.sheet import BadRowError, Sheet, fault_in_words, number
+from cx.calendar import rfc3339
+from ops.codes import mask
+from schemas.desk import TOPIC_OF, parse
+from schemas.errors import Unreadable
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from cx.rules import Rules
+    from ops.codes import Locker
+
+SOURCE: Final = "/cx/gifts"
+CODE_BYTES_MAX: Final = 512
+KINDS: Final = {  # by the column that each needs
+    "code": ("gift_id", "code", "valid_until", "give_until"),
+    "scope": ("scope", "name", "currency", "day", "month", "total"),
+    "brand": (
+        "gift_id", "brand", "card_kind", "face_value", "currency", "cost", "valid_days", "remind_days", "returns",
+        "listed",
+    ),
+}  # fmt: skip
+TYPES: Final = {"code": "code.added", "scope": "budget.set", "brand": "gift.listed"}
+_NUMBERS: Final = frozenset({"face_value", "cost", "valid_days", "remind_days", "day", "month", "total"})
+_WORDS: Final = {"yes": True, "true": True, "no": False, "false": False}
+
+
+class GiftRows(Sheet):
+    """One such spreadsheet; its columns say which."""
+
+    def __init__(self, file: TextIO, at: int, rules: Rules, locker: Locker) -> None:
+        """Read the names of the columns from *file*; what it says holds from the instant *at*, in microseconds.
+
+        Raises:
+            NotASheetError: they are those of none of the three.
+        """
+        super().__init__(file, KINDS)
+        self._at, self._rules, self._locker = at, rules, locker
+        self._programme: Final = rules.policy.programme
+        self._seen: set[str] = set()
+
+    @property
+    def topic(self) -> str:
+        """Where its events go."""
+        return TOPIC_OF[TYPES[self.kind]]
+
+    def event(self, line: int, row: dict[str, str]) -> tuple[str, bytes]:
+        """Return the programme, and the event for the desk."""
+        if self.kind == "code":
+            column, data = "code", self._code(line, row)
+            name = data["code_id"]
+        else:
+            column, data = self._data(line, row)
+            name = ":".join([str(data.get(column, "")), *([str(data.get("name", ""))] if column == "scope" else [])])
+        kind = TYPES[self.kind]
+        about = name if self.kind == "code" else f"{name}/{self._at}"
+        value = orjson.dumps(
+            {
+                "specversion": "1.0",
+                "id": str(uuid5(NAMESPACE_URL, f"cxstream/gifts/{self._programme}/{kind}/{about}")),
+                "source": SOURCE,
+                "type": kind,
+                "time": rfc3339(self._at),
+                "subject": self._programme,
+                "data": data,
+            }
+        )
+        self._check(line, value)
+        if name in self._seen:
+            raise BadRowError(line, column, "stands twice")
+        self._seen.add(name)
+        return self._programme, value
+
+    def _code(self, line: int, row: dict[str, str]) -> dict[str, Any]:
+        code = row.pop("code", "")
+        if not code or len(code.encode()) > CODE_BYTES_MAX:
+            raise BadRowError(line, "code", "is too long" if code else "is missing")
+        for column in ("valid_until", "give_until"):
+            if column in row:
+                row[column] = self._end_of(row[column])
+        sealed = self._locker.seal(self._programme, row.get("gift_id", ""), code)
+        return row | {
+            "code_id": self._locker.code_id(self._programme, code),
+            "masked": mask(code),
+            "ciphertext": b64encode(sealed).decode(),
+            "key_id": self._locker.key_id,
+        }
+
+    def _data(self, line: int, row: dict[str, str]) -> tuple[str, dict[str, Any]]:
+        currency = self._rules.policy.currency
+        if row.get("currency", currency) != currency:
+            raise BadRowError(line, "currency", "is not that of the programme")
+        data: dict[str, Any] = {"currency": currency}
+        for column, cell in row.items():
+            data[column] = number(cell) if column in _NUMBERS else cell
+            if column in {"returns", "listed"}:
+                data[column] = _WORDS.get(cell.lower(), cell)
+        return ("scope" if self.kind == "scope" else "gift_id"), data
+
+    def _end_of(self, cell: str) -> str:
+        """Return when the local day in *cell* is over; anything else stays, and the contract says what it should be."""
+        try:
+            day = date.fromisoformat(cell).toordinal()
+        except ValueError:
+            return cell
+        return rfc3339(self._rules.calendar.start(day + 1))
+
+    def _check(self, line: int, value: bytes) -> None:
+        try:
+            parse(self.topic, self._programme.encode(), value)
+        except Unreadable as refusal:
+            column = refusal.loc.removeprefix("data.") if refusal.loc != "data" else self.kind
+            raise BadRowError(line, column, fault_in_words(refusal.error_type)) from None

@@ -1,0 +1,95 @@
+"""The usage of gifts for people: a table on the terminal, lines of CSV, and a page of HTML with charts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.table import Table
+
+from cli.screen.money import money
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COLUMNS: Final = {
+    "offered": "offered",
+    "chosen": "chosen",
+    "issued": "issued",
+    "unavailable": "no gift",
+    "redeemed": "redeemed",
+    "expired": "expired",
+    "revoked": "revoked",
+    "redemption_pct": "redeemed %",
+    "days_to_redeem": "days to use",
+    "cost": "cost",
+    "liability": "liability",
+}
+_MONEY: Final = {"cost", "liability"}
+_CHARTS: Final = {"issued": "Issued", "redeemed": "Redeemed", "cost": "Cost", "liability": "Liability"}
+_STYLE: Final = """
+body { font: 15px system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1b1f24 }
+table { border-collapse: collapse; width: 100% } th, td { padding: .35rem .6rem; border-bottom: 1px solid #d8dee4 }
+td { text-align: right } th { text-align: left } svg { width: 100%; height: auto } text { font-size: 13px }
+rect { fill: #2f81f7 }
+"""
+_WIDTH, _BAR, _LABEL = 720, 22, 180
+
+
+def table(rows: Mapping[str, dict[str, Any]], by: str, currency: str) -> Table:
+    """Return the table for the terminal."""
+    drawn = Table(by, *COLUMNS.values(), box=None, header_style="bold")
+    for column in drawn.columns[1:]:
+        column.justify = "right"
+    for name, row in rows.items():
+        drawn.add_row(name or "-", *(_said(key, row[key], currency) for key in COLUMNS))
+    return drawn
+
+
+def lines(rows: Mapping[str, dict[str, Any]], by: str) -> str:
+    """Return a header and a line a group; what there is nothing of is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = list(next(iter(rows.values()), dict.fromkeys(COLUMNS)))
+    writer.writerow([by, *names])
+    writer.writerows([name, *(row[key] for key in names)] for name, row in rows.items())
+    return text.getvalue()
+
+
+def page(rows: Mapping[str, dict[str, Any]], by: str, title: str, currency: str) -> str:
+    """Return a page of its own, which loads nothing from elsewhere."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in (by, *COLUMNS.values()))
+    body = "".join(
+        f"<tr><th>{escape(name) or '-'}</th>"
+        + "".join(f"<td>{escape(_said(key, row[key], currency))}</td>" for key in COLUMNS)
+        + "</tr>\n"
+        for name, row in rows.items()
+    )
+    charts = "".join(_chart(rows, key, name, currency) for key, name in _CHARTS.items())
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n"
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n{charts}</body></html>\n"
+    )
+
+
+def _chart(rows: Mapping[str, dict[str, Any]], key: str, title: str, currency: str) -> str:
+    most = max((row[key] for row in rows.values()), default=0) or 1
+    height = _BAR * len(rows)
+    bars = "".join(
+        f'<text x="0" y="{_BAR * place + 15}">{escape(name) or "-"}</text>'
+        f'<rect x="{_LABEL}" y="{_BAR * place + 3}" height="{_BAR - 6}"'
+        f' width="{(_WIDTH - 2 * _LABEL) * max(row[key], 0) / most:.1f}"/>'
+        f'<text x="{_LABEL + 6 + (_WIDTH - 2 * _LABEL) * max(row[key], 0) / most:.1f}" y="{_BAR * place + 15}">'
+        f"{escape(_said(key, row[key], currency))}</text>"
+        for place, (name, row) in enumerate(rows.items())
+    )
+    return f'<h2>{escape(title)}</h2>\n<svg viewBox="0 0 {_WIDTH} {height}" role="img">{bars}</svg>\n'
+
+
+def _said(key: str, value: float | None, currency: str) -> str:
+    if value is None:
+        return "-"
+    return money(int(value), currency, "en") if key in _MONEY else f"{value:,}"

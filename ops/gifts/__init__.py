@@ -1,0 +1,1 @@
+"""How gifts are used: what was told of them, gathered from the topics, and counted."""
