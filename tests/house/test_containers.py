@@ -44,7 +44,7 @@ def test_the_worker_is_told_where_its_neighbours_are(monkeypatch: pytest.MonkeyP
 def test_what_we_run_are_commands_of_cx() -> None:
     ours = {name: service["command"][0] for name, service in SERVICES.items() if "build" in service}
 
-    assert ours == {"topics": "topics", "worker": "worker", "aggregate": "aggregate"}
+    assert ours == {"topics": "topics", "worker": "worker", "aggregate": "aggregate", "desk": "desk"}
     assert set(ours.values()) <= set(VERBS)
 
 
