@@ -87,6 +87,25 @@ def test_answers_about_a_case_follow_from_how_it_was_handled() -> None:
         )
 
 
+def test_who_waits_too_long_asks_again_over_another_channel() -> None:
+    asked: dict[tuple[str, str], tuple[int, str, str]] = {}
+    due: dict[str, int] = {}
+    again, late = set(), set()
+    for one, value in lived(run(events=16_000, customers=800)):
+        data = value["data"]
+        if one.type == "case.responded" and one.time > due[data["case_id"]]:
+            late.add(data["case_id"])
+        if one.type != "case.opened":
+            continue
+        due[data["case_id"]] = one.time + SLA_HOURS[data.get("priority", "normal")] * HOUR
+        before = asked.get((one.customer, data["topic"]))
+        if before is not None and before[1] != data["channel"] and one.time - before[0] < 7 * DAY:
+            again.add(before[2])
+        asked[one.customer, data["topic"]] = one.time, data["channel"], data["case_id"]
+    assert 0.03 < len(again) / len(due) < 0.15
+    assert len(again & late) / len(late) > 3 * len(again - late) / len(due.keys() - late)
+
+
 def test_complaints_and_bad_reviews_are_about_orders_that_went_wrong() -> None:
     troubled, answers = set(), defaultdict(list)
     told = lived(run(events=16_000, customers=800))
