@@ -100,6 +100,8 @@ class Arena(Onlooker):
         async with asyncio.timeout(HIT_S):
             while not worker.met:
                 assert worker.alive, worker.text()[-3000:]
+                assert self._sending is not None
+                assert not self._sending.done(), "the traffic ran out before"
                 if worker.opened:
                     self.allow(PER_SECOND / 10)
                 await asyncio.sleep(0.1)

@@ -114,7 +114,7 @@ async def test_a_lane_that_breaks_a_rule_is_found_out(
 ) -> None:
     monkeypatch.setattr("tests.faults.arena.SHOWN_S", 5.0)
     monkeypatch.setattr("tests.faults.arena.DRAINED_S", 30.0)
-    async with arena(tmp_path, seed=89, events=2_000) as ring:
+    async with arena(tmp_path, seed=89, events=6_000) as ring:
         done = await run(ring, rule)
         verdict = await ring.verdict((RULES[rule].__doc__ or "").rstrip("."), done, broken=True)
     assert {name for name, count in verdict.counts.items() if count} >= found, verdict
