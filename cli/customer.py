@@ -22,6 +22,7 @@ from streams.readmodel import connect, read_customer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cli.screen.money import Lang
     from streams.settings import RedisSettings
 
 
@@ -32,7 +33,8 @@ class StoredError(CxError):
 @click.command(name="customer")
 @click.argument("customer")
 @click.option("--json", "as_json", is_flag=True, help="Print the profile as it is stored.")
-def command(customer: str, *, as_json: bool) -> None:
+@click.option("--lang", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Language to say it in.")
+def command(customer: str, *, as_json: bool, lang: Lang) -> None:
     """Show the profile of CUSTOMER from Redis: tier, progress, CX level, dimensions, rewards and why.
 
     Exit code 1 when there is no such customer or Redis does not answer, 78 when it does not let us in.
@@ -47,7 +49,7 @@ def command(customer: str, *, as_json: bool) -> None:
         click.echo(profile)
         return
     with as_stored():
-        drawn = picture(orjson.loads(profile))
+        drawn = picture(orjson.loads(profile), lang)
     Console().print(drawn)
 
 

@@ -28,6 +28,7 @@ from ops.embedded.root import Root
 from ops.embedded.stack import Stack
 from ops.local import Local
 from ops.traffic.options import Options
+from ops.traffic.programme import Programme
 from schemas.errors import CxError
 from streams.loop import Loop
 from streams.settings import Settings
@@ -90,7 +91,8 @@ def command(
     """
     quieten()
     settings = Settings()
-    tiers = [rung.name for rung in load_rules(settings).rungs]
+    rules = load_rules(settings)
+    tiers = [rung.name for rung in rules.rungs]
     options = Options(
         now=datetime.now(UTC),
         seconds=seconds,
@@ -99,6 +101,7 @@ def command(
         seed=seed,
         span=span,
         tick_every=span / seconds * TICK_S,
+        programme=Programme.of(rules.policy),
     )
     console = Console()
     stack = Stack(root, brokers=int(brokers), notify=click.echo)

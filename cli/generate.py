@@ -13,11 +13,14 @@ import click
 
 from cli.here import settings_here
 from cli.logs import quieten
+from cli.offline import rules_of
 from cli.overlaps import STANDARD, check_files
+from cli.policy import file_of
 from ops.traffic.generator import generate
 from ops.traffic.kafka import KafkaSink
 from ops.traffic.options import Options, duration
 from ops.traffic.past import refuse_later_ticks
+from ops.traffic.programme import Programme
 from ops.traffic.sinks import LineSink
 from schemas.errors import CxError
 from streams.access import ask_kafka
@@ -79,6 +82,9 @@ class WriteError(CxError):
 @click.option("--hot", default=0, show_default=True, help="Customers that exceed 300 events in 30 days.")
 @click.option("--tick-every", type=Duration(), help="Simulated time between ticks.")
 @click.option("--ticks/--no-ticks", default=None, help="Whether to write ticks; by default with --span or --out.")
+@click.option(
+    "--policy", metavar="FILE|PRESET", help="Whose gifts customers use, with --span; by default that of the settings."
+)
 @click.option("--out", type=click.Path(dir_okay=False, allow_dash=True), help="Write lines of JSON here, not to Kafka.")
 @click.option("--manifest", type=click.Path(dir_okay=False, allow_dash=True), help="Write what was produced here.")
 @click.option("--bootstrap", help="Kafka's bootstrap servers, instead of those of the settings.")
@@ -89,16 +95,20 @@ def command(
     bootstrap: str | None,
     now: datetime | None,
     ticks: bool | None,
+    policy: str | None,
     **wanted: Any,  # noqa: ANN401  # what click has read, by the names of `Options`
 ) -> None:
     """Produce lifelike traffic.
 
     Without --span events happen now, and a worker writes the ticks; with it, run the worker with `clock: external`.
+    Who decides on a run with --span has to do so by the policy that it was made for, else words on gifts and holds are
+    of nothing that anybody knows.
     """
     quieten()
     wanted["ticks"] = ticks if ticks is not None else bool(out or wanted["span"])
-    options = Options(now=now or datetime.now(UTC), medium="file" if out else "kafka", **wanted)
-    check_files([], [out, manifest])
+    programme = _programme(policy) if wanted["span"] else None
+    options = Options(now=now or datetime.now(UTC), medium="file" if out else "kafka", programme=programme, **wanted)
+    check_files([] if policy is None else [file_of(policy)], [out, manifest])
     show = _show if sys.stderr.isatty() else None
     if manifest and manifest != STANDARD:
         with _told_of(Path(manifest)):
@@ -128,6 +138,10 @@ def _told_of(path: Path) -> Iterator[None]:
     except OSError as error:
         message = f"{path} cannot be written ({error.strerror or type(error).__name__})"
         raise WriteError(message) from None
+
+
+def _programme(policy: str | None) -> Programme:
+    return Programme.of(rules_of(str(settings_here().policy) if policy is None else policy).policy)
 
 
 async def _to_kafka(kafka: KafkaSettings, options: Options, show: Progress | None) -> Manifest:

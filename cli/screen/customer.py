@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
@@ -12,21 +13,30 @@ from rich.text import Text
 
 from cli.screen.alerts import COLOURS, told
 from cli.screen.money import in_english
-from cli.screen.parts import bar, colour_of, counted, local, mood_colour, plain
-from cli.screen.tongue import Tongue
-from cx.words import amount, conditions, step
+from cli.screen.parts import bar, colour_of, local, mood_colour, plain
+from cli.screen.policy_tiers import amount as amount_in
+from cli.screen.tongue import GROUPS, LEVELS, REASONS, STAGES, STATUSES, WAYS, Tongue
+from cx.words import CRITERIA, DIMENSIONS, amount, conditions, step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
+    from cli.screen.money import Lang
+
 _LABEL: Final = 12  # characters
-_LABELS: Final = frozenset({"", "Tier", "Points", "CX level", "Journey"})
+_TIER: Final = ("Tier", "Hạng")
+_POINTS: Final = ("Points", "Điểm")
+_LEVEL: Final = ("CX level", "Cấp CX")
+_JOURNEY: Final = ("Journey", "Hành trình")
+_LABELS: Final = frozenset({"", *_TIER, *_POINTS, *_LEVEL, *_JOURNEY})
 _WIDTH: Final = 92
 _BAR: Final = 30
-_LEVELS: Final = ("informed", "answered", "committed", "anticipated", "advocate")
-_DAY: Final = "%Y-%m-%d"
+_GUARDS: Final = {
+    "open-case": ("open case", "còn yêu cầu chưa xử lý xong"),
+    "open-detractor-case": ("open detractor case", "không hài lòng và còn yêu cầu chưa xử lý xong"),
+}
 _STATUS: Final = {
     "issued": "bright_green",
     "delivered": "bright_green",
@@ -36,15 +46,16 @@ _STATUS: Final = {
 }
 
 
-def picture(profile: Mapping[str, Any]) -> RenderableType:
+def picture(profile: Mapping[str, Any], lang: Lang = "en") -> RenderableType:
     """Draw a *profile*, as `cx.view` makes it."""
+    say = Tongue(lang, profile["currency"])
     tell = (_who, _tier, _points, _level, _dimensions, _journey, _alerts, _rewards, _history)
-    parts = [part(profile) for part in tell]
+    parts = [part(profile, say) for part in tell]
     return Panel(
         Group(*[_hung(line) for part in parts for line in part]),
         title=Text(plain(profile["customer_id"]), "bold"),
         title_align="left",
-        subtitle=f"as of {local(profile['as_of'])}",
+        subtitle=say("as of ", "tính đến ") + _moment(profile["as_of"], say),
         subtitle_align="right",
         box=box.ROUNDED,
         width=_WIDTH,
@@ -63,152 +74,193 @@ def _hung(line: RenderableType) -> RenderableType:
     return table
 
 
-def _who(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
-    facts = [f"first seen {local(profile['first_seen'], _DAY)}"] if profile["first_seen"] else []
+def _label(name: tuple[str, str], say: Tongue) -> tuple[str, str]:
+    return f"{say(*name):{_LABEL}}", "bold"
+
+
+def _below(said: str, colour: str = "bright_black") -> Text:
+    return Text(" " * _LABEL + said, colour)
+
+
+def _day(moment: str, say: Tongue) -> str:
+    """Return the day of an instant on this machine; a day alone is one as well."""
+    form = say("%Y-%m-%d", "%d/%m/%Y")
+    return local(moment, form) if "T" in moment else f"{date.fromisoformat(moment):{form}}"
+
+
+def _moment(moment: str, say: Tongue) -> str:
+    return local(moment, say("%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M"))
+
+
+def _who(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
+    facts = []
+    if profile["first_seen"]:
+        facts.append(say("first seen ", "gặp lần đầu ") + _day(profile["first_seen"], say))
     if profile["enrolled"]:
-        facts.append(f"member since {profile['enrolled']}")
-    facts.append(counted(profile["events_held"], "event"))
+        facts.append(say("member since ", "thành viên từ ") + _day(profile["enrolled"], say))
+    facts.append(say.count(profile["events_held"], "event", "sự kiện"))
     if profile["waiting"]:
-        facts.append(f"{profile['waiting']:,} waiting for what they refer to")
+        waiting = say.number(profile["waiting"])
+        facts.append(say(f"{waiting} waiting for what they refer to", f"{waiting} chờ sự kiện liên quan"))
     if profile.get("segment"):
         facts.append(profile["segment"])
     if profile["open_cases"]:
-        facts.append(counted(profile["open_cases"], "open case"))
-    facts.append(profile["locale"] if profile["notify"] else f"{profile['locale']}, no messages wanted")
+        facts.append(say.count(profile["open_cases"], "open case", "yêu cầu còn mở"))
+    silent = "" if profile["notify"] else say(", no messages wanted", ", không muốn nhận tin")
+    facts.append(profile["locale"] + silent)
     return [Text(" · ".join(facts), "bright_black"), Text()]
 
 
-def _tier(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
-    since = f"since {local(profile['tier_since'], _DAY)}" if profile["tier_since"] else ""
-    until = f"at least until {local(profile['tier_until'], _DAY)} if nothing happens" if profile["tier_until"] else ""
-    when = ", ".join(part for part in (since, until) if part)
-    lines: list[RenderableType] = [
-        Text.assemble(("Tier        ", "bold"), (profile["tier"].upper(), f"bold {colour_of(2)}"), f"  {when}")
-    ]
-    lines += [Text(f"            {benefit}", "bright_black") for benefit in profile["benefits"]]
-    lines += _progress(profile)
+def _tier(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
+    when = []
+    if profile["tier_since"]:
+        when.append(say("since ", "từ ") + _day(profile["tier_since"], say))
+    if profile["tier_until"]:
+        day = _day(profile["tier_until"], say)
+        when.append(say(f"at least until {day} if nothing happens", f"ít nhất đến {day} nếu không có phát sinh"))
+    tier = (profile["tier"].upper(), f"bold {colour_of(2)}")
+    lines: list[RenderableType] = [Text.assemble(_label(_TIER, say), tier, f"  {', '.join(when)}")]
+    lines += [_below(benefit) for benefit in profile["benefits"]]
+    lines += _progress(profile, say)
     return [*lines, Text()]
 
 
-def _progress(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
-    progress, currency = profile["progress"], profile["currency"]
-    if progress["next"] is None:
-        return [Text("            the highest tier", "bright_black")]
+def _progress(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
+    progress = profile["progress"]
+    following = progress["next"]
+    if following is None:
+        return [_below(say("the highest tier", "hạng cao nhất"))]
     lines: list[RenderableType] = []
     for measure, missing in progress["missing"].items():
         have = profile["measures"][measure]
-        said = f" {amount(measure, missing, currency, in_english)} to {progress['next']}"
-        lines.append(Text.assemble("            ", bar(have / (have + missing), _BAR, colour_of(2)), said))
-    held_back = f"            {progress['next']} is earned but held back: "
-    lines += [Text(held_back + guard.replace("-", " "), "bright_red") for guard in progress["held_back_by"]]
-    return lines
+        much = (
+            amount(measure, missing, say.currency, in_english) if say.lang == "en" else amount_in(measure, missing, say)
+        )
+        said = say(f" {much} to {following}", f" còn {much} để lên {following}")
+        lines.append(Text.assemble(" " * _LABEL, bar(have / (have + missing), _BAR, colour_of(2)), said))
+    held_back = say(f"{following} is earned but held back: ", f"đã đủ điều kiện {following} nhưng bị tạm giữ: ")
+    guards = [_below(held_back + say.name(guard, _GUARDS), "bright_red") for guard in progress["held_back_by"]]
+    return [*lines, *guards]
 
 
-def _points(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _points(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
     points = profile["points"]
     if not any(points.values()):
         return []
-    said = f"{points['balance']:,} to spend" if points["balance"] >= 0 else f"{-points['balance']:,} owed"
+    number = say.number(abs(points["balance"]))
+    owes = points["balance"] < 0
+    said = say(f"{number} owed", f"còn nợ {number}") if owes else say(f"{number} to spend", f"{number} dùng được")
     if points["pending"]:
-        said += f", {points['pending']:,} cannot be spent yet"
-    if points["next_expiry"]:
-        said += f", {points['next_expiry']['points']:,} until {points['next_expiry']['last_day']}"
-    return [Text.assemble(("Points      ", "bold"), said), Text()]
+        pending = say.number(points["pending"])
+        said += say(f", {pending} cannot be spent yet", f", {pending} còn chờ")
+    if expiry := points["next_expiry"]:
+        gone, last = say.number(expiry["points"]), _day(expiry["last_day"], say)
+        said += say(f", {gone} until {last}", f", {gone} hết hạn sau {last}")
+    return [Text.assemble(_label(_POINTS, say), said), Text()]
 
 
-def _level(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _level(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
     level = profile["cx_level"]
-    since = f"  since {local(profile['cx_level_since'], _DAY)}" if profile["cx_level_since"] else ""
-    steps = ("●" * level + "○" * (len(_LEVELS) - level), "bright_green")
-    lines: list[RenderableType] = [
-        Text.assemble(("CX level    ", "bold"), (f"{level} {_LEVELS[level - 1]} ", "bold bright_green"), steps, since)
+    since = say("  since ", "  từ ") + _day(profile["cx_level_since"], say) if profile["cx_level_since"] else ""
+    steps = ("●" * level + "○" * (len(LEVELS) - level), "bright_green")
+    named = (f"{level} {say(*LEVELS[level])} ", "bold bright_green")
+    lines: list[RenderableType] = [Text.assemble(_label(_LEVEL, say), named, steps, since)]
+    if level < len(LEVELS):
+        following = f"{level + 1} {say(*LEVELS[level + 1])}"
+        goal = say(f"for {following}: ", f"để lên {following}: ")
+        lines += [_below(goal + said) for said in conditions(profile["cx_level_missing"], say.lang)]
+    met = [
+        f"{say.name(name, CRITERIA)} {one['holds']}/{one['of']}"
+        for name, one in profile["criteria"].items()
+        if one["of"]
     ]
-    if level < len(_LEVELS):
-        lines += [
-            Text(f"            for {level + 1} {_LEVELS[level]}: {said}", "bright_black")
-            for said in conditions(profile["cx_level_missing"])
-        ]
-    met = [f"{name} {one['holds']}/{one['of']}" for name, one in profile["criteria"].items() if one["of"]]
     if met:
-        lines.append(Text(f"            {' · '.join(met)}", "bright_black"))
+        lines.append(_below(" · ".join(met)))
     return [*lines, Text()]
 
 
-def _dimensions(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _dimensions(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=11, style="bold")
     table.add_column()
     table.add_column(justify="right")
     for name, score in profile["dimensions"].items():
-        table.add_row(name.capitalize(), bar(score / 100, _BAR, mood_colour(score)), str(score))
+        said = say.name(name, DIMENSIONS).capitalize()
+        table.add_row(said, bar(score / 100, _BAR, mood_colour(score)), str(score))
     return [table, Text()]
 
 
-def _journey(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _journey(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
     spots = [(spot, stage, group) for stage, row in profile["journey"].items() for group, spot in row.items()]
     if not spots:
         return []
     last, stage, group = max(spots, key=lambda one: str(one[0]["last"]))
-    over = f" over {last['channel']}" if last["channel"] else ""
-    said = f"{sum(spot['count'] for spot, _, _ in spots):,} contacts; the last, {local(last['last'])}: {stage}, {group}"
-    seams = f"; {counted(profile['seams'], 'seam')} in 90 days" if profile["seams"] else ""
-    return [Text.assemble(("Journey     ", "bold"), plain(f"{said}{over}{seams}")), Text()]
+    way = say.name(last["channel"], WAYS) if last["channel"] else ""
+    over = say(f" over {way}", f" qua {way}") if way else ""
+    number, when = say.number(sum(spot["count"] for spot, _, _ in spots)), _moment(last["last"], say)
+    where = f"{say.name(stage, STAGES)}, {say.name(group, GROUPS)}{over}"
+    said = say(f"{number} contacts; the last, {when}: {where}", f"{number} lần gặp; lần cuối, {when}: {where}")
+    if profile["seams"]:
+        seams = say.count(profile["seams"], "seam", "lần phải hỏi lại ở kênh khác")
+        said += say(f"; {seams} in 90 days", f"; {seams} trong 90 ngày")
+    return [Text.assemble(_label(_JOURNEY, say), plain(said)), Text()]
 
 
-def _alerts(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _alerts(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
     if not profile["alerts"]:
         return []
-    say = Tongue("en", profile["currency"])
     table = Table.grid(padding=(0, 2, 0, 0))
     for alert in [alert for alert in profile["alerts"] if not alert["answered"]]:
-        when = Text(local(alert["since"], _DAY), "bright_black")
-        table.add_row(when, Text(plain(told(alert, say, _day)), COLOURS[alert["severity"]]))
+        said = plain(told(alert, say, lambda text: _day(text, say)))
+        table.add_row(Text(_day(alert["since"], say), "bright_black"), Text(said, COLOURS[alert["severity"]]))
     answered = sum(1 for alert in profile["alerts"] if alert["answered"])
     if answered:
-        table.add_row("", Text(f"{counted(answered, 'alert')} answered in the last 90 days", "bright_black"))
-    return [Text("Care", "bold"), table, Text()]
+        count = say.count(answered, "alert", "cảnh báo")
+        said = say(f"{count} answered in the last 90 days", f"{count} đã được đáp ứng trong 90 ngày qua")
+        table.add_row("", Text(said, "bright_black"))
+    return [Text(say("Care", "Chăm sóc"), "bold"), table, Text()]
 
 
-def _day(text: str) -> str:
-    return local(text, _DAY) if "T" in text else text
-
-
-def _rewards(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _rewards(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
     if not profile["rewards"] and not profile.get("holds"):
         return []
     table = Table.grid(padding=(0, 2, 0, 0))
     for reward in sorted(profile["rewards"], key=lambda reward: str(reward["since"])):
         status = reward["status"]
         table.add_row(
-            Text(local(reward["since"], _DAY), "bright_black"),
+            Text(_day(reward["since"], say), "bright_black"),
             Text(reward["rule"]),
-            Text(f"for {reward['tier']}" if reward["tier"] else ""),
-            Text(status, _STATUS.get(status, "bright_yellow")),
-            Text(_gift(reward), "bright_black"),
+            Text(say(f"for {reward['tier']}", f"cho {reward['tier']}") if reward["tier"] else ""),
+            Text(say(status, say.name(status, STATUSES)), _STATUS.get(status, "bright_yellow")),
+            Text(_gift(reward, say), "bright_black"),
         )
-    return [Text("Rewards", "bold"), table, *_holds(profile), Text()]
+    return [Text(say("Rewards", "Phần thưởng"), "bold"), table, *_holds(profile, say), Text()]
 
 
-def _gift(reward: Mapping[str, Any]) -> str:
+def _gift(reward: Mapping[str, Any], say: Tongue) -> str:
     """Say what can be chosen or used, and until when."""
+    until = say(" until ", " đến ")
     if reward["status"] == "offered":
-        return f"{', '.join(reward['choices'])} until {local(reward['choose_until'], _DAY)}"
+        return ", ".join(reward["choices"]) + until + _day(reward["choose_until"], say)
     if reward["status"] in {"issued", "delivered"} and "gift" in reward:
-        return f"{reward['gift']} until {local(reward['valid_until'], _DAY)}"
+        return f"{reward['gift']}{until}{_day(reward['valid_until'], say)}"
     return str(reward.get("gift", ""))
 
 
-def _holds(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _holds(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
+    since = say("held back since ", "tạm giữ từ ")
     return [
-        Text(f"held back since {local(hold['since'])}: {plain(hold['hold_id'])}", "bright_red")
+        Text(f"{since}{_moment(hold['since'], say)}: {plain(hold['hold_id'])}", "bright_red")
         for hold in profile.get("holds", ())
     ]
 
 
-def _history(profile: Mapping[str, Any]) -> Sequence[RenderableType]:
+def _history(profile: Mapping[str, Any], say: Tongue) -> Sequence[RenderableType]:
     if not profile["history"]:
-        return [Text("No tier change yet.", "bright_black")]
+        return [Text(say("No tier change yet.", "Hạng chưa thay đổi lần nào."), "bright_black")]
     table = Table.grid(padding=(0, 2, 0, 0))
     for change in profile["history"][::-1]:
-        table.add_row(Text(local(change["at"]), "bright_black"), Text(step(change)))
-    return [Text("What happened", "bold"), table]
+        reason = say.name(change["reason"], REASONS)
+        said = say(step(change), f"{change['from']} → {change['to']}: {reason}")
+        table.add_row(Text(_moment(change["at"], say), "bright_black"), Text(said))
+    return [Text(say("What happened", "Diễn biến"), "bold"), table]

@@ -103,6 +103,40 @@ SIGNALS: Final = {
     "referral": ("referral", "giới thiệu bạn bè"),
     "seam": ("asked again elsewhere", "phải hỏi lại ở kênh khác"),
 }
+# Why a tier changed, and what is said otherwise where it fell.
+REASONS: Final = {
+    "spend": ("a purchase reached it", "một lần mua đã đủ điều kiện"),
+    "refund": ("a refund took away what it rested on", "hoàn tiền làm không còn đủ điều kiện"),
+    "window": ("older days count no more", "các ngày cũ không còn được tính"),
+    "guard": ("a support case does not hold it back any more", "yêu cầu hỗ trợ không còn giữ lại việc lên hạng"),
+    "experience": ("a score, a case or the CX level changed", "điểm trải nghiệm, yêu cầu hoặc cấp CX thay đổi"),
+    "joining": ("the day of joining turned the window", "ngày gia nhập làm kỳ xét hạng thay đổi"),
+    "override": ("a person decided so", "do nhân viên quyết định"),
+    "override-ended": ("a tier given for a while ended", "thời hạn giữ hạng đã hết"),
+    "import": ("it was brought along from another system", "chuyển từ hệ thống khác sang"),
+    "correction": ("an event came late", "có sự kiện đến muộn"),
+}
+REASONS_OF_LOSS: Final = {
+    "guard": ("a support case stands against it", "yêu cầu hỗ trợ làm không còn đủ điều kiện"),
+    "import": (
+        "what was brought along from another system is not enough for it",
+        "dữ liệu chuyển từ hệ thống khác sang không đủ để giữ hạng",
+    ),
+}
+# What has become of a reward.
+STATUSES: Final = {
+    "owed": ("earned", "đã đạt"),
+    "held": ("held back until a person decides", "tạm giữ chờ nhân viên quyết định"),
+    "requested": ("asked for", "đang xin quà"),
+    "waiting": ("waits for stock", "chờ có hàng"),
+    "unavailable": ("cannot be given", "không còn quà"),
+    "offered": ("waits for a choice", "chờ khách chọn quà"),
+    "issued": ("given", "đã tặng"),
+    "delivered": ("delivered", "đã giao"),
+    "redeemed": ("used", "đã dùng"),
+    "expired": ("ran out", "đã hết hạn"),
+    "revoked": ("taken back", "đã thu hồi"),
+}
 
 
 @dataclass(frozen=True, slots=True)

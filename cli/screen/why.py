@@ -17,7 +17,7 @@ from cli.screen.alerts import told
 from cli.screen.parts import plain
 from cli.screen.policy import drawn
 from cli.screen.policy_tiers import amount, terms
-from cli.screen.tongue import GUARDS, LEVELS, Row, Section, Tongue
+from cli.screen.tongue import GUARDS, LEVELS, REASONS, REASONS_OF_LOSS, STATUSES, Row, Section, Tongue
 from cx.rules import at_most
 from cx.words import CRITERIA, DIMENSIONS, conditions
 
@@ -31,36 +31,7 @@ _WIDTH: Final = 92
 _ORDERS_MAX: Final = 8
 _MOST: Final = frozenset({"open_cases", "open_detractor_cases"})  # of which less is better under every policy
 _MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_REASONS: Final = {
-    "spend": ("a purchase reached it", "một lần mua đã đủ điều kiện"),
-    "refund": ("a refund took away what it rested on", "hoàn tiền làm không còn đủ điều kiện"),
-    "window": ("older days count no more", "các ngày cũ không còn được tính"),
-    "guard": ("a support case does not hold it back any more", "yêu cầu hỗ trợ không còn giữ lại việc lên hạng"),
-    "experience": ("a score, a case or the CX level changed", "điểm trải nghiệm, yêu cầu hoặc cấp CX thay đổi"),
-    "joining": ("the day of joining turned the window", "ngày gia nhập làm kỳ xét hạng thay đổi"),
-    "override": ("a person decided so", "do nhân viên quyết định"),
-    "override-ended": ("a tier given for a while ended", "thời hạn giữ hạng đã hết"),
-    "import": ("it was brought along from another system", "chuyển từ hệ thống khác sang"),
-}
-
 _REWARDS_MAX: Final = 8
-_STATUSES: Final = {
-    "owed": ("earned", "đã đạt"),
-    "held": ("held back until a person decides", "tạm giữ chờ nhân viên quyết định"),
-    "offered": ("waits for a choice", "chờ khách chọn quà"),
-    "issued": ("given", "đã tặng"),
-    "delivered": ("delivered", "đã giao"),
-    "redeemed": ("used", "đã dùng"),
-    "expired": ("ran out", "đã hết hạn"),
-    "revoked": ("taken back", "đã thu hồi"),
-}
-_REASONS_OF_LOSS: Final = {
-    "guard": ("a support case stands against it", "yêu cầu hỗ trợ làm không còn đủ điều kiện"),
-    "import": (
-        "what was brought along from another system is not enough for it",
-        "dữ liệu chuyển từ hệ thống khác sang không đủ để giữ hạng",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +173,7 @@ def _changed(case: Case) -> str:
     change = known.get("change") or (known["history"][-1] if known["history"] else None)
     if not change:
         return say("It has not changed yet.", "Hạng chưa thay đổi lần nào.")
-    why = say.name(change["reason"], _REASONS | _REASONS_OF_LOSS if case.falls(change) else _REASONS)
+    why = say.name(change["reason"], REASONS | REASONS_OF_LOSS if case.falls(change) else REASONS)
     if change.get("order"):
         why += say(f" (order {change['order']})", f" (đơn {change['order']})")
     when = case.moment(change["at"])
@@ -414,7 +385,7 @@ def _reward(reward: Mapping[str, Any], case: Case) -> str:
     gifts = [reward["gift"]] if reward.get("gift") else list(reward.get("choices", ()))
     named = f" ({', '.join(gifts)})" if gifts else ""
     for_tier = say(f", for {reward['tier']}", f", cho hạng {reward['tier']}") if reward["tier"] else ""
-    return f"{reward['rule']}{for_tier}: {say.name(reward['status'], _STATUSES)}{named}."
+    return f"{reward['rule']}{for_tier}: {say.name(reward['status'], STATUSES)}{named}."
 
 
 def _note(case: Case) -> Section | None:

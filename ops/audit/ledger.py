@@ -23,7 +23,15 @@ SENT: Final = "cx-sent"  # header: wall instant of sending, in milliseconds
 LATEST_MAX: Final = 8  # of a kind
 _BY_TIME: Final = frozenset({"reward.expiring", "reward.expired"})  # many, and of no reason but the time
 # Refused only after it had been taken and had waited: then every other record of that event is a repeat.
-GIVEN_UP: Final = frozenset({Reason.UNKNOWN_ORDER, Reason.UNKNOWN_CASE, Reason.UNKNOWN_REWARD, Reason.REFUND_TOO_LARGE})
+GIVEN_UP: Final = frozenset(
+    {
+        Reason.UNKNOWN_ORDER,
+        Reason.UNKNOWN_CASE,
+        Reason.UNKNOWN_REWARD,
+        Reason.UNKNOWN_HOLD,
+        Reason.REFUND_TOO_LARGE,
+    }
+)
 
 
 class Holding(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The help desk: cases with their clocks, answered in time or late, solved, reopened, escalated."""
+"""The help desk: cases with their clocks, answered in time or late, asked again, solved, reopened, escalated."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,21 +12,25 @@ SOURCE: Final = "/helpdesk"
 # Hours until the first answer that the desk aims at; the policies' defaults, by which lateness is judged.
 SLA_HOURS: Final = {"low": 48, "normal": 24, "high": 8, "urgent": 2}
 _LATE: Final = 0.14
+_AGAIN: Final = 0.03  # ask again over another channel though nobody is late, and
+_AGAIN_LATE: Final = 0.35  # where somebody is
 _REOPENED_MAX: Final = 2
 _AGENTS: Final = 24
 
 
 @dataclass(slots=True)
 class Case:
-    """A case on its way; `quality` is what the customer makes of it, 0 to 100."""
+    """A case on its way: `quality` is what the customer makes of it, 0 to 100; `again`, that they had asked before."""
 
     id: str
     channel: str
+    topic: str
     priority: str
     about: dict[str, str]
     agent: str
     late: bool
     quality: float
+    again: bool = False
     reopened: int = 0
 
 
@@ -44,15 +48,24 @@ class Helpdesk:
 
     def opens(self, customer: Customer, topic: str | None = None, order: str | None = None) -> Happening:
         """Open a case, about an *order* if one is named."""
+        rng = self._world.rng
+        about = {"order_id": order} if order else {}
+        return self._opened(customer, self._channels.one(rng), topic or rng.choice(CASE_TOPICS), about)
+
+    def _opened(
+        self, customer: Customer, channel: str, topic: str, about: dict[str, str], *, again: bool = False
+    ) -> Happening:
         world, rng = self._world, self._world.rng
         case = Case(
             id=f"HT{world.run}-{world.number()}",
-            channel=self._channels.one(rng),
+            channel=channel,
+            topic=topic,
             priority=self._priorities.one(rng),
-            about={"order_id": order} if order else {},
+            about=about,
             agent=f"nv-{1 + rng.randrange(_AGENTS):02d}",
             late=rng.random() < _LATE * (1.6 if customer.persona.name == "at-risk" else 1.0),
             quality=72.0 + rng.gauss(0.0, 10.0),
+            again=again,
         )
         customer.feel(-4)
         sla = SLA_HOURS[case.priority]
@@ -61,11 +74,21 @@ class Helpdesk:
             case.quality -= 35
         else:
             world.after(0.02 * sla, 0.7 * sla, customer, self._answers, case)
-        data = {"case_id": case.id, "channel": case.channel, "topic": topic or rng.choice(CASE_TOPICS)}
+        if not again and world.chance(_AGAIN_LATE if case.late else _AGAIN):
+            world.after(0.2 * sla, 1.1 * sla, customer, self._asks_again, case)
+        data = {"case_id": case.id, "channel": case.channel, "topic": topic}
         if case.priority != "normal":
             data["priority"] = case.priority
         # Not a root: opened earlier, the case would have been answered late without the customer minding.
         return Happening(customer, "case.opened", SOURCE, data | case.about)
+
+    def _asks_again(self, customer: Customer, case: Case) -> Happening:
+        """Ask the same over another channel, which makes nobody happier with the first."""
+        case.quality -= 12
+        channel = case.channel
+        while channel == case.channel:
+            channel = self._channels.one(self._world.rng)
+        return self._opened(customer, channel, case.topic, case.about, again=True)
 
     def _answers(self, customer: Customer, case: Case) -> Happening:
         world = self._world

@@ -53,6 +53,11 @@ def local_date(at: int) -> date:
     return datetime.fromtimestamp(at // 1_000, VIETNAM).date()
 
 
+def midnight(day: date) -> int:
+    """Return the instant at which a local day begins."""
+    return (day - _EPOCH.date()).days * DAY - _OFFSET
+
+
 class Pace:
     """When the records of a run arrive: spread over its days evenly, within a day by the rhythm if there is chance."""
 

@@ -2,11 +2,14 @@
 
 from typing import Any, Final
 
+from ops.traffic.gifts import Gifts
 from ops.traffic.helpdesk import Helpdesk
+from ops.traffic.holds import Holds
 from ops.traffic.instants import DAY, local_date
 from ops.traffic.options import Options
 from ops.traffic.personas import Customer
 from ops.traffic.population import Population
+from ops.traffic.programme import Programme
 from ops.traffic.shops import PREFERENCES, STORES
 from ops.traffic.tills import Tills
 from ops.traffic.voices import Voices
@@ -14,6 +17,7 @@ from ops.traffic.world import Draw, Happening, World
 
 Moment = tuple[str, str, str, str]  # stage, group, channel, intent
 
+_NONE: Final = Programme(name="", birthdays=(), velocities=(), prices=())
 _ADVOCATES: Final = 72  # mood from which customers bring friends
 _MONTH_DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 # Moments of the journey over the three groups, with weights.
@@ -45,11 +49,13 @@ class Life:
         self._options: Final = options
         self._voices: Final = Voices(self.world)
         self._helpdesk: Final = Helpdesk(self.world, self._voices)
-        self._tills: Final = Tills(options, self.world, self._helpdesk, self._voices)
+        programme = _NONE if options.programme is None or options.span is None else options.programme
+        self._holds: Final = Holds(programme.velocities, self.world)
+        self._gifts: Final = Gifts(programme, self.world, self._holds)
+        self._tills: Final = Tills(options, self.world, self._helpdesk, self._voices, programme.velocities)
         self._moments: Final = Draw(_MOMENTS)
-        self._deeds: Final = Draw(
-            ((self._tills.sells, 48), (self._meets, 44), (self._asks, 3), (self._changes, 3), (self._brings, 2))
-        )
+        deeds = ((self._tills.sells, 48), (self._meets, 44), (self._asks, 3), (self._changes, 3), (self._brings, 2))
+        self._deeds: Final = Draw((*deeds, (self._gifts.wants, 2)) if programme.prices else deeds)
 
     def next(self, now: int, rank: int | None = None) -> Happening:
         """Return what happens at *now*, in epoch milliseconds, which never goes back.
@@ -65,6 +71,7 @@ class Life:
             customer = self.population.someone() if rank is None else self.population.of_rank(rank)
             happening = self._acts(customer)
         happening.customer.lived += 1
+        self._holds.count(happening)
         return happening
 
     def _acts(self, customer: Customer) -> Happening:
@@ -89,9 +96,11 @@ class Life:
 
     def _introduces(self, customer: Customer) -> Happening:
         rng = self.world.rng
-        month = rng.randrange(12)
+        month = 1 + rng.randrange(12)
+        day = 1 + rng.randrange(_MONTH_DAYS[month - 1])
+        self._gifts.looks_forward(customer, month, day)
         data: dict[str, Any] = {
-            "birthday": f"{month + 1:02d}-{1 + rng.randrange(_MONTH_DAYS[month]):02d}",
+            "birthday": f"{month:02d}-{day:02d}",
             "locale": "vi" if self.world.chance(0.88) else "en",
             "consent": {"notify": self.world.chance(0.85)},
         }

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, Literal
 
+import orjson
+
 from ops.traffic.errors import OptionsError
 from ops.traffic.instants import DAY, HOUR, SECOND, to_ms
+from ops.traffic.programme import Programme
 from schemas.base import END_OF_MOMENTS, FIRST_MOMENT
 
 Medium = Literal["kafka", "file"]
@@ -45,6 +48,8 @@ class Options:
         ticks: Whether to write `clock.ticked`.
         tick_every: Simulated time between ticks; by default an hour with `span` and a second without, in Kafka never
             more than four ticks in a second of wall time.
+        programme: Whose gifts customers choose and use, and on whose holds people decide; None for traffic without
+            words on either. They come with `span` only: nobody has a birthday within a minute.
         medium: A file has no keys and no null values, so some kinds of poison cannot stand there.
     """
 
@@ -61,6 +66,7 @@ class Options:
     hot: int = 0
     ticks: bool = True
     tick_every: timedelta | None = None
+    programme: Programme | None = None
     medium: Medium = "kafka"
 
     def __post_init__(self) -> None:
@@ -151,7 +157,8 @@ class Options:
 
     def facts(self) -> dict[str, Any]:
         """Return the options as plain JSON values."""
-        found = asdict(self) | {"now": self.now.isoformat()}
+        programme = orjson.loads(orjson.dumps(self.programme))  # with lists, as it is read back
+        found = asdict(self) | {"now": self.now.isoformat(), "programme": programme}
         spans = {name: part.total_seconds() for name, part in found.items() if isinstance(part, timedelta)}
         return found | spans
 

@@ -5,9 +5,10 @@ from math import exp
 from typing import Any, Final
 
 from ops.traffic.helpdesk import Helpdesk
-from ops.traffic.instants import DAY
+from ops.traffic.instants import DAY, HOUR
 from ops.traffic.options import Options
 from ops.traffic.personas import PERSONAS, Customer
+from ops.traffic.programme import Velocity
 from ops.traffic.shops import CASE_TOPICS, CATEGORIES, PARTNERS, STORES, VND_STEP, Category
 from ops.traffic.voices import BAD, GOOD, Voices
 from ops.traffic.world import Draw, Happening, World
@@ -18,9 +19,11 @@ SPEND_A_YEAR: Final = 8_100_000
 PURCHASE_SHARE: Final = 0.3  # of all records, as it comes out; by it the spend is shared among the orders to come
 BASKET_MIN: Final = 20_000
 BASKET_MAX: Final = 60_000_000
+_DELIVERED: Final = ("web", "app")
 _VAT_PCT: Final = 8
 _FREE_SHIPPING: Final = 500_000
 _LINES_MAX: Final = 6
+_TRIES: Final = 0.008  # of the orders of bargain hunters: the first of several to try on, all of which go back
 
 
 @dataclass(slots=True)
@@ -35,30 +38,57 @@ class Order:
 class Tills:
     """Sells, takes back, calls off."""
 
-    def __init__(self, options: Options, world: World, helpdesk: Helpdesk, voices: Voices) -> None:
-        """Work in *world*, with baskets as large as the tiers want them."""
+    def __init__(
+        self, options: Options, world: World, helpdesk: Helpdesk, voices: Voices, velocities: tuple[Velocity, ...]
+    ) -> None:
+        """Work in *world*, with baskets as large as the tiers want them.
+
+        Some customers give back as much at once as the least of the *velocities* of refunds takes.
+        """
         self._world: Final = world
         self._helpdesk: Final = helpdesk
         self._voices: Final = voices
         self._categories: Final = Draw([(category, category.share) for category in CATEGORIES])
         self._channels: Final = {persona.name: Draw(persona.channels) for persona in PERSONAS}
+        refunds = [one.more_than for one in velocities if one.counts == "refunds"]
+        self._tried: Final = min(refunds) + 1 if refunds else 0
         years = min(1.0, options.length_ms / (365 * DAY)) if options.span is not None else 1.0
         orders = options.total * PURCHASE_SHARE / options.customers * min(1.0, 365 * DAY / options.length_ms)
         self._basket: Final = min(BASKET_MAX, max(BASKET_MIN, SPEND_A_YEAR * max(years, 0.25) / max(orders, 0.01)))
 
     def sells(self, customer: Customer) -> Happening:
         """Sell something, and let what becomes of it follow."""
-        world, rng = self._world, self._world.rng
+        world = self._world
+        if self._tried and customer.persona.name == "bargain-hunter" and world.chance(_TRIES):
+            back_at = world.now + 44 * HOUR
+            for _ in range(self._tried - 1):
+                world.after(0.1, 20, customer, self._sells_to_try, back_at)
+            return self._sells_to_try(customer, back_at)
+        order, happening = self._sold(customer)
+        if happening.data["channel"] in _DELIVERED and world.chance(0.04):
+            world.after(0.2, 10, customer, self._calls_off, order)
+        else:
+            self._is_used(customer, order)
+        return happening
+
+    def _sells_to_try(self, customer: Customer, back_at: int) -> Happening:
+        """Sell what comes back whole with all else that is tried on, a little after the instant *back_at*."""
+        order, happening = self._sold(customer)
+        hours = max(1.0, (back_at - self._world.now) / HOUR)
+        self._world.after(hours, hours + 6, customer, self._takes_the_rest, order)
+        return happening
+
+    def _sold(self, customer: Customer) -> tuple[Order, Happening]:
+        rng = self._world.rng
         channel: str = self._channels[customer.persona.name].one(rng)
         lines = self._lines(customer)
         goods: int = sum(line["amount"] for line in lines)
-        delivered = channel in ("web", "app")
         order = Order(
-            id=f"DH{world.run}-{world.number()}",
-            source=_source(channel, customer, world),
+            id=f"DH{self._world.run}-{self._world.number()}",
+            source=_source(channel, customer, self._world),
             left=[[line["line_id"], line["amount"], line["quantity"]] for line in lines],
         )
-        shipping = rng.randrange(15, 46) * VND_STEP if delivered and goods < _FREE_SHIPPING else 0
+        shipping = rng.randrange(15, 46) * VND_STEP if channel in _DELIVERED and goods < _FREE_SHIPPING else 0
         tax = goods * _VAT_PCT // 100
         data: dict[str, Any] = {"order_id": order.id, "channel": channel, "currency": "VND", "lines": lines}
         if channel == "store":
@@ -66,11 +96,7 @@ class Tills:
         if shipping:
             data["shipping"] = shipping
         data |= {"tax": tax, "payments": self._payments(customer, goods + tax + shipping)}
-        if delivered and world.chance(0.04):
-            world.after(0.2, 10, customer, self._calls_off, order)
-        else:
-            self._is_used(customer, order)
-        return Happening(customer, "purchase.completed", order.source, data, root=True)
+        return order, Happening(customer, "purchase.completed", order.source, data, root=True)
 
     def _lines(self, customer: Customer) -> list[dict[str, Any]]:
         rng = self._world.rng

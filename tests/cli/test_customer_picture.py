@@ -8,10 +8,13 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from cli.customer import command
 from cli.screen.customer import picture
-from cx.state import Customer
+from cli.screen.money import Lang
+from cx.state import Customer, canonical
 from cx.view import profile_of
 from tests.spec import GUARDED, at, bought, feedback, given, opened, refunded, reward, rules, touched
 
@@ -28,9 +31,9 @@ def _in_vietnam(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def drawn(profile: dict[str, Any], width: int = 100) -> str:
+def drawn(profile: dict[str, Any], width: int = 100, lang: Lang = "en") -> str:
     console = Console(width=width, file=StringIO(), color_system=None)
-    console.print(picture(profile))
+    console.print(picture(profile, lang))
     text = console.file
     assert isinstance(text, StringIO)
     return text.getvalue()
@@ -106,6 +109,45 @@ def test_it_shows_the_journey_in_a_line_and_what_calls_for_care() -> None:
     assert "2026-03-01  Asked on delivery over chat, after having asked over phone." in text
     answered = drawn(story.when(touched(START + 3, "use", "care", accepted=True)).profile)
     assert ("Asked on" in answered, "1 alert answered in the last 90 days" in answered) == (False, True)
+
+
+def test_all_of_it_is_said_in_vietnamese_too() -> None:
+    by = rules(care=None, levels=None, tiers=GUARDED, rewards=[reward("gift", "silver")])
+    story = given(
+        *(bought(START, 2_000), opened(START + DAY), opened(START + DAY + 1, "k2", channel="chat")),
+        *(feedback(START + DAY + 2, "nps", 1, case="k1"), bought(START + 2 * DAY, 5, "o2")),
+        by=by,
+    )
+    points = story.profile["points"] | {"balance": 1_499, "next_expiry": {"last_day": "2026-03-31", "points": 1_235}}
+    text = drawn(story.profile | {"points": points}, lang="vi")
+
+    for part in (
+        "gặp lần đầu 01/03/2026 · 5 sự kiện · 2 yêu cầu còn mở · vi",
+        "Hạng        SILVER  từ 01/03/2026, ít nhất đến 01/03/2027 nếu không có phát sinh",
+        "còn 2.995 đ để lên gold",
+        "Điểm        1.499 dùng được, 1.235 hết hạn sau 31/03/2026",
+        "Cấp CX      1 được thông tin ●○○○○",
+        "để lên 2 được phản hồi: số kênh đã dùng tối thiểu 1 (hiện tại 0)",
+        "mức độ tham gia 1/2",
+        "Thương hiệu ",
+        "Hành trình  5 lần gặp; lần cuối, 03/03/2026 10:00: mua hàng, kênh số qua web; 1 lần",
+        "phải hỏi lại ở kênh khác trong 90 ngày",
+        "02/03/2026  Khách hỏi về delivery qua chat sau khi đã hỏi qua tổng đài.",
+        "01/03/2026  gift  cho silver  đã tặng  ",
+        "01/03/2026 10:00  member → silver: một lần mua đã đủ điều kiện",
+        "tính đến 03/03/2026 10:00",
+    ):
+        assert part in text
+
+
+def test_the_command_takes_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def read(*_: object) -> bytes:
+        return canonical(given(bought(START, 5)).profile)
+
+    monkeypatch.setattr("cli.customer.read", read)
+
+    assert "Hạng chưa thay đổi lần nào." in CliRunner().invoke(command, ["lan", "--lang", "vi"]).output
+    assert "No tier change yet." in CliRunner().invoke(command, ["lan"]).output
 
 
 def test_a_customer_never_seen_can_be_drawn() -> None:

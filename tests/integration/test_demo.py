@@ -26,6 +26,7 @@ from ops.traffic.manifest import Manifest
 from ops.traffic.options import Options
 from streams.settings import Settings
 from tests.integration.processes import Command, until_ready
+from tests.ops.traffic_runs import PROGRAMME
 
 FIELDS = [
     "events_in",
@@ -99,7 +100,14 @@ def run(own_stack: Stack) -> Iterator[Run]:
 async def killed_in_the_middle(local: Local) -> Run:
     """Send traffic, kill the worker once it has decided something, start it again, and judge when all is done."""
     options = Options(
-        now=datetime.now(UTC), rate=120, seconds=8, customers=300, seed=7, span=timedelta(days=400), poison_share=0.02
+        now=datetime.now(UTC),
+        rate=120,
+        seconds=8,
+        customers=300,
+        seed=7,
+        span=timedelta(days=400),
+        poison_share=0.02,
+        programme=PROGRAMME,
     )
     child = local.workers[0].child
     kills = 0
@@ -126,6 +134,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(run: Run) -> No
     assert run.verdict.ok
     assert run.verdict.decided == sum(run.manifest.customers.values()) > 0
     assert run.verdict.dead_letters == sum(run.manifest.poison.values()) > 0
+    assert min(run.manifest.events[word] for word in ("reward.chosen", "gift.delivered", "gift.redeemed")) > 0
 
 
 def test_kafkas_own_consumer_reads_the_same_outputs(run: Run) -> None:

@@ -54,6 +54,7 @@ def test_an_order_sent_again_under_another_id_is_a_repeat_in_either_mode() -> No
         ((0, 1, 2), Reason.TOO_LATE, 0),
         ((0,), Reason.UNKNOWN_ORDER, 2),  # it was taken and given up later: both others were repeats
         ((0,), Reason.REFUND_TOO_LARGE, 2),
+        ((0,), Reason.UNKNOWN_HOLD, 2),
         ((0, 1), Reason.UNKNOWN_CASE, 1),
     ],
 )

@@ -1,31 +1,30 @@
 """Customers: personas that differ, feedback that follows from what happened, tiers that all occur."""
 
 from collections import Counter, defaultdict
-from pathlib import Path
+from datetime import timedelta
 from statistics import correlation, mean
 
 import pytest
 
-from cx.decide import Arrival, decide
+from cx.decide import Arrival, advance, decide
 from cx.intake import NotTakenError, moment_of
 from cx.rules import compile_policy
-from cx.state import Customer
+from cx.state import NEVER, Customer
 from ops.traffic.helpdesk import SLA_HOURS
 from ops.traffic.instants import DAY, HOUR
 from ops.traffic.life import Life
 from ops.traffic.options import Options
 from ops.traffic.personas import PERSONAS
 from ops.traffic.population import Population
+from ops.traffic.programme import Programme
 from ops.traffic.records import Kind
 from ops.traffic.world import World
 from schemas.errors import Reason, Unreadable
 from schemas.inputs import parse
-from schemas.policy_file import parse_policy
-from tests.ops.traffic_runs import NOW, lived, made, run
+from tests.ops.traffic_runs import NOW, PROGRAMME, RETAIL, lived, made, run
 
-POLICY = Path(__file__).parents[2] / "policies" / "retail-vn.yaml"
-DEMO = run(events=9_000, customers=600, late_share=0.02, duplicate_share=0.01, poison_share=0.01)
-LIVE_DEMO = Options(now=NOW, rate=120.0, seconds=60.0, customers=1_000, poison_share=0.01)
+DEMO = run(events=9_000, customers=600, late_share=0.02, duplicate_share=0.01, poison_share=0.01, programme=PROGRAMME)
+LIVE_DEMO = Options(now=NOW, rate=120.0, seconds=60.0, customers=1_000, poison_share=0.01, programme=PROGRAMME)
 
 
 def test_personas_have_their_shares_among_customers() -> None:
@@ -87,6 +86,25 @@ def test_answers_about_a_case_follow_from_how_it_was_handled() -> None:
         )
 
 
+def test_who_waits_too_long_asks_again_over_another_channel() -> None:
+    asked: dict[tuple[str, str], tuple[int, str, str]] = {}
+    due: dict[str, int] = {}
+    again, late = set(), set()
+    for one, value in lived(run(events=16_000, customers=800)):
+        data = value["data"]
+        if one.type == "case.responded" and one.time > due[data["case_id"]]:
+            late.add(data["case_id"])
+        if one.type != "case.opened":
+            continue
+        due[data["case_id"]] = one.time + SLA_HOURS[data.get("priority", "normal")] * HOUR
+        before = asked.get((one.customer, data["topic"]))
+        if before is not None and before[1] != data["channel"] and one.time - before[0] < 7 * DAY:
+            again.add(before[2])
+        asked[one.customer, data["topic"]] = one.time, data["channel"], data["case_id"]
+    assert 0.03 < len(again) / len(due) < 0.15
+    assert len(again & late) / len(late) > 3 * len(again - late) / len(due.keys() - late)
+
+
 def test_complaints_and_bad_reviews_are_about_orders_that_went_wrong() -> None:
     troubled, answers = set(), defaultdict(list)
     told = lived(run(events=16_000, customers=800))
@@ -126,7 +144,7 @@ def test_who_recommends_the_brand_remembers_how_the_last_case_went() -> None:
 def test_under_the_shipped_policy_all_tiers_occur_all_scores_move_and_only_poison_is_refused(
     options: Options,
 ) -> None:
-    rules = compile_policy(parse_policy(POLICY.read_text("utf-8")))
+    rules = compile_policy(RETAIL)
     customers: dict[str, Customer] = {}
     reasons, falls, tick = Counter[str](), 0, 0
     for one in made(options):
@@ -157,3 +175,48 @@ def test_under_the_shipped_policy_all_tiers_occur_all_scores_move_and_only_poiso
     shares = [tiers[rung] / tiers.total() for rung in range(4)]
     for share, (least, most) in zip(shares, [(0.3, 0.65), (0.2, 0.42), (0.08, 0.25), (0.02, 0.1)], strict=True):
         assert least < share < most
+
+
+def test_words_on_gifts_and_holds_are_of_what_is_told_whichever_topic_is_read_first() -> None:
+    rules = compile_policy(RETAIL)
+    words = run(events=4_000, late_share=0.1, seed=2, tick_every=timedelta(days=15), programme=PROGRAMME)
+    customers: dict[str, Customer] = {}
+    waiting: dict[str, dict[str, list[Arrival]]] = defaultdict(lambda: defaultdict(list))
+    told = Counter[str]()
+    tick = 0
+    for one in made(words):
+        if one.kind is not Kind.TICK:
+            moment = moment_of(parse(one.topic, one.key, one.value), rules)
+            waiting[one.topic][one.customer].append(Arrival(moment, one.at * 1_000))
+            continue
+        for topic in sorted(waiting, key=lambda topic: (topic != "cx.reward-events", topic != "cx.touchpoints")):
+            for name, arrivals in waiting.pop(topic).items():
+                decision = decide(customers.get(name, Customer(name)), arrivals, tick, rules)
+                assert not decision.refusals
+                customers[name] = decision.customer
+                told.update(output.event["type"] for output in decision.outputs)
+        tick = one.at * 1_000
+        due = [name for name, customer in customers.items() if customer.next_deadline(rules.lateness) <= tick]
+        for name in due:
+            decision = advance(customers[name], tick, rules)
+            assert not decision.refusals
+            customers[name] = decision.customer
+            told.update(output.event["type"] for output in decision.outputs)
+    assert all(customer.told.unclaimed == NEVER for customer in customers.values())
+    statuses = Counter(life.status for customer in customers.values() for life in customer.told.rewards.values())
+    assert statuses["redeemed"] > 0.9 * sum(one.type == "gift.redeemed" for one, _ in lived(words)) > 20
+    assert told["hold.placed"] >= told["hold.released"] > 1
+
+
+def test_of_rewards_customers_act_on_those_of_which_everybody_is_told() -> None:
+    assert [(one.rule, one.gifts, one.choose_days) for one in PROGRAMME.birthdays] == [
+        ("birthday", ("cake-100k", "coffee-50k"), 7)  # and not what only one tier may choose
+    ]
+    birthday = next(rule for rule in RETAIL.rewards if rule.when.birthday)
+    for unsure in (
+        {"every": "ever"},
+        {"cooldown_days": 1},
+        {"choices": tuple(one.model_copy(update={"tiers": ("gold",)}) for one in birthday.choices)},
+    ):
+        rewards = (birthday.model_copy(update=unsure),)
+        assert Programme.of(RETAIL.model_copy(update={"rewards": rewards})).birthdays == ()

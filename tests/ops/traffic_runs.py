@@ -3,16 +3,22 @@
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from ops.traffic.arrivals import events
 from ops.traffic.options import Options
+from ops.traffic.programme import Programme
 from ops.traffic.records import Arrival, Kind
+from schemas.policy_file import parse_policy
 
 NOW = datetime(2026, 3, 31, 17, 0, tzinfo=UTC)  # midnight in Vietnam
 YEAR = timedelta(days=400)
+POLICIES = Path(__file__).parents[2] / "policies"
+RETAIL = parse_policy((POLICIES / "retail-vn.yaml").read_text("utf-8"))
+PROGRAMME = Programme.of(RETAIL)
 
 
 def run(**wanted: Any) -> Options:
