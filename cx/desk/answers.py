@@ -22,10 +22,11 @@ Tried = tuple[tuple[str, str], ...]
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """An event for a customer: the CloudEvent as plain data, its topic being that of the gift desk's answers."""
+    """An event for a customer: the CloudEvent as plain data, and its time in microseconds."""
 
     customer: str
     event: dict[str, Any]
+    at: int
 
 
 class Answers:
@@ -93,18 +94,19 @@ class Answers:
 
     def _tell(self, kind: str, number: bytes, claim: Claim, at: int, data: dict[str, Any], about: str = "") -> None:  # noqa: PLR0917
         request = uuid_of(number)
+        at = max(at, claim.at)  # what was asked for later than our last tick is not answered before it
         event = {
             "specversion": "1.0",
             "id": str(uuid5(_NAMESPACE, f"{self._programme}\n{request}\n{kind}\n{about}")),
             "source": "cxstream",
             "type": kind,
-            "time": rfc3339(max(at, claim.at)),  # what was asked for later than our last tick is not answered before it
+            "time": rfc3339(at),
             "subject": claim.customer,
             "data": {"reward_id": claim.reward, "request_id": request} | data,
         }
         if self.cause:
             event["causationid"] = self.cause
-        self.told.append(Answer(claim.customer, event))
+        self.told.append(Answer(claim.customer, event, at))
 
 
 def _tried(tried: Tried) -> dict[str, Any]:
