@@ -28,7 +28,7 @@ KINDS: Final = {  # by the column that each needs
     "scope": ("scope", "name", "currency", "day", "month", "total"),
     "brand": (
         "gift_id", "brand", "card_kind", "face_value", "currency", "cost", "valid_days", "remind_days", "returns",
-        "listed",
+        "listed", "vendor",
     ),
 }  # fmt: skip
 TYPES: Final = {"code": "code.added", "scope": "budget.set", "brand": "gift.listed"}
