@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
 
@@ -83,7 +83,7 @@ def _risk(head: Head, at: int, rules: Rules) -> int:
     if begins > at:
         return begins
     kept = progress.keeping(head, at, rules)
-    if kept is None or kept["then"] == head.tier:
+    if not _falls(kept, head, rules):
         return until
     facts: dict[str, int | str] = {"tier": head.tier, "then": kept["then"], **kept["missing"]}
     day = iso_day(rules.calendar.day(until))
@@ -129,7 +129,12 @@ def _is_case_open(head: Head, about: str, *, answered: bool) -> bool:
 def _is_at_risk(head: Head, at: int, rules: Rules) -> bool:
     kept = progress.keeping(head, at, rules)
     soon = progress.lost_at(head, at, rules) <= at + rules.care.risk_span
-    return soon and kept is not None and kept["then"] != head.tier
+    return soon and _falls(kept, head, rules)
+
+
+def _falls(kept: dict[str, Any] | None, head: Head, rules: Rules) -> TypeGuard[dict[str, Any]]:
+    """Tell whether what becomes of the tier is a lower one; where a word below what was earned ends, it rises."""
+    return kept is not None and rules.rung_of(kept["then"]) < rules.rung_of(head.tier)
 
 
 def shown(head: Head, at: int, rules: Rules) -> list[dict[str, Any]]:

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from cx import decide
 
+# The same examples whenever a test is the same, so that what fails is of a change; `make properties` draws others.
+settings.register_profile("same", derandomize=True, database=None)
+settings.load_profile("same")
 SETTLE_MIN = 3  # with so few moments a base comes about
 
 

@@ -502,6 +502,15 @@ def test_a_period_that_keeps_the_tier_needs_no_alert() -> None:
     assert told(story.tick(at("2027-12-02T00:00"))) == ["tier-at-risk warning"]
 
 
+def test_a_word_below_what_was_earned_puts_no_tier_at_risk() -> None:
+    word = Overridden(START + DAY, "desk", "w", tier="silver", until=START + 10 * DAY, reason="checked", person="p7")
+    story = given(bought(START, 5_000), word, by=at_risk())
+
+    assert (story.customer.head.tier, told(story), shown(story)) == ("silver", [], [])
+    assert (story.tick(START + 10 * DAY).customer.head.tier, told(story.tick(FALLS - 30 * DAY - 1))) == ("gold", [])
+    assert told(story.tick(FALLS - 30 * DAY)) == ["tier-at-risk warning"]
+
+
 # What all of them share
 
 

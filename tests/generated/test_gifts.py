@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
@@ -19,13 +19,15 @@ from cx.state import NEVER, Head
 from tests.generated.folded import Answers, Event, Fold, compiled
 from tests.generated.logs import log_of, time_of
 from tests.generated.programmes import ALL
+from tests.generated.test_reference import EXAMPLES
 from tests.reference.gifts import Giver, Step
 from tests.reference.policy import whole
 from tests.reference.states import RANKS, accepted
 
-SEEDS = range(3)
 SHARE_PCT = 5
 GIVING = {name: policy for name, policy in ALL.items() if policy.get("rewards")}
+SEEDS = range(3)
+MORE = range(max(len(SEEDS), EXAMPLES // (2 * len(GIVING))))
 
 
 class Lived:
@@ -98,7 +100,8 @@ class Lived:
 
     def theirs(self) -> dict[str, list[Step]]:
         full, answers = whole(self.policy), Answers()
-        customers, clock = accepted(self.log, full, self.end, answers)
+        # What is given up in the end was there while rewards were told: a refund of no order may make a customer known.
+        customers, clock = accepted(self.log, full | {"lateness": NEVER}, self.end, answers)
         found = dict[str, list[Step]]()
         for customer, events in customers.items():
             walk = Giver(full, events, answers, customer)
@@ -137,7 +140,7 @@ def differ(lived: Lived) -> bool:
     return lived.mine() != lived.theirs()
 
 
-@cache
+@lru_cache(len(SEEDS) * len(GIVING))
 def lived_and_told(name: str, seed: int) -> tuple[Lived, dict[str, list[Step]]]:
     lived = Lived(name, seed)
     return lived, lived.theirs()
@@ -145,7 +148,7 @@ def lived_and_told(name: str, seed: int) -> tuple[Lived, dict[str, list[Step]]]:
 
 @pytest.mark.parametrize("name", sorted(GIVING))
 def test_the_product_tells_of_rewards_what_the_reference_does(name: str) -> None:
-    for seed in SEEDS:
+    for seed in MORE:
         lived, theirs = lived_and_told(name, seed)
         assert lived.mine() == theirs, seed
 

@@ -58,4 +58,4 @@ def test_what_is_counted_outlives_its_container() -> None:
 def test_all_of_ours_begin_once_the_topics_are_there() -> None:
     waiting = {name for name, service in SERVICES.items() if "topics" in service.get("depends_on", {})}
 
-    assert waiting == {"worker", "aggregate"}
+    assert waiting == {"worker", "aggregate", "desk"}

@@ -35,9 +35,9 @@ NUMBERS = {
 }
 INTRODUCTION = """# Properties
 
-`make properties` writes this page: what always holds, tried on many logs of chance; `make test` tries 200. Hypothesis
-makes them, and makes one that breaks a property smaller, which is then shown, or written down, as lines of events that
-`cx replay` reads. Tests without a number of examples make as many logs of
+`make properties` writes this page: what always holds, tried on many logs of chance; `make test` tries 200, always the
+same. Hypothesis makes them; one that breaks a property is made smaller, and shown, of `tests/generated` as lines of
+events that `cx replay` reads. Tests without a number of examples make as many logs of
 seeds, or look at faults made by hand, which the reference has to see, and at how often hard cases are met.
 
 1 replay, 2 order of arrival, 3 refunds undo, 4 points conserve, 6 outcomes follow from their records, 7 time alone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -11,10 +10,11 @@ from typing import Any
 from tests.reference.books import Event, name_of
 from tests.reference.cases import Case, is_seam
 from tests.reference.days import DAY, NEVER, first_of, start_of, written
-from tests.reference.experience import in_rhythm, twice_median_gap
+from tests.reference.experience import twice_median_gap, usual_silence
 from tests.reference.journey import Journey
 from tests.reference.policy import DEFAULTS, Policy
-from tests.reference.walk import DIMENSIONS, SCALES, Answers, Mood, Standing, Walk, lacking
+from tests.reference.scores import DIMENSIONS, pulled
+from tests.reference.walk import SCALES, Answers, Mood, Standing, Walk, lacking
 
 KINDS = (
     "first_response", "case_reopened", "dimension_falls", "silent", "points_expiring", "tier_at_risk", "seam",
@@ -65,17 +65,20 @@ class Life(Walk):
             for alert in self.alerts:
                 alert.answered = event.at if self.is_open(alert, event.at) else alert.answered
 
-    def pass_time(self, until: int) -> None:
-        """Let time pass as the walk does, and look for what calls for care after each of its steps."""
-        while (at := min([self.next_look(self.standing, self.moods[-1].at), *self.terms(until)])) <= until:
-            self.now, before = at, self.held
-            super().pass_time(at)
-            self.twin = self.twin if before == self.held else None
-            for case in self.cases.values():
-                if case.open and not case.answered and case.due + 1 == at:
-                    more = {"priority": case.priority, "hours": self.policy["sla_hours"][case.priority]}
-                    self.alert("first-response", case, case.due, told_of(case) | more)
-            self.look(at)
+    def next_step(self, until: int) -> int:
+        return min([super().next_step(until), *self.terms(until)])
+
+    def step(self, at: int) -> None:
+        """Let time come to the next look of the walk, or at the end of the tier, and look for what calls for care."""
+        self.now, before = at, self.held
+        if super().next_step(at) == at:
+            super().step(at)
+        self.twin = self.twin if before == self.held else None
+        for case in self.cases.values():
+            if case.open and not case.answered and case.due + 1 == at:
+                more = {"priority": case.priority, "hours": self.policy["sla_hours"][case.priority]}
+                self.alert("first-response", case, case.due, told_of(case) | more)
+        self.look(at)
 
     @property
     def held(self) -> tuple[Any, ...]:
@@ -101,14 +104,14 @@ class Life(Walk):
 
     def signal(self, name: str, at: int, percent: int | None = None, only: str | None = None) -> None:
         """Let a signal be felt, and see which scores it makes fall; fixed contributions do so below the prior."""
-        before, exact = self.shown(self.scores, at), [Fraction(*self.pulled(score, at)) for score in self.scores]
+        before, exact = self.shown(self.scores, at), self.exact(at)
         super().signal(name, at, percent, only)
         prior, felt = self.policy["scores"]["prior"]["value"], self.facts[-1][0]
         items = [item for item in self.policy["scores"]["contributions"] if item["when"] == felt]
         bad = {only or item["dimension"] for item in items if item["value"] == "score" or item["value"] < prior}
         after, today, rule = self.shown(self.scores, at), self.day(at), self.care["dimension_falls"]
         for place, dimension in enumerate(DIMENSIONS):
-            if dimension in bad and Fraction(*self.pulled(self.scores[place], at)) < exact[place]:
+            if dimension in bad and self.exact(at)[place] < exact[place]:
                 crest = self.crests.get(dimension)
                 if not crest or before[dimension] >= crest[0] or crest[1] < today - rule["days"]:
                     crest = before[dimension], today
@@ -117,6 +120,9 @@ class Life(Walk):
                     self.alert("dimension-falls", (dimension, today), at, facts)
                     crest = after[dimension], today
                 self.crests[dimension] = crest
+
+    def exact(self, at: int) -> list[Fraction]:
+        return [Fraction(*pulled(score, self.day(at), self.policy["scores"])) for score in self.scores]
 
     # What calls for care
 
@@ -133,10 +139,10 @@ class Life(Walk):
         """Look for a silence, for points that run out, and for a tier that time takes."""
         today, silent, points = self.day(at), self.care["silent"], self.care["points_expiring"]
         bought = sorted({order.day for order in self.orders})
-        begun = self.silent_from(bought)
+        begun = self.silent_from(tuple(bought))
         on = not silent["tiers"] or self.policy["names"][self.standing.rung] in silent["tiers"]
         if begun is not None and begun <= at <= begun + KEPT and on:
-            facts: dict[str, Any] = {"days": today - bought[-1], "usual_days": twice_median_gap(bought) // 2}
+            facts: dict[str, Any] = {"days": today - bought[-1], "usual_days": twice_median_gap(tuple(bought)) // 2}
             self.alert("silent", bought[-1], at, facts | {"last_order": iso(bought[-1])})
         for last, left in sorted(self.running_out().items()):
             if last - points["days"] <= today and left >= points["least"] and self.ledger.balance > 0:
@@ -144,14 +150,10 @@ class Life(Walk):
                 self.alert("points-expiring", last, at, facts, start_of(last + 1, self.zone))
         self.at_risk(at)
 
-    def silent_from(self, bought: list[int]) -> int | None:
+    def silent_from(self, bought: tuple[int, ...]) -> int | None:
         """Return from when on the customer is silent, if there is a rhythm and no other order."""
-        if in_rhythm(self, self.day(self.now)) is None:
-            return None
-        day = bought[-1]
-        while in_rhythm(self, day):
-            day += 1
-        return start_of(day, self.zone)
+        usual = usual_silence(bought, **self.policy["rhythm"])
+        return None if usual is None else start_of(bought[-1] + usual + 1, self.zone)
 
     def running_out(self) -> dict[int, int]:
         """Return how many points are left by the last day on which they count."""
@@ -185,13 +187,12 @@ class Life(Walk):
         if not self.standing.rung or not self.care["tier_at_risk"]["enabled"]:
             return None
         if self.twin is None:
-            shared = [self.policy, self.answers, self.journey, self.alerts, self.told, self.crests, *self.moods]
-            self.twin = deepcopy(self, {id(one): one for one in shared})
+            self.twin = self.twin_of_now()
         twin = self.twin
         while twin.found is None and twin.now < until + self.care["tier_at_risk"]["days"] * DAY:
             before, mood = replace(twin.standing), twin.moods[-1]
             twin.now = twin.next_look(before, twin.now)
-            Walk.pass_time(twin, twin.now)
+            Walk.step(twin, twin.now)
             after = twin.standing
             ends = self.policy["by_period"] and after.checked != before.checked
             looked_at = ends if before.given[0] < before.rung else before.given[1] <= twin.now

@@ -36,6 +36,7 @@ def start_of(day: int, zone: str) -> int:
     return at
 
 
+@cache
 def later(at: int, days: int, zone: str) -> int:
     """Return the same time of day so many local days later, or the start of a day after the start of a day."""
     day, local = day_of(at, zone), (EPOCH + timedelta(microseconds=at)).astimezone(ZoneInfo(zone))

@@ -1,5 +1,7 @@
 """The measures of the CX levels, each worked out anew from all that a customer went through."""
 
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
 from tests.reference.books import Books, Fact
@@ -12,29 +14,43 @@ CONTACTS = ("asked", "case-opened", "case-reopened")
 GAPS, ORDERS = 8, 3
 
 
-def evidence(books: Books, at: int) -> dict[str, int | None]:
-    """Return what follows from facts, answers and cases as of an instant; None where there is no evidence."""
-    names, said, nps = [what for what, _ in books.facts], books.said, books.said.get("nps", [])
-    in_time, waiting = names.count("case-answered"), sum(since <= at for since in lateness(books))
-    late = names.count("case-answered-late") + waiting
-    solved, back = books.counts["case.resolved"], books.counts["case.reopened"]
+def evidence(books: Books, at: int, asked: set[str]) -> dict[str, int | None]:
+    """Return what is asked of facts, answers and cases as of an instant; None where there is no evidence."""
+    said, nps = books.said, books.said.get("nps", [])
     promoters = [score >= 9 for score in [*nps, 0, 0]]
-    return {
-        "channels": len(books.channels),
-        "informed_pct": informed_pct(books.facts),
-        "answered_in_time_pct": in_time * 100 // (in_time + late) if in_time + late else None,
-        "resolved_for_good_pct": (solved - back) * 100 // solved if solved else None,
-        "last_ces": said.get("ces", [None])[0],
-        "last_csat": said.get("csat", [None])[0],
-        "in_rhythm": in_rhythm(books, day_of(at, books.policy["time_zone"])),
-        "late_cases": waiting,
-        "seams": sum(at < end for end in seam_ends(books.cases.values())),
-        "care_accepted": care_accepted(books.facts),
-        "contacts_rise": contacts_rise(books.facts),
-        "nps_rise": nps[0] - nps[1] if len(nps) > 1 else None,
-        "promoter_streak": promoters.index(False) if False in promoters[:2] else 2,
-        "advocacy": books.counts["advocacy"],
+    ways: dict[str, Callable[[], int | None]] = {
+        "channels": lambda: len(books.channels),
+        "informed_pct": lambda: informed_pct(books.facts),
+        "answered_in_time_pct": lambda: answered_in_time_pct(books, at),
+        "resolved_for_good_pct": lambda: resolved_for_good_pct(books),
+        "last_ces": lambda: said.get("ces", [None])[0],
+        "last_csat": lambda: said.get("csat", [None])[0],
+        "in_rhythm": lambda: in_rhythm(books, day_of(at, books.policy["time_zone"])),
+        "late_cases": lambda: late_cases(books, at),
+        "seams": lambda: sum(at < end for end in seam_ends(books.cases.values())),
+        "care_accepted": lambda: care_accepted(books.facts),
+        "contacts_rise": lambda: contacts_rise(books.facts),
+        "nps_rise": lambda: nps[0] - nps[1] if len(nps) > 1 else None,
+        "promoter_streak": lambda: promoters.index(False) if False in promoters[:2] else 2,
+        "advocacy": lambda: books.counts["advocacy"],
     }
+    return {name: ways[name]() for name in asked & ways.keys()}
+
+
+def answered_in_time_pct(books: Books, at: int) -> int | None:
+    """Return the share of cases answered in time, of those answered or late by now."""
+    names = [what for what, _ in books.facts]
+    in_time, late = names.count("case-answered"), names.count("case-answered-late") + late_cases(books, at)
+    return in_time * 100 // (in_time + late) if in_time + late else None
+
+
+def late_cases(books: Books, at: int) -> int:
+    return sum(since <= at for since in lateness(books))
+
+
+def resolved_for_good_pct(books: Books) -> int | None:
+    solved, back = books.counts["case.resolved"], books.counts["case.reopened"]
+    return (solved - back) * 100 // solved if solved else None
 
 
 def informed_pct(facts: list[Fact]) -> int | None:
@@ -56,13 +72,18 @@ def led(facts: list[Fact]) -> bool:
 
 def in_rhythm(books: Books, today: int) -> int | None:
     """Tell whether the customer has been silent no longer than usual; orders count whether undone or not."""
-    days, rhythm = sorted({order.day for order in books.orders}), books.policy["rhythm"]
-    if len(days) <= rhythm["least_gaps"]:
-        return None
-    return int(today - days[-1] <= twice_median_gap(days) * rhythm["factor_pct"] // 200)
+    days = tuple(sorted({order.day for order in books.orders}))
+    usual = usual_silence(days, **books.policy["rhythm"])
+    return None if usual is None else int(today - days[-1] <= usual)
 
 
-def twice_median_gap(days: list[int]) -> int:
+@cache
+def usual_silence(days: tuple[int, ...], factor_pct: int, least_gaps: int) -> int | None:
+    """Return for how many days whoever bought on these is silent as a rule; None where too few are known."""
+    return twice_median_gap(days) * factor_pct // 200 if len(days) > least_gaps else None
+
+
+def twice_median_gap(days: tuple[int, ...]) -> int:
     gaps = sorted([later - day for day, later in pairwise(days)][-GAPS:])
     return gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]
 

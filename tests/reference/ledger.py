@@ -75,8 +75,11 @@ class Ledger:
 
     def last_of(self, lot: Lot) -> int:
         """Return the last day on which points count, if nothing more happens."""
+        silence: int | None = self.policy["points"]["expiry"].get("inactive_days")
+        if not silence:
+            return lot.last
         days = self.active + [lot.order.day for lot in self.lots if lot.order and not lot.order.undone]
-        return min(lot.last, max(days) + (self.policy["points"]["expiry"].get("inactive_days") or NEVER))
+        return min(lot.last, max(days) + silence)
 
     def _take(self, why: str, points: int, paid: int = 0) -> None:
         """Take points from the lots that run out first; what they cannot pay makes the balance negative."""

@@ -77,24 +77,23 @@ class Member(Life):
         for what in [*(what for what, _ in self.facts[before:]), *(["granted"] if granted else [])]:
             self.burst(what)
 
-    def pass_time(self, until: int) -> None:
-        """Let time pass step by step, so that birthdays and levels are seen at their instants."""
-        while (at := min([self.next_look(self.standing, self.moods[-1].at), *self.terms(until)])) <= until:
-            level, day = self.moods[-1].values["level"], self.day(self.now)
-            super().pass_time(at)
-            self.levelled(level)
-            today = date.fromordinal(self.day(at))
-            leaps = today.year % 4 == 0 and (today.year % 100 or not today.year % 400)
-            birthday = "03-01" if self.birthday == "02-29" and not leaps else self.birthday
-            for rule in self.rules("birthday") if self.day(at) > day and f"{today:%m-%d}" == birthday else []:
-                self.owe(rule, ())
+    def step(self, at: int) -> None:
+        """Let time come to the next look, and see birthdays and levels at their instants."""
+        level, day = self.moods[-1].values["level"], self.day(self.now)
+        super().step(at)
+        self.levelled(level)
+        today = date.fromordinal(self.day(at))
+        leaps = today.year % 4 == 0 and (today.year % 100 or not today.year % 400)
+        birthday = "03-01" if self.birthday == "02-29" and not leaps else self.birthday
+        for rule in self.rules("birthday") if self.day(at) > day and f"{today:%m-%d}" == birthday else []:
+            self.owe(rule, ())
 
     def stand(self, after: Standing, undone: list[Order] | None = None, *, rewarding: bool = True) -> None:
         """Take a new standing, owe the rewards of a rise, and look again at those that rest on what was undone."""
         before = self.standing.rung
         super().stand(after, undone, rewarding=rewarding)
         mood, names = self.moods[-1], self.policy["names"]
-        earned = self.earned_rung(mood.at, mood)
+        earned = self.earned_rung(mood.at, mood) if undone or after.rung > before else before
         for rule in self.rules("tier_reached") if rewarding else ():
             rung = names.index(rule["when"]["tier_reached"])
             if before < rung <= after.rung:

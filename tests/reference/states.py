@@ -15,6 +15,7 @@ RANKS = {
     "case.opened": 20, "case.responded": 21, "case.escalated": 22, "case.resolved": 23, "case.reopened": 24,
     "referral.converted": 41, "gift.delivered": 51, "gift.redeemed": 51, "gift.expired": 51, "gift.cancelled": 51,
 }  # fmt: skip
+CARELESS = {"tier_at_risk": {"enabled": False}}  # which is slow to see, and no matter to holds
 
 
 def states(log: list[dict[str, Any]], policy: Policy, until: int, answers: Answers | None = None) -> dict[str, Any]:
@@ -91,5 +92,5 @@ def _unheard(mine: list[Event], tick: int, policy: Policy, answers: Answers) -> 
     """Take out the words on holds that were not placed, when the clock is the lateness bound past them."""
     edge = tick - policy["lateness"]
     if any(event.at <= edge and event.kind in WORDS for event in mine):
-        words = Member(policy, sorted(mine), dict(answers)).words
+        words = Member(policy | {"care": policy["care"] | CARELESS}, sorted(mine), dict(answers)).words
         mine[:] = [event for event in mine if event.at > edge or event not in words]

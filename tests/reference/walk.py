@@ -1,25 +1,21 @@
 """The walk through the events of one customer, in total order, with the starts of days and other terms in between."""
 
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from tests.reference.books import DETRACTING, UNDOING, Books, Event, Order, worth
 from tests.reference.cases import seam_ends
-from tests.reference.cx_levels import criteria, level_after
+from tests.reference.cx_levels import conditions, criteria, level_after
 from tests.reference.days import DAY, NEVER, day_of, first_of, instant, later, next_of, ordinal, start_of, written
 from tests.reference.experience import evidence, lateness
 from tests.reference.ledger import Ledger
 from tests.reference.policy import Bounds, Policy
+from tests.reference.scores import DIMENSIONS, Score, felt, shown
 
-UNIT = 1 << 20
-DIMENSIONS = ("emotion", "interaction", "service", "product", "brand")
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "review": (1, 5)}
 Values = dict[str, int]
 Answers = dict[tuple[str, str], int]
-Score = tuple[int, int, int]  # weighted sum, weight, day
 
 
 @dataclass
@@ -55,6 +51,7 @@ class Walk(Books):
         self.scores, at, today = [(0, 0, 0)] * 5, events[0].at, self.day(events[0].at)
         self.standing, self.moods = Standing(0, at, today), [Mood(0, at, today, self.scores, {"level": 1})]
         self.turned = at  # when the CX level last changed
+        self.asked = {one["measure"] for rule in policy["levels"] for some in conditions(rule) for one in some}
         self.start, self.fresh = self.standing, 0  # from where, and from which mood, the ladder is walked again
         for event in events:
             self.pass_time(event.at)
@@ -64,11 +61,19 @@ class Walk(Books):
         return day_of(at, self.zone)
 
     def pass_time(self, until: int) -> None:
-        while (at := self.next_look(self.standing, self.moods[-1].at)) <= until:
-            self.ledger.settle(self.day(at))
-            before = self.moods[-1]
-            self.feel(at, before.joined)
-            self.stand(self.settled(self.standing, at, self.moods[-1], ended=before))
+        while (at := self.next_step(until)) <= until:
+            self.step(at)
+
+    def next_step(self, until: int) -> int:  # noqa: ARG002  # of those who look further ahead
+        """Return the next instant at which time may change something, if that is up to an instant."""
+        return self.next_look(self.standing, self.moods[-1].at)
+
+    def step(self, at: int) -> None:
+        """Let time come to the next look."""
+        self.ledger.settle(self.day(at))
+        before = self.moods[-1]
+        self.feel(at, before.joined)
+        self.stand(self.settled(self.standing, at, self.moods[-1], ended=before))
 
     def next_look(self, standing: Standing, at: int) -> int:
         """Return the next instant at which time may change something: the start of a day, or the end of a term."""
@@ -105,24 +110,11 @@ class Walk(Books):
         for item in self.policy["scores"]["contributions"]:
             value = percent if item["value"] == "score" else item["value"]
             if item["when"] == name and value is not None:
-                place, weight = DIMENSIONS.index(only or item["dimension"]), item.get("weight", 1) * UNIT
-                total, weights, day = self.faded(self.scores[place], self.day(at))
-                self.scores[place] = (total + value * weight, weights + weight, day)
-
-    def faded(self, score: Score, day: int) -> Score:
-        kept = decay(max(day - score[2], 0), self.policy["scores"]["half_life_days"])
-        return score[0] * kept // UNIT, score[1] * kept // UNIT, max(day, score[2])
+                place, weight = DIMENSIONS.index(only or item["dimension"]), item.get("weight", 1)
+                self.scores[place] = felt(self.scores[place], value, weight, self.day(at), self.policy["scores"])
 
     def shown(self, scores: list[Score], at: int) -> Values:
-        """Return the scores from 0 to 100, pulled towards the prior and rounded half up."""
-        exact = [self.pulled(score, at) for score in scores]
-        return {name: (2 * total + all_) // (2 * all_) for name, (total, all_) in zip(DIMENSIONS, exact, strict=True)}
-
-    def pulled(self, score: Score, at: int) -> tuple[int, int]:
-        """Return a score as of an instant, with the prior: its weighted sum, and the weights."""
-        prior = {"value": 50, "weight": 4} | self.policy["scores"]["prior"]
-        total, weights, _ = self.faded(score, self.day(at))
-        return total + prior["value"] * prior["weight"] * UNIT, weights + prior["weight"] * UNIT
+        return shown(scores, self.day(at), self.policy["scores"])
 
     def experience(self, event: Event) -> None:
         """Take feedback, of which a bad one makes cases those of a detractor, a contact, or a referral."""
@@ -161,7 +153,8 @@ class Walk(Books):
         if not self.policy["levels"]:
             return {}
         orders = self.sums(self.day(at), mood)["orders"]
-        return evidence(self, at) | mood.values | {"orders": orders} | self.shown(mood.scores, at)
+        scores = self.shown(mood.scores, at) if self.asked & {*DIMENSIONS} else {}
+        return evidence(self, at, self.asked) | mood.values | {"orders": orders} | scores
 
     # The ladder
 
@@ -255,20 +248,28 @@ class Walk(Books):
 
     def respite_end(self, now: Standing) -> int:
         """Return until when a tier that is not kept is held all the same; 0 where it is kept."""
+        if not now.failing:
+            return 0
         grace, stay = (later(at, self.policy[n], self.zone) for at, n in ((now.failing, "grace"), (now.since, "stay")))
-        return max(grace, stay, now.hold) if now.failing else 0
+        return max(grace, stay, now.hold)
 
     def lasting(self, at: int) -> int:
         """Return until when a refund at an instant leaves the tier alone: as long as it would last without it."""
         refunds, rung = self.policy["tiers"]["refunds"], self.standing.rung
         if refunds == "at-once" or self.policy["mode"] == "none":
             return 0
-        twin, look = deepcopy(self), at
+        twin, look = self.twin_of_now(), at
         while twin.standing.rung >= rung > 0 and look < at + 1_500 * DAY:
             look = twin.next_look(twin.standing, look)
-            Walk.pass_time(twin, look)
+            Walk.step(twin, look)
         ends = self.period_end(self.day(at), self.standing.checked, self.moods[-1])
         return 0 if twin.standing.rung >= rung else look if refunds == "keep" else min(look, ends)
+
+    def twin_of_now(self) -> Self:
+        """Return a twin through whom time may pass: all that it changes are points, of no matter here, and moods."""
+        twin = copy(self)
+        twin.ledger, twin.moods = Ledger(self.policy), list(self.moods)
+        return twin
 
     def given(self, event: Event) -> Standing:
         """Return where a person, or the system that the customer comes from, puts the customer."""
@@ -304,18 +305,11 @@ class Walk(Books):
         missing = min((lacking(values, bounds) for bounds in above), key=lambda gaps: gaps[0])[1]
         return {
             "customer_id": customer, "tier": names[rung], "tier_since": written(self.standing.since),
-            "cx_level": mood.values["level"],
-            "cx_level_since": written(self.turned),
+            "cx_level": mood.values["level"], "cx_level_since": written(self.turned),
             "criteria": criteria(mood.values["level"], self.policy["levels"], self.evidence(mood, at)),
             "dimensions": self.shown(self.scores, at), "measures": values,
             "points": points, "progress": {"next": [*names, None][rung + 1], "missing": missing},
         }  # fmt: skip
-
-
-@cache
-def decay(days: int, half_life: int) -> int:
-    """Return what is left of one unit after so many days; nothing after 24 half-lives."""
-    return round(UNIT * Decimal(2) ** (Decimal(-days) / half_life)) if days < 24 * half_life else 0
 
 
 def holds(values: Values, terms: list[Bounds]) -> bool:
