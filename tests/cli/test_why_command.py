@@ -73,7 +73,7 @@ def test_it_says_what_counted_what_changed_last_and_what_is_missing() -> None:
         "others 1 Feb 2026: 700 VND, 2 orders DH-1 1 Mar 2026: 400 VND DH-2 2 Mar 2026: 1,234 VND",
         "To reach gold It takes 5,000 VND or 8 orders. Still missing: 4 orders. Every order counts for 365 days.",
         "held to the end of 1 Mar 2027; then member follows. Missing by then to keep it: 500 VND.",
-        "Level 1, informed, since 27 Feb 2026. Missing for level 2, answered: channels used at least 1 (now 0).",
+        "Level 1, informed, since 27 Feb 2026. Missing for level 2, answered: discovery channels at least 1 (now 0).",
         "as of 2 Mar 2026, 10:00",
     ):
         assert sentence in text
