@@ -398,7 +398,7 @@ def test_a_hold_is_told_with_what_it_keeps_back() -> None:
     orders = (buys(MARCH, 10, "DH-1"), buys(MARCH + 1, 1_000, "DH-2"))
 
     assert (
-        "They are held back since 1 Mar 2026, 10:00 (many-2026-03-01). 1 Mar 2026 hello, for silver: held back"
+        "Rewards are held back since 1 Mar 2026, 10:00 (many-2026-03-01). 1 Mar 2026 hello, for silver: held back"
         in told(*orders, **parts)
     )
     assert "Đang tạm giữ từ 10:00 ngày 01/03/2026 (many-2026-03-01)." in told(*orders, lang="vi", **parts)
