@@ -28,7 +28,7 @@ CRITERIA: Final = {
     "perception": ("perception", "thay đổi nhận thức"),
 }
 MEASURES: Final = {
-    "channels": ("channels used", "số kênh đã dùng"),
+    "channels": ("discovery channels", "số kênh tìm hiểu"),
     "informed_pct": ("questions that ended without a case", "tỷ lệ hỏi thông tin không phải mở yêu cầu"),
     "answered_in_time_pct": ("cases answered in time", "tỷ lệ yêu cầu trả lời đúng hạn"),
     "resolved_for_good_pct": ("cases solved for good", "tỷ lệ yêu cầu giải quyết dứt điểm"),

@@ -375,6 +375,18 @@ class ScoresPolicy(Part):
     )
 
 
+_PCT, _COUNT = (0, 100), (0, 10**6)
+# The least and the most that a measure of the CX levels can come to; of NPS the last two answers are looked at.
+MEASURE_RANGES: Final[dict[LevelMeasure, tuple[int, int]]] = {
+    "informed_pct": _PCT, "answered_in_time_pct": _PCT, "resolved_for_good_pct": _PCT,
+    "last_ces": (1, 7), "last_csat": (1, 5), "in_rhythm": (0, 1), "nps_rise": (-10, 10), "promoter_streak": (0, 2),
+    "emotion": _PCT, "interaction": _PCT, "service": _PCT, "product": _PCT, "brand": _PCT,
+    "channels": _COUNT, "orders": _COUNT, "open_cases": _COUNT, "open_detractor_cases": _COUNT,
+    "late_cases": _COUNT, "seams": _COUNT, "care_accepted": _COUNT, "advocacy": _COUNT,
+    "contacts_rise": (-(10**6), 10**6),
+}  # fmt: skip
+
+
 class Condition(Part):
     """One measure against the value that reaches the level and the value below which it is lost again.
 
@@ -394,6 +406,17 @@ class Condition(Part):
         if self.keep is not None and (self.keep < self.reach if self.at_most else self.keep > self.reach):
             message = "keeping a level cannot be harder than reaching it"
             raise _fault(message, "keep")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        least, most = MEASURE_RANGES[self.measure]
+        if self.at_most and self.reach < least:
+            message = f"{self.measure} is never below {least}"
+            raise _fault(message, "reach")
+        if not self.at_most and self.reach > most:
+            message = f"{self.measure} is never above {most}"
+            raise _fault(message, "reach")
         return self
 
 
@@ -751,6 +774,12 @@ class Policy(Part):
         if first not in {1, 2} or levels != list(range(first, first + len(levels))):
             message = "levels are listed from 1 or 2 upwards, none left out"
             raise _fault(message, "levels")
+        highest = max(levels, default=1)
+        for place, rung in enumerate(self.tiers.ladder):
+            asked = [terms.get("level", 1) for terms in rung.enter.alternatives()]
+            if not any(isinstance(level, int) and level <= highest for level in asked):
+                message = f"asks for a CX level that nobody reaches; the highest of levels is {highest}"
+                raise _fault(message, "tiers", "ladder", place, "enter")
         return self
 
     @model_validator(mode="after")

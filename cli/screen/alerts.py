@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 COLOURS: Final = {"info": "bright_cyan", "warning": "bright_yellow", "urgent": "bright_red"}
 
+_REFUSALS: Final = {  # by the gift desk
+    "out-of-stock": ("it is out of stock", "đã hết hàng"),
+    "unknown-gift": ("the desk does not know it", "kho quà không có quà này"),
+    "not-listed": ("it is not given any more", "quà này đã ngừng phát"),
+    "budget": ("its budget is used up", "đã hết ngân sách"),
+}
+
 
 def told(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -> str:
     """Say what an alert of a profile says, and how it was answered; *day* writes a day, or that of an instant."""
@@ -41,6 +48,12 @@ def told(alert: Mapping[str, Any], say: Tongue, day: Callable[[str], str]) -> st
             said = say(
                 f"The {name} score fell from {facts['from']} to {facts['to']} since {since}.",
                 f"Điểm {name} giảm từ {facts['from']} xuống {facts['to']} kể từ {since}.",
+            )
+        case "gift-unavailable":
+            reason = say.name("budget" if facts["reason"].startswith("budget-") else facts["reason"], _REFUSALS)
+            said = say(
+                f"There was no {facts['gift']} for a reward: {reason}.",
+                f"Không có {facts['gift']} cho phần thưởng: {reason}.",
             )
         case _:
             said = _in_time(alert, say, day)

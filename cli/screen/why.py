@@ -373,7 +373,7 @@ def _rewards(case: Case) -> Section | None:
     said = [say(f"The segment is {segment}.", f"Nhóm khách hàng: {segment}.")] if segment else []
     for hold in known.get("holds", ()):
         since, name = case.moment(hold["since"]), plain(hold["hold_id"])
-        said.append(say(f"They are held back since {since} ({name}).", f"Đang tạm giữ từ {since} ({name})."))
+        said.append(say(f"Rewards are held back since {since} ({name}).", f"Đang tạm giữ từ {since} ({name})."))
     if not rewards and not said:
         return None
     rows = [Row(case.day(one["since"]), (_reward(one, case),)) for one in rewards[-_REWARDS_MAX:]]

@@ -57,6 +57,16 @@ ALL = [
         "When it was told, gold would turn into silver on <2027-03-01>.",
         "Khi cảnh báo, hạng gold sắp thành silver vào ngày <2027-03-01>.",
     ),
+    (
+        alert("gift-unavailable", {"gift": "cake-100k", "reason": "out-of-stock"}, help=["choose-another-gift"]),
+        "There was no cake-100k for a reward: it is out of stock. May help: choose another gift.",
+        "Không có cake-100k cho phần thưởng: đã hết hàng. Nên: đổi quà khác.",
+    ),
+    (
+        alert("gift-unavailable", {"gift": "cake-100k", "reason": "budget-tier-month"}),
+        "There was no cake-100k for a reward: its budget is used up.",
+        "Không có cake-100k cho phần thưởng: đã hết ngân sách.",
+    ),
     (alert("full-moon", {}), "full-moon.", "full-moon."),
 ]
 

@@ -69,7 +69,7 @@ def test_it_shows_the_level_and_what_the_next_one_needs() -> None:
     text = drawn(given(bought(START), by=rules(levels=None)).profile)
 
     assert "1 informed ●○○○○  since 2026-03-01" in text
-    assert "for 2 answered: channels used at least 1 (now 0)" in text
+    assert "for 2 answered: discovery channels at least 1 (now 0)" in text
     assert "involvement 1/2 · effort 1/1 · resolution 2/2  " in text
 
 
@@ -127,7 +127,7 @@ def test_all_of_it_is_said_in_vietnamese_too() -> None:
         "còn 2.995 đ để lên gold",
         "Điểm        1.499 dùng được, 1.235 hết hạn sau 31/03/2026",
         "Cấp CX      1 được thông tin ●○○○○",
-        "để lên 2 được phản hồi: số kênh đã dùng tối thiểu 1 (hiện tại 0)",
+        "để lên 2 được phản hồi: số kênh tìm hiểu tối thiểu 1 (hiện tại 0)",
         "mức độ tham gia 1/2",
         "Thương hiệu ",
         "Hành trình  5 lần gặp; lần cuối, 03/03/2026 10:00: mua hàng, kênh số qua web; 1 lần",

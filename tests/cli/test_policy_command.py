@@ -234,7 +234,7 @@ def test_what_the_programme_does_is_told_in_english() -> None:
         "What is paid with points or gift cards does not count.",
         "for silver, once a calendar year: 1 e-voucher card of 50,000 VND, Highlands Coffee, valid for 60 days",
         "2 multi-brand cards of 500,000 VND each",
-        "1 informed channels used at least 1 (involvement) questions that ended without a case at least 50%, kept",
+        "1 informed discovery channels at least 1 (involvement) questions that ended without a case at least 50%, kept",
         "Whoever lacks it stays on level 1. 2 answered cases answered in time at least 80%, kept from 50%,",
         "buys in their own rhythm, kept without, or nothing known yet (emotion)",
         "open cases past their time without an answer at most 0, kept up to 1 (effort)",

@@ -73,7 +73,7 @@ def test_it_says_what_counted_what_changed_last_and_what_is_missing() -> None:
         "others 1 Feb 2026: 700 VND, 2 orders DH-1 1 Mar 2026: 400 VND DH-2 2 Mar 2026: 1,234 VND",
         "To reach gold It takes 5,000 VND or 8 orders. Still missing: 4 orders. Every order counts for 365 days.",
         "held to the end of 1 Mar 2027; then member follows. Missing by then to keep it: 500 VND.",
-        "Level 1, informed, since 27 Feb 2026. Missing for level 2, answered: channels used at least 1 (now 0).",
+        "Level 1, informed, since 27 Feb 2026. Missing for level 2, answered: discovery channels at least 1 (now 0).",
         "as of 2 Mar 2026, 10:00",
     ):
         assert sentence in text
@@ -398,7 +398,7 @@ def test_a_hold_is_told_with_what_it_keeps_back() -> None:
     orders = (buys(MARCH, 10, "DH-1"), buys(MARCH + 1, 1_000, "DH-2"))
 
     assert (
-        "They are held back since 1 Mar 2026, 10:00 (many-2026-03-01). 1 Mar 2026 hello, for silver: held back"
+        "Rewards are held back since 1 Mar 2026, 10:00 (many-2026-03-01). 1 Mar 2026 hello, for silver: held back"
         in told(*orders, **parts)
     )
     assert "Đang tạm giữ từ 10:00 ngày 01/03/2026 (many-2026-03-01)." in told(*orders, lang="vi", **parts)

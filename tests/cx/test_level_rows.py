@@ -511,12 +511,12 @@ def test_evidence_is_said_in_the_language_of_the_customer() -> None:
         return [row["text"] for row in story.outputs[-1].event["data"]["evidence"]]
 
     assert said("vi") == [
-        "số kênh đã dùng tối thiểu 1 (hiện tại 1)",
+        "số kênh tìm hiểu tối thiểu 1 (hiện tại 1)",
         "mức tăng của điểm NPS gần nhất tối thiểu 2 (hiện tại 0)",
         "số lần liên tiếp chấm NPS 9 hoặc 10 tối thiểu 2 (hiện tại 2)",
     ]
     english = [
-        "channels used at least 1 (now 1)",
+        "discovery channels at least 1 (now 1)",
         "rise of the latest NPS answer at least 2 (now 0)",
         "NPS answers of 9 or 10 in a row at least 2 (now 2)",
     ]

@@ -100,7 +100,7 @@ def test_the_currency_is_that_of_the_programme() -> None:
 def test_a_level_change_says_its_evidence() -> None:
     asked = [{"measure": "channels", "reach": 1}, {"measure": "last_csat", "reach": 4, "keep": 3, "unknown": "holds"}]
     story = given(touched(START), by=rules(levels=[{"level": 2, "all": asked}]))
-    assert last(story) == "CX level 1 → 2: channels used at least 1 (now 1)"
+    assert last(story) == "CX level 1 → 2: discovery channels at least 1 (now 1)"
 
     assert last(story.when(feedback(START + 1, "csat", 2))) == (
         "CX level 2 → 1: latest CSAT answer at least 3 (now 2)"  # what holds all the same is no reason

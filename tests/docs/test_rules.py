@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from cx.rules import DIMENSIONS
+from schemas.policy import LevelMeasure
 from schemas.policy_file import PolicyError
-from tests.docs.stories import Example, examples, sections, shown
+from tests.docs.stories import PAGE, Example, examples, sections, shown
 
 ALL = list(examples())
 
@@ -24,3 +28,10 @@ def test_an_example_comes_out_as_written(example: Example) -> None:
 
 def test_every_rule_has_its_example() -> None:
     assert sections() == {example.heading for example in ALL}
+
+
+def test_every_measure_of_the_levels_is_explained() -> None:
+    page = PAGE.read_text("utf-8")
+    assert [
+        name for name in get_args(LevelMeasure) if f"`{name}`" not in page and name not in (*DIMENSIONS, "orders")
+    ] == []

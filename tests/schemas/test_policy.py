@@ -1,18 +1,18 @@
 """The policy: bounds on both sides, and parts that have to fit each other."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-from schemas.policy import Policy
+from schemas.policy import MEASURE_RANGES, LevelMeasure, Policy
 
 LEAST: dict[str, Any] = {"programme": "p", "currency": "VND", "tiers": {"ladder": [{"name": "member"}]}}
 GIFT: dict[str, Any] = {"id": "g", "brand": "b", "face_value": 1}
 
 
-def ladder(*rungs: dict[str, int] | None) -> dict[str, Any]:
+def ladder(*rungs: dict[str, Any] | None) -> dict[str, Any]:
     """Return a ladder whose rungs ask for *rungs*, above the first."""
     return {
         "tiers": {"ladder": [{"name": "r0"}, *({"name": f"r{n}", "enter": enter} for n, enter in enumerate(rungs, 1))]}
@@ -234,6 +234,26 @@ def test_keeping_a_level_is_never_harder_than_reaching_it(reach: int, keep: int,
         policy(change)
     else:
         assert "keeping a level cannot be harder" in fault(change)
+
+
+@pytest.mark.parametrize("measure", get_args(LevelMeasure))
+def test_a_level_asks_for_no_more_than_its_measure_can_be(measure: LevelMeasure) -> None:
+    least, most = MEASURE_RANGES[measure]
+    for reach, at_most, beyond in ((most, False, most + 1), (least, True, least - 1)):
+        condition = {"measure": measure, "at_most": at_most}
+        policy({"levels": [{"level": 2, "all": [condition | {"reach": reach}]}]})
+        refused = fault({"levels": [{"level": 2, "all": [condition | {"reach": beyond}]}]})
+        assert "is never" in refused or "Input should be" in refused
+
+
+@pytest.mark.parametrize(("asked", "fits"), [({"level": 2}, True), ({"level": 3}, False)])
+def test_a_tier_asks_for_no_level_that_nobody_reaches(asked: dict[str, int], *, fits: bool) -> None:
+    levels = {"levels": [{"level": 2, "all": [{"measure": "orders", "reach": 1}]}]}
+    if fits:
+        policy(ladder(asked) | levels)
+    else:
+        assert "that nobody reaches; the highest of levels is 2" in fault(ladder(asked) | levels)
+    policy(ladder({"any": [asked, {"spend": 1}]}) | levels)
 
 
 @pytest.mark.parametrize(
