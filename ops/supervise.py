@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMAND: Final = (sys.executable, "-P", "-m", "cli")
 DECIDING: Final = ("worker", "desk")
 BEHIND: Final = ("nice", "-n", "10")  # before the verbs that may wait while workers decide
+UNUSED: Final = {"codes", "vendor"}  # of the settings, by whatever we start
 GRACE_S: Final = 12.0  # to commit what is in flight and leave the group
 REASON_LENGTH_MAX: Final = 300
 
@@ -79,9 +80,13 @@ def settings_for(stack: Stack, base: Settings, *, brokers: int, clock: str | Non
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return our environment with exactly *settings* in it, so that neither a variable nor a file adds to them."""
+    """Return our environment with exactly *settings* in it, so that neither a variable nor a file adds to them.
+
+    What a worker has no use for is left out: keys of gift codes, and how a vendor is spoken to.
+    """
     bare = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
-    return bare | {"CX_CONFIG": os.devnull} | _variables("CX_", settings.model_dump(mode="json", exclude_none=True))
+    used = settings.model_dump(mode="json", exclude_none=True, exclude=UNUSED)
+    return bare | {"CX_CONFIG": os.devnull} | _variables("CX_", used)
 
 
 def _variables(prefix: str, values: Mapping[str, object]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from ops import supervise
 from ops.supervise import Worker, WorkerDiedError, environment, settings_for
-from streams.settings import KafkaSettings, RedisSettings, Settings
+from streams.settings import CodeSettings, KafkaSettings, RedisSettings, Settings, VendorSettings
 
 if TYPE_CHECKING:
     from ops.embedded.stack import Stack
@@ -39,6 +39,15 @@ def given_settings(clock: str | None = None) -> Settings:
         redis=RedisSettings(url="rediss://prod", username="u", password=SecretStr("p")),
     )
     return settings_for(cast("Stack", Somewhere()), theirs, brokers=3, clock=clock)
+
+
+def test_a_worker_is_not_given_the_keys_of_gift_codes() -> None:
+    key = "a2V5" * 10 + "a2U="
+    codes = CodeSettings(keys=SecretStr(f"k1:{key}"), identity=SecretStr(key))
+    given = environment(Settings(codes=codes, vendor=VendorSettings(name="v", token=SecretStr("secret"))))
+
+    assert [name for name in given if name.startswith(("CX_CODES", "CX_VENDOR"))] == []
+    assert not any("*" in value for name, value in given.items() if name.startswith("CX_")), "nor what stands for one"
 
 
 def test_a_stacks_settings_keep_the_persons_own_and_nothing_of_their_servers() -> None:
