@@ -60,7 +60,7 @@ verify: setup ## a million events against the reference; later what needs Node, 
 
 properties: setup ## what always holds, on 10,000 logs of chance each; hours; EXAMPLES=200 for fewer
 	@CX_EXAMPLES='$(EXAMPLES)' PROPERTIES_PAGE=docs/properties.md $(BIN)/python -m pytest -q --timeout=0 \
-		--hypothesis-profile=default -p tests.properties.plugin tests/cx/test_properties.py \
+		--hypothesis-profile=new -p tests.properties.plugin tests/cx/test_properties.py \
 		tests/cx/test_ladder_properties.py tests/cx/test_points_properties.py tests/cx/test_rewards_properties.py \
 		tests/cx/desk/test_properties.py tests/generated tests/ops/test_aggregates_properties.py \
 		tests/schemas/test_arbitrary_input.py tests/cli/test_replay_and_lane.py

@@ -8,7 +8,9 @@ from hypothesis import settings
 from cx import decide
 
 # The same examples whenever a test is the same, so that what fails is of a change; `make properties` draws others.
-settings.register_profile("same", derandomize=True, database=None)
+# No example has a deadline, for that would be one of the machine.
+settings.register_profile("same", derandomize=True, database=None, deadline=None)
+settings.register_profile("new", deadline=None)
 settings.load_profile("same")
 SETTLE_MIN = 3  # with so few moments a base comes about
 
