@@ -54,6 +54,11 @@ def build_desk(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneA
         """Codes that come into stock."""
         await lane.drive(stream)
 
+    @app.agent(app.input("cx.vendor-answers"))
+    async def vendor_answers(stream: StreamT[Any]) -> None:
+        """What vendors have made, or not."""
+        await lane.drive(stream)
+
     @app.agent(app.input("cx.gift-clock"))
     async def gift_clock(stream: StreamT[Any]) -> None:
         """Ticks: those who wait are served, gifts run out."""

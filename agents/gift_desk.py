@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ANSWERS: Final = "cx.gift-answers"
 ANSWERS_MAX: Final = 1_000  # of one look at what is due; then others get a turn, in the same tick
 BEHIND: Final = 5 * SECOND  # ticks come every second
 _HEADERS: Final = ((CONTENT_TYPE, STRUCTURED),)
@@ -165,7 +164,14 @@ class _Desks:
                 value = effects.changed[key] = encode(entry)
                 self._state.cache.put(key, entry, len(value))
             effects.outputs += [
-                Outgoing(ANSWERS, answer.customer.encode(), orjson.dumps(answer.event), _HEADERS)
+                # Whether a customer gets an answer too late is asked of its own time, also where time is simulated.
+                Outgoing(
+                    answer.topic,
+                    answer.key.encode(),
+                    orjson.dumps(answer.event),
+                    _HEADERS,
+                    timestamp=answer.at // MILLI,
+                )
                 for answer in desk.told
             ]
 

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from agents.gift_desk import ANSWERS, DeskFold
+from agents.gift_desk import DeskFold
 from bench.harness import machine
 from bench.harness.chart import Bar, Group, bars
 from bench.harness.contest import GRACE_S, ROOT
@@ -29,6 +29,7 @@ from bench.harness.figures import Spread, Target, percentile, spread, verdict
 from bench.harness.page import table, target_table
 from bench.harness.stand import conduct, facts, finish, say, stand
 from cx.calendar import rfc3339
+from cx.desk.answers import ANSWERS
 from cx.rules import compile_policy
 from ops.embedded.process import Child
 from schemas.desk import TOPIC_OF

@@ -9,6 +9,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,15 +18,21 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from cli.generate import Duration
+from cli.giving import Giving, fill
 from cli.logs import quieten
 from cli.screen import outcome as outcomes
 from cli.screen.demo import line, picture
 from cli.screen.svg import svg
+from cli.stockroom import Stockroom, as_yaml, gifts_of, with_desk
 from cli.stopping import be_deaf, stoppable
 from cli.watch import Watch
 from cli.worker import load_rules
+from cx.rules import compile_policy
 from ops.embedded.root import Root
 from ops.embedded.stack import Stack
+from ops.gifts.facts import FILE as GIFTS_FILE
+from ops.gifts.facts import Facts
+from ops.gifts.reading import read_on
 from ops.local import Local
 from ops.traffic.options import Options
 from ops.traffic.programme import Programme
@@ -36,8 +43,10 @@ from streams.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from cli.giving import Sent
     from cli.screen.demo import Snapshot
     from cli.watch import Outcome
+    from cx.rules import Rules
 
 MARK: Final = "emptied-by-cx-demo"
 LOCKS: Final = frozenset({"lock", "children"})
@@ -46,6 +55,8 @@ LOOK_S: Final = 0.1
 TICK_S: Final = 1.0  # wall seconds between ticks, as an owner of partitions writes them
 LINE_EVERY_S: Final = 5.0
 EXIT_INTERRUPTED: Final = 130
+POLICY: Final = "policy.yaml"  # in the folder of the data: that of the settings, with its gifts from the desk
+EVENTS_A_GIFT: Final = 6  # in so many events about one gift is owed
 
 
 class DemoError(CxError):
@@ -91,8 +102,13 @@ def command(
     """
     quieten()
     settings = Settings()
-    rules = load_rules(settings)
-    tiers = [rung.name for rung in rules.rungs]
+    policy = load_rules(settings).policy
+    desk = bool(gifts_of(policy))
+    programme = Programme.of(policy)
+    if desk:  # then customers hear of their gifts before they do something with them
+        programme = replace(programme, birthdays=())
+        policy = with_desk(policy)
+        settings = settings.model_copy(update={"policy": (root / POLICY).absolute()})
     options = Options(
         now=datetime.now(UTC),
         seconds=seconds,
@@ -101,14 +117,14 @@ def command(
         seed=seed,
         span=span,
         tick_every=span / seconds * TICK_S,
-        programme=Programme.of(rules.policy),
+        programme=programme,
     )
     console = Console()
     stack = Stack(root, brokers=int(brokers), notify=click.echo)
-    local = Local(stack, settings, brokers=int(brokers), workers=workers, clock="external")
+    local = Local(stack, settings, brokers=int(brokers), workers=workers, desk=desk, clock="external")
     with stoppable():
         try:
-            result = _run(local, options, tiers, console)
+            result = _run(local, options, compile_policy(policy), console)
         except KeyboardInterrupt:
             click.echo("stopping", err=True)
             sys.exit(EXIT_INTERRUPTED)
@@ -121,27 +137,36 @@ def command(
     if save_screen:
         save_screen.parent.mkdir(parents=True, exist_ok=True)
         save_screen.write_text(svg(Group(picture(result.last), text), "make demo"), encoding="utf-8")
-    click.echo(f"\nLook closer: cx up --root {root}, and beside it: cx customer {_someone(result)}")
+    setting = f"CX_POLICY={root / POLICY} " if desk else ""
+    click.echo(f"\nLook closer: {setting}cx up --root {root}, and beside it: cx customer {_someone(result)}")
+    if desk:
+        click.echo("How the gifts were used: cx report gifts")
     if as_json:
         click.echo(outcomes.as_json(*figures))
     sys.exit(0 if result.verdict.ok else 1)
 
 
-def _run(local: Local, options: Options, tiers: list[str], console: Console) -> Outcome:
+def _run(local: Local, options: Options, rules: Rules, console: Console) -> Outcome:
     """Start everything on an empty folder, and run the traffic."""
     status = console.status("") if console.is_terminal else None
     say = status.update if status else click.echo
     with status or nullcontext():
         say("Kafka and Redis are starting")
         empty(local.stack.root)
+        if rules.policy.gifts_from == "desk":
+            (local.stack.root / POLICY).write_text(as_yaml(rules.policy), encoding="utf-8")
         local.start()
         say("the worker is starting")
+        later = None
+        if local.desks:
+            stock = Stockroom(rules.policy, min(options.customers, options.total // EVENTS_A_GIFT), options.seed)
+            later = asyncio.run(fill(local.settings, rules, stock, options.start_ms))
         _await_workers(local)
-    options = replace(options, now=datetime.now(UTC))
+    run = partial(_watched, local, replace(options, now=datetime.now(UTC)), rules, later)
     if not console.is_terminal:
-        return _on_a_loop(_watched(local, options, tiers, _lines()))
+        return _on_a_loop(run(_lines()))
     with Live(console=console, auto_refresh=False) as live:
-        return _on_a_loop(_watched(local, options, tiers, lambda shown: live.update(picture(shown), refresh=True)))
+        return _on_a_loop(run(lambda shown: live.update(picture(shown), refresh=True)))
 
 
 def _on_a_loop(outcome: Coroutine[None, None, Outcome]) -> Outcome:
@@ -150,8 +175,15 @@ def _on_a_loop(outcome: Coroutine[None, None, Outcome]) -> Outcome:
         return runner.run(outcome)
 
 
-async def _watched(local: Local, options: Options, tiers: list[str], show: Callable[[Snapshot], None]) -> Outcome:
-    return await Watch(local, options, tiers, show).run()
+async def _watched(
+    local: Local, options: Options, rules: Rules, later: list[Sent] | None, show: Callable[[Snapshot], None]
+) -> Outcome:
+    giving = None if later is None else Giving(local.settings, rules, later, options.seed)
+    outcome = await Watch(local, options, [rung.name for rung in rules.rungs], show, giving).run()
+    if giving:
+        with Facts(local.settings.data / GIFTS_FILE) as facts:
+            await read_on(local.settings.kafka, facts)
+    return outcome
 
 
 def empty(root: Path) -> None:
@@ -184,7 +216,7 @@ def empty(root: Path) -> None:
 
 def _await_workers(local: Local) -> None:
     deadline = time.monotonic() + READY_S
-    while not local.ready:
+    while not all(worker.ready for worker in local.workers):  # the gift desk may take a moment longer
         local.news()
         local.check()
         if time.monotonic() > deadline:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -11,7 +10,7 @@ import orjson
 
 from cli.sheet import BadRowError, Sheet, fault_in_words, number
 from cx.calendar import rfc3339
-from ops.codes import mask
+from ops.codes import CODE_BYTES_MAX
 from schemas.desk import TOPIC_OF, parse
 from schemas.errors import Unreadable
 
@@ -22,13 +21,12 @@ if TYPE_CHECKING:
     from ops.codes import Locker
 
 SOURCE: Final = "/cx/gifts"
-CODE_BYTES_MAX: Final = 512
 KINDS: Final = {  # by the column that each needs
     "code": ("gift_id", "code", "valid_until", "give_until"),
     "scope": ("scope", "name", "currency", "day", "month", "total"),
     "brand": (
         "gift_id", "brand", "card_kind", "face_value", "currency", "cost", "valid_days", "remind_days", "returns",
-        "listed",
+        "listed", "vendor",
     ),
 }  # fmt: skip
 TYPES: Final = {"code": "code.added", "scope": "budget.set", "brand": "gift.listed"}
@@ -89,13 +87,7 @@ class GiftRows(Sheet):
         for column in ("valid_until", "give_until"):
             if column in row:
                 row[column] = self._end_of(row[column])
-        sealed = self._locker.seal(self._programme, row.get("gift_id", ""), code)
-        return row | {
-            "code_id": self._locker.code_id(self._programme, code),
-            "masked": mask(code),
-            "ciphertext": b64encode(sealed).decode(),
-            "key_id": self._locker.key_id,
-        }
+        return row | self._locker.entry(self._programme, row.get("gift_id", ""), code)
 
     def _data(self, line: int, row: dict[str, str]) -> tuple[str, dict[str, Any]]:
         currency = self._rules.policy.currency

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from ops.aggregates.store import FILE
 from ops.embedded.root import running
 from streams.settings import KafkaSettings, RedisSettings, Settings
 
@@ -28,11 +27,11 @@ def settings_here(roots: tuple[Path, ...] = ROOTS) -> Settings:
     return settings
 
 
-def aggregates_here(roots: tuple[Path, ...] = ROOTS) -> Path:
-    """Return the file that `cx report` reads; where nobody names a folder, of what runs here, else of what ran."""
+def kept_here(file: str, roots: tuple[Path, ...] = ROOTS) -> Path:
+    """Return the *file* that `cx report` reads; where nobody names a folder, of what runs here, else of what ran."""
     settings = Settings()
     if "data" in settings.model_fields_set:
-        return settings.data / FILE
-    there = [root for root in roots if (root / FILE).is_file()]
+        return settings.data / file
+    there = [root for root in roots if (root / file).is_file()]
     running_here = [root for root in there if running(root)]
-    return [*running_here, *there, settings.data][0] / FILE
+    return [*running_here, *there, settings.data][0] / file

@@ -13,7 +13,7 @@ import click
 import orjson
 from rich.console import Console
 
-from cli.here import aggregates_here, settings_here
+from cli.here import kept_here, settings_here
 from cli.offline import OptionError
 from cli.screen.gift_usage import lines, page, table
 from cli.screen.report import Move, move, picture
@@ -21,12 +21,13 @@ from cli.worker import load_rules
 from cx.calendar import iso_day, iso_week, micros
 from cx.rules import DIMENSIONS
 from ops.aggregates.reading import LEVELS, report
+from ops.aggregates.store import FILE as AGGREGATES_FILE
 from ops.aggregates.weeks import monday
 from ops.gifts.facts import FILE as GIFTS_FILE
 from ops.gifts.facts import Facts
 from ops.gifts.reading import read_on
 from ops.gifts.usage import usage
-from streams.access import ask_kafka
+from streams.access import AwayError, ask_kafka
 
 if TYPE_CHECKING:
     from cli.screen.money import Lang
@@ -67,7 +68,7 @@ def cx(*, first: str | None, last: str | None, by: By, as_csv: bool, as_json: bo
     """
     until = None if last is None else week_from("--to", last)
     begin = None if first is None else week_from("--from", first)
-    found = report(aggregates_here(), begin, until, by, weeks=_WEEKS if by == "week" else 1)
+    found = report(kept_here(AGGREGATES_FILE), begin, until, by, weeks=_WEEKS if by == "week" else 1)
     if as_json:
         click.echo(orjson.dumps(_as_data(found)))
     elif as_csv:
@@ -96,8 +97,8 @@ def gifts(*, first: str | None, last: str | None, by: ByGift, as_csv: bool, as_j
     """Show how gifts are used: offered, chosen, issued, redeemed, and what they cost.
 
     Reads what the topics have had since the last time into a file of the data folder, which can be deleted: it is
-    made anew. Liability is the face value of what could still be used at the end. Exit codes: 1 Kafka does not answer,
-    2 an option is of no use.
+    made anew. Where no Kafka is named and none runs, the file tells of the one that ran here. Liability is the face
+    value of what could still be used at the end. Exit codes: 1 Kafka does not answer, 2 an option is of no use.
     """
     begin = _EPOCH.toordinal() if first is None else day_from("--from", first)
     until = day_from("--to", last) if last is not None else None
@@ -105,8 +106,10 @@ def gifts(*, first: str | None, last: str | None, by: ByGift, as_csv: bool, as_j
     rules = load_rules(settings)
     now = micros(datetime.now(UTC))
     until = rules.calendar.day(now) if until is None else until
-    with Facts(settings.data / GIFTS_FILE) as facts:
-        asyncio.run(_read_on(settings, facts))
+    file = settings.data / GIFTS_FILE if runs(settings) else None
+    with Facts(file or kept_here(GIFTS_FILE)) as facts:
+        if file:
+            asyncio.run(read_on(settings.kafka, facts))
         found = usage(facts.by_reward(), by, begin, until, rules.calendar)
     rows, currency = {name: one.as_data() for name, one in found.items()}, rules.policy.currency
     if html is not None:
@@ -119,9 +122,20 @@ def gifts(*, first: str | None, last: str | None, by: ByGift, as_csv: bool, as_j
         Console().print(table(rows, by, currency))
 
 
-async def _read_on(settings: Settings, facts: Facts) -> None:
-    await ask_kafka(settings.kafka)
-    await read_on(settings.kafka, facts)
+def runs(settings: Settings) -> bool:
+    """Tell whether Kafka answers; where not, something must be left of one that ran here.
+
+    Raises:
+        AwayError: it does not, and was named, or nothing is left.
+    """
+    try:
+        asyncio.run(ask_kafka(settings.kafka))
+    except AwayError:
+        if settings.kafka.model_fields_set or not kept_here(GIFTS_FILE).is_file():
+            raise
+        click.echo("Kafka does not run here: this is as it was when it did.", err=True)
+        return False
+    return True
 
 
 def day_from(option: str, text: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from streams.settings import EXIT_CONFIG
 if TYPE_CHECKING:
     from streams.settings import CodeSettings
 
+CODE_BYTES_MAX: Final = 512
 _NONCE_BYTES: Final = 12
 _SHOWN_MAX: Final = 4
 _SHOWN_OF: Final = 4  # one character in so many, at most
@@ -56,6 +58,27 @@ class Locker:
             message = "there is no key for gift codes: set CX_CODES__KEYS"
             raise NoKeyError(message)
         return next(iter(self._keys))
+
+    def check(self) -> None:
+        """Make sure that codes can be taken in.
+
+        Raises:
+            NoKeyError: they cannot.
+        """
+        self.entry("", "", "")
+
+    def entry(self, programme: str, gift: str, code: str) -> dict[str, str]:
+        """Return what the contract says of a *code* that comes in: its id, what may be shown, and what is sealed.
+
+        Raises:
+            NoKeyError: there is no key for it.
+        """
+        return {
+            "code_id": self.code_id(programme, code),
+            "masked": mask(code),
+            "ciphertext": b64encode(self.seal(programme, gift, code)).decode(),
+            "key_id": self.key_id,
+        }
 
     def seal(self, programme: str, gift: str, code: str) -> bytes:
         """Return what may be stored of a *code*, sealed by the key `key_id`.

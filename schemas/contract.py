@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import desk, inputs, outputs
+from schemas import desk, inputs, outputs, vendors
 from schemas.envelope import Envelope
 from schemas.output import OutputEnvelope
 from schemas.policy import Policy
@@ -21,7 +21,7 @@ from schemas.topics import TOMBSTONE_DAYS, TOPICS, Cleanup, Topic
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "contract"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 POLICY_SCHEMA: Final = "policy.schema.json"
-_READERS: Final = (inputs.READERS, desk.READERS, outputs.READERS)
+_READERS: Final = (inputs.READERS, desk.READERS, vendors.READERS, outputs.READERS)
 SINGLE: Final = frozenset({POLICY_SCHEMA, "topics.md"})  # beside the folders
 
 
@@ -49,6 +49,7 @@ def files() -> dict[str, str]:
     return {
         **dict(_schemas("in", inputs.READERS)),
         **dict(_schemas("desk", desk.READERS)),
+        **dict(_schemas("desk", vendors.READERS)),
         **dict(_schemas("out", outputs.READERS)),
         POLICY_SCHEMA: text_of(policy_schema()),
         "topics.md": _table(),

@@ -11,14 +11,16 @@ from schemas.gift_codes import CodeEvent
 from schemas.gift_requests import RequestEvent
 from schemas.gifts import CatalogueEvent
 from schemas.reader import Reader
+from schemas.vendors import VendorAnswer
 
-DeskEvent = RequestEvent | CatalogueEvent | CodeEvent
+DeskEvent = RequestEvent | CatalogueEvent | CodeEvent | VendorAnswer
 
 READERS: Final[Mapping[str, Reader[Any]]] = MappingProxyType(
     {
         "cx.gift-requests": Reader[RequestEvent](RequestEvent),
         "cx.gifts": Reader[CatalogueEvent](CatalogueEvent),
         "cx.gift-codes": Reader[CodeEvent](CodeEvent),
+        "cx.vendor-answers": Reader[VendorAnswer](VendorAnswer),
         inputs.GIFT_CLOCK: Reader[ClockEvent](ClockEvent),
     }
 )

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     UNKNOWN_HOLD = "unknown-hold"
     CURRENCY = "currency"
     NOT_YET_SUPPORTED = "not-yet-supported"
+    VENDOR_FAILED = "vendor-failed"
     RULE_ERROR = "rule-error"
 
 

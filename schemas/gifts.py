@@ -23,6 +23,7 @@ class ListedData(Record):
         remind_days: How long before its end that is said; 0 for never.
         returns: Whether a code that was neither delivered nor revealed goes back to stock.
         listed: Whether it is given; False keeps its codes, and gives none.
+        vendor: Who makes one where there is none in stock; None for nobody.
     """
 
     gift_id: Short
@@ -35,6 +36,7 @@ class ListedData(Record):
     remind_days: Annotated[int, Field(ge=0, le=90)] = 7
     returns: bool = True
     listed: bool = True
+    vendor: Short | None = None
 
 
 class BudgetData(Record):

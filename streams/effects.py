@@ -40,13 +40,17 @@ class OutputTooLargeError(TooLargeError):
 
 
 class Outgoing(NamedTuple):
-    """A record to publish; without *partition* the key decides, as Java's default partitioner has it."""
+    """A record to publish; without *partition* the key decides, as Java's default partitioner has it.
+
+    Its time is that of writing, but for a *timestamp* in milliseconds, by which a later replay judges it as we did.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: tuple[Header, ...] = ()
     partition: int | None = None
+    timestamp: int | None = None
 
     @property
     def bytes(self) -> int:

@@ -11,6 +11,11 @@ IN_TRANSACTION: Final = "in-transaction"
 OFFSETS_SENT: Final = "offsets-sent"
 COMMITTED: Final = "committed"
 BEFORE_REDIS: Final = "before-redis"
+VENDOR_ASKED: Final = "vendor-asked"
+VENDOR_ANSWERED: Final = "vendor-answered"
+VENDOR_TOLD: Final = "vendor-told"
+VENDOR_COMMITTED: Final = "vendor-committed"
+VENDOR_POINTS: Final = (VENDOR_ASKED, VENDOR_ANSWERED, VENDOR_TOLD, VENDOR_COMMITTED)
 POINTS: Final = (AFTER_FOLD, IN_TRANSACTION, OFFSETS_SENT, COMMITTED, BEFORE_REDIS)
 
 _armed: dict[str, int] = {}

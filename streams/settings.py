@@ -65,6 +65,20 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fits = not text or (
+            parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and not parts.username
+        )
+    except ValueError:
+        fits = False
+    if not fits:
+        message = "should be https://host/path, or http:// where nobody else listens"
+        raise ValueError(message)
+    return text
+
+
 def policy_path(path: Path) -> Path:
     """Return the file of a preset for a bare word; whatever has a folder or an ending is a file from where we stand.
 
@@ -218,6 +232,31 @@ class CodeSettings(BaseModel):
         return b64decode(self.identity.get_secret_value())
 
 
+class VendorSettings(BaseModel):
+    """The vendor that `cx vendor` speaks for, and how patient it is.
+
+    Attributes:
+        name: As the catalogue has it.
+        url: Where it is asked; `/orders` is added.
+        token: Sent as a bearer token.
+        timeout_s: For one try.
+        tries: Before an order is given up.
+        pause_s: After the first try; it doubles, up to `pause_max_s`.
+        at_once: How many orders are with the vendor at the same time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Annotated[str, Field(max_length=64)] = ""
+    url: Annotated[str, AfterValidator(_http_url)] = ""
+    token: SecretStr | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    tries: Annotated[int, Field(ge=1, le=50)] = 8
+    pause_s: Annotated[float, Field(gt=0, le=60)] = 0.5
+    pause_max_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
+    at_once: Annotated[int, Field(ge=1, le=200)] = 8
+
+
 class Settings(BaseSettings):
     """One worker's settings.
 
@@ -251,6 +290,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     codes: CodeSettings = CodeSettings()
+    vendor: VendorSettings = VendorSettings()
 
     @model_validator(mode="after")
     def _no_unknown_variables(self) -> Self:

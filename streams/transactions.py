@@ -80,13 +80,14 @@ _WAITED_FOR: Final = {
 
 
 class Record(NamedTuple):
-    """One record to write."""
+    """One record to write; *timestamp* in milliseconds, None for that of writing."""
 
     topic: str
     partition: int
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int | None = None
 
 
 class Member(NamedTuple):
@@ -312,7 +313,8 @@ class Transactions:
         now = time.time_ns() // 1_000_000
         taken = 0
         for record in cursor.records:
-            if builder.append(taken, now, record.key, record.value, list(record.headers)) is None:
+            at = now if record.timestamp is None else record.timestamp
+            if builder.append(taken, at, record.key, record.value, list(record.headers)) is None:
                 break
             taken += 1
         cursor.records, cursor.taken = cursor.records[taken:], taken

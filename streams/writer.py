@@ -211,7 +211,14 @@ class Writer:
             shares.setdefault(number, _Share()).add(folded)
             offsets |= {TopicPartition(topic, number): offset for topic, offset in folded.offsets.items()}
             records += [
-                Record(out.topic, await self._partition_of(out.topic, out.key, out.partition), *out[1:4])
+                Record(
+                    out.topic,
+                    await self._partition_of(out.topic, out.key, out.partition),
+                    out.key,
+                    out.value,
+                    out.headers,
+                    out.timestamp,
+                )
                 for out in folded.effects.outputs
             ]
         for number in shares.keys() - {tp.partition for tp in offsets}:

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
+    from ops.audit.gifts import Numbers
+
 NEWS_MAX: Final = 24  # more than the picture is high
 _LEFT: Final = 42
 _ROWS: Final = 7  # of the panel with the figures
+_GIFTS: Final = 2  # of that of the gift desk
 _FRAME: Final = 2
 _BAR: Final = 20
 _ICONS: Final = {
@@ -63,6 +66,7 @@ class Snapshot:
         per_second: Events that came in during the last moments.
         lag: Records that workers have not committed; None while it is not known.
         ladder: Customers by tier, lowest first; those never seen are in none.
+        gifts: What the gift desk was asked for and answered; None where there is no desk.
         levels: Customers by CX level, 1 to 5.
         news: Latest outputs, newest last.
     """
@@ -85,6 +89,7 @@ class Snapshot:
     rewards_offered: int = 0
     alerts: int = 0
     holds: int = 0
+    gifts: Numbers | None = None
     ladder: tuple[tuple[str, int], ...] = ()
     levels: tuple[int, ...] = (0, 0, 0, 0, 0)
     news: tuple[News, ...] = ()
@@ -97,7 +102,9 @@ def picture(shown: Snapshot) -> RenderableType:
     grid.add_column(ratio=1)
     left = Group(_panel("events", _events(shown)), _panel("tiers", _ladder(shown)), _panel("CX level", _levels(shown)))
     height = _ROWS + len(shown.ladder) + len(shown.levels) + 3 * _FRAME
-    grid.add_row(left, _panel("latest changes, rewards, alerts", _news(shown), height))
+    gifts = [] if shown.gifts is None else [_panel("gift desk", _gifts(shown.gifts), _GIFTS + _FRAME)]
+    height -= (_GIFTS + _FRAME) * len(gifts)
+    grid.add_row(left, Group(_panel("latest changes, rewards, alerts", _news(shown), height), *gifts))
     return Group(_head(shown), grid)
 
 
@@ -109,6 +116,15 @@ def line(shown: Snapshot) -> str:
         f"{shown.seconds:5.0f} s  {day}  {shown.events_in:,} events, {shown.per_second:,.0f}/s, lag {lag},"
         f" p50 {milliseconds(shown.p50_ms)}, p99 {milliseconds(shown.p99_ms)};"
         f" {shown.tier_changes:,} tier changes, {shown.rewards_issued:,} rewards, {shown.alerts:,} alerts"
+        + (f"; gifts {said(shown.gifts)}" if shown.gifts else "")
+    )
+
+
+def said(gifts: Numbers) -> str:
+    """Say what became of requests for gifts."""
+    return (
+        f"{gifts.issued:,} issued ({gifts.instead:,} instead of another), {gifts.used:,} used,"
+        f" {gifts.refused:,} refused, {gifts.waiting:,} waiting"
     )
 
 
@@ -145,6 +161,22 @@ def _events(shown: Snapshot) -> Table:
     table.add_column(justify="right", ratio=1)
     for row in rows:
         table.add_row(*row)
+    return table
+
+
+def _gifts(gifts: Numbers) -> Table:
+    table = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    for _ in range(3):
+        table.add_column(ratio=1)
+    cells = [
+        Text.assemble((f"{count:,}", "bold"), (f" {word}", "bright_black"))
+        for word, count in (
+            ("asked for", gifts.asked), ("issued", gifts.issued), ("instead", gifts.instead),
+            ("used", gifts.used), ("refused", gifts.refused), ("waiting", gifts.waiting),
+        )
+    ]  # fmt: skip
+    table.add_row(*cells[:3])
+    table.add_row(*cells[3:])
     return table
 
 

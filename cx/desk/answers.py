@@ -1,4 +1,4 @@
-"""Answers of the gift desk: events for the customer, each under an id that a replay repeats."""
+"""Answers of the gift desk, and orders for vendors: events, each under an id that a replay repeats."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import msgspec
 from cx.calendar import rfc3339
 from cx.desk.book import uuid_of
 from cx.state import NEVER
+from schemas.vendors import ORDERS
 
 if TYPE_CHECKING:
     from cx.desk.state import Claim, Code, Terms
 
+ANSWERS: Final = "cx.gift-answers"
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "cxstream/gifts")
 
 Tried = tuple[tuple[str, str], ...]
@@ -22,10 +24,12 @@ Tried = tuple[tuple[str, str], ...]
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """An event for a customer: the CloudEvent as plain data, its topic being that of the gift desk's answers."""
+    """What the desk says: a topic, the key, the CloudEvent as plain data, and its time in microseconds."""
 
-    customer: str
+    topic: str
+    key: str
     event: dict[str, Any]
+    at: int
 
 
 class Answers:
@@ -63,13 +67,24 @@ class Answers:
         }
         self._tell("gift.allocated", number, claim, at, data | _tried(tried))
 
+    def ordered(self, number: bytes, claim: Claim, terms: Terms, at: int) -> None:
+        """Ask a vendor for a gift; of one request each gift is ordered once."""
+        data = {
+            "gift_id": claim.gift,
+            "vendor": terms.vendor,
+            "face_value": terms.face_value,
+            "currency": self._currency,
+        }
+        self._say(ORDERS, self._programme, "vendor.requested", number, claim, at, data, claim.gift)
+
     def refused(self, number: bytes, claim: Claim, at: int, reason: str, tried: Tried = ()) -> None:
         """Tell why nothing is given."""
         self._tell("gift.refused", number, claim, at, {"reason": reason} | _tried(tried))
 
     def waitlisted(self, number: bytes, claim: Claim, at: int) -> None:
         """Tell that a claim waits."""
-        self._tell("gift.waitlisted", number, claim, at, {"wait_until": rfc3339(claim.until)})
+        again = str(len(claim.tried)) if claim.tried else ""  # a vendor failed it, and it may have waited before
+        self._tell("gift.waitlisted", number, claim, at, {"wait_until": rfc3339(claim.until)}, again)
 
     def unsealed(self, number: bytes, claim: Claim, at: int) -> None:
         """Tell that the code may be shown."""
@@ -92,19 +107,25 @@ class Answers:
         self._tell("gift.withdrawn", number, claim, at, _ended(claim, returned=returned))
 
     def _tell(self, kind: str, number: bytes, claim: Claim, at: int, data: dict[str, Any], about: str = "") -> None:  # noqa: PLR0917
+        self._say(ANSWERS, claim.customer, kind, number, claim, at, data, about)
+
+    def _say(  # noqa: PLR0917
+        self, topic: str, key: str, kind: str, number: bytes, claim: Claim, at: int, data: dict[str, Any], about: str
+    ) -> None:
         request = uuid_of(number)
+        at = max(at, claim.at)  # what was asked for later than our last tick is not answered before it
         event = {
             "specversion": "1.0",
             "id": str(uuid5(_NAMESPACE, f"{self._programme}\n{request}\n{kind}\n{about}")),
             "source": "cxstream",
             "type": kind,
-            "time": rfc3339(max(at, claim.at)),  # what was asked for later than our last tick is not answered before it
-            "subject": claim.customer,
+            "time": rfc3339(at),
+            "subject": key,
             "data": {"reward_id": claim.reward, "request_id": request} | data,
         }
         if self.cause:
             event["causationid"] = self.cause
-        self.told.append(Answer(claim.customer, event))
+        self.told.append(Answer(topic, key, event, at))
 
 
 def _tried(tried: Tried) -> dict[str, Any]:

@@ -12,12 +12,16 @@ from cx.calendar import DAY, micros
 from cx.desk.answers import Answers
 from cx.desk.book import Stock, Waiting, append, cut, number_of, parts_of, there
 from cx.desk.budgets import Budgets, name_of, payers
+from cx.desk.providers import Pools, Vendors
 from cx.desk.state import (
     ALLOCATED,
+    AWAITED,
     DELIVERED,
     EXPIRED,
     HELD,
     LINE,
+    ORDERED,
+    RECALLED,
     REDEEMED,
     REFUSED,
     UNLIMITED,
@@ -38,6 +42,7 @@ from schemas.errors import Reason
 from schemas.gift_codes import CodeAdded
 from schemas.gift_requests import ClaimDelivered, ClaimRedeemed, ClaimWithdrawn, GiftRequested, RevealRequested
 from schemas.gifts import BudgetSet, GiftListed
+from schemas.vendors import VendorFailed, VendorFulfilled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +50,10 @@ if TYPE_CHECKING:
     from cx.calendar import Calendar
     from cx.desk.answers import Tried
     from cx.desk.book import Book
+    from cx.desk.providers import Provider
     from cx.desk.state import Entry
     from schemas.desk import DeskEvent
+    from schemas.vendors import FulfilmentData
 
 REMEMBERED: Final = 400 * DAY  # a claim that has ended; a request that is older is refused, so that none is given twice
 SERVED_MAX: Final = 200  # claims that one look at a gift serves; more wait for the next look, in the same tick
@@ -54,6 +61,9 @@ SERVED_MAX: Final = 200  # claims that one look at a gift serves; more wait for 
 OUT_OF_STOCK: Final = "out-of-stock"
 NOT_LISTED: Final = "not-listed"
 UNKNOWN_GIFT: Final = "unknown-gift"
+BY_VENDOR: Final = "vendor-"  # how the reasons begin for which a gift is not tried again
+CODE_USED: Final = "vendor-code-used"  # it gave a code that somebody has, or had
+CODE_OVER: Final = "vendor-code-over"  # and one that nobody can use any more
 
 
 class Desk:
@@ -64,6 +74,8 @@ class Desk:
         self._book, self._now, self._currency = book, now, currency
         self._budgets = Budgets(book, now, calendar)
         self._answers = Answers(book.programme, currency)
+        self._pools = Pools(book, self._answers, now)
+        self._providers: Final[tuple[Provider, ...]] = (self._pools, Vendors(book, self._answers, now))
         self.told: Final = self._answers.told
 
     # What comes
@@ -127,6 +139,8 @@ class Desk:
                 self._redeem(event.data.request_id)
             case ClaimWithdrawn():
                 self._withdraw(event.data.request_id)
+            case VendorFulfilled() | VendorFailed():
+                self._hear(event)
             case CodeAdded():
                 self._stock(event)
             case GiftListed():
@@ -152,6 +166,7 @@ class Desk:
                 data.remind_days,
                 data.returns,
                 data.listed,
+                data.vendor or "",
             )
             self._book.put_gift(data.gift_id, msgspec.structs.replace(gift, terms=terms, at=at))
 
@@ -176,10 +191,7 @@ class Desk:
         shelf = valid if data.give_until is None else min(valid, micros(data.give_until))
         if shelf <= self._now:
             raise NotTakenError(Reason.TOO_LATE, "data.valid_until")
-        try:
-            sealed = b64decode(data.ciphertext)
-        except ValueError:  # of a length that no base64 has
-            raise NotTakenError(Reason.INVALID, "data.ciphertext") from None
+        sealed = _opened(data.ciphertext)
         self._book.put_code(number, Code(data.gift_id, data.masked, data.key_id, sealed, valid, shelf))
         self._put_into_stock(data.gift_id, number)
 
@@ -232,13 +244,15 @@ class Desk:
     def _answer(self, number: bytes, claim: Claim) -> None:
         """Give the first gift that can be given, or let wait, or refuse."""
         tried: list[tuple[str, str]] = []
+        failed = {name: reason for name, reason in claim.tried if reason.startswith(BY_VENDOR)}
         for name in claim.gifts:
             gift = self._fresh(name)
-            reason = self._lacking(claim, name, gift) or ("" if gift.spare > 0 else OUT_OF_STOCK)
-            if not reason:
-                self._give(number, claim, name, gift, tuple(tried))
+            reason = failed.get(name) or self._lacking(claim, name, gift)
+            provider = None if reason else self._provider(gift, gift.waiting.count)
+            if provider is not None:
+                self._give(number, claim, name, gift, provider, tuple(tried))
                 return
-            tried.append((name, reason))
+            tried.append((name, reason or OUT_OF_STOCK))
         chains = [name for name, reason in tried if reason == OUT_OF_STOCK]
         if claim.wait_days and chains:
             claim = msgspec.structs.replace(claim, until=max(claim.at, self._now) + claim.wait_days * DAY)
@@ -267,29 +281,17 @@ class Desk:
             gift = self._book.gift(name)
         return gift
 
-    def _give(self, number: bytes, claim: Claim, name: str, gift: Gift, tried: Tried = ()) -> None:
-        """Give the oldest code of a gift that is fresh, and that budgets can pay."""
-        terms, first = there(gift.terms), gift.stock.first
-        code = there(self._book.code(first))
-        stock = cut(gift.stock, first, Stock(self._book))
-        self._book.put_gift(name, msgspec.structs.replace(gift, stock=stock))
-        self._book.put_code(first, msgspec.structs.replace(code, holder=number))
-        self._budgets.book(payers(name, claim.tier, claim.campaign), terms.cost)
-        at = max(claim.at, self._now)
-        until = min(at + terms.valid_days * DAY, code.valid)
-        remind = until - terms.remind_days * DAY
-        claim = msgspec.structs.replace(
-            claim,
-            status=ALLOCATED,
-            until=until,
-            remind=remind if terms.remind_days and remind > at else NEVER,
-            gift=name,
-            code=first,
-            cost=terms.cost,
-            booked=self._now,
-        )
-        self._book.put_claim(number, claim)
-        self._answers.allocated(number, claim, code, terms, self._now, tried)
+    def _provider(self, gift: Gift, waiting: int) -> Provider | None:
+        """Return who has one of a gift that is fresh, once so many that are *waiting* have theirs."""
+        return next((one for one in self._providers if one.has(gift, waiting)), None)
+
+    def _give(  # noqa: PLR0917
+        self, number: bytes, claim: Claim, name: str, gift: Gift, provider: Provider, tried: Tried
+    ) -> None:
+        """Pay for a gift that is fresh, and that budgets can pay, and have *provider* get it."""
+        cost = there(gift.terms).cost
+        self._budgets.book(payers(name, claim.tier, claim.campaign), cost)
+        provider.provide(number, msgspec.structs.replace(claim, gift=name, cost=cost, booked=self._now), gift, tried)
 
     def _refuse(self, number: bytes, claim: Claim, reason: str, tried: Tried = ()) -> None:
         self._answers.refused(number, claim, self._now, reason, tried)
@@ -311,7 +313,8 @@ class Desk:
         """Give what is in stock to those who wait for it, the oldest first."""
         for _ in range(SERVED_MAX):
             gift = self._fresh(name)
-            if gift.deadline > self._now:
+            provider = self._provider(gift, 0)
+            if gift.deadline > self._now or provider is None:
                 return
             number = gift.waiting.first
             claim = there(self._book.claim(number))
@@ -321,7 +324,7 @@ class Desk:
                     self._refuse(number, claim, reason, ((name, reason),))
             else:
                 claim = self._wait_no_more(number, claim, list(claim.waits))
-                self._give(number, claim, name, self._book.gift(name))
+                self._give(number, claim, name, self._book.gift(name), provider, claim.tried)
 
     def _wait_no_more(self, number: bytes, claim: Claim, chains: list[str]) -> Claim:
         for name in chains:
@@ -330,6 +333,45 @@ class Desk:
         claim = msgspec.structs.replace(claim, waits=waits)
         self._book.put_claim(number, claim)
         return claim
+
+    # What vendors say
+
+    def _hear(self, event: VendorFulfilled | VendorFailed) -> None:
+        number, claim = self._known(event.data.request_id)
+        if isinstance(event, VendorFulfilled):
+            self._fulfil(number, claim, event.data)
+        else:
+            self._fail(number, claim, event.data.gift_id, event.data.reason)
+
+    def _fulfil(self, number: bytes, claim: Claim, data: FulfilmentData) -> None:
+        place = number_of(data.code_id)
+        known = self._book.code(place)
+        if claim.status not in AWAITED or claim.gift != data.gift_id:
+            if known is None or known.gift != data.gift_id:  # a second code for one order: somebody has to look
+                raise NotTakenError(Reason.CONFLICTING_ID, "data.code_id")
+            return  # said again
+        valid = NEVER if data.valid_until is None else micros(data.valid_until)
+        if known is not None or valid <= self._now:
+            self._fail(number, claim, data.gift_id, CODE_USED if known is not None else CODE_OVER)
+            return
+        code = Code(data.gift_id, data.masked, data.key_id, _opened(data.ciphertext), valid, valid)
+        if claim.status == RECALLED:
+            self._book.put_code(place, Code(data.gift_id, spent=True))  # it is paid for, and nobody's
+            self._end(number, msgspec.structs.replace(claim, code=place), WITHDRAWN)
+        else:
+            self._pools.hand_over(number, claim, place, code, claim.tried)
+
+    def _fail(self, number: bytes, claim: Claim, name: str, reason: str) -> None:
+        """Take the money back, and go on with what else may be given."""
+        if claim.status not in AWAITED or claim.gift != name:
+            return  # said again, or after something else was
+        self._budgets.give_back(payers(name, claim.tier, claim.campaign), claim.cost, claim.booked)
+        if claim.status == RECALLED:
+            self._end(number, claim, WITHDRAWN)
+            return
+        tried = (*claim.tried, (name, reason))
+        claim = msgspec.structs.replace(claim, status=WAITING, gift="", cost=0, booked=0, tried=tried)
+        self._answer(number, claim)
 
     # What becomes of a gift
 
@@ -361,6 +403,9 @@ class Desk:
             claim = self._wait_no_more(number, claim, list(claim.waits))
             self._answers.withdrawn(number, claim, self._now, returned=False)
             self._end(number, claim, WITHDRAWN)
+        elif claim.status == ORDERED:
+            self._answers.withdrawn(number, claim, self._now, returned=False)
+            self._book.put_claim(number, msgspec.structs.replace(claim, status=RECALLED))
         elif claim.status in HELD:
             claim, returned = self._let_go(claim)
             self._answers.withdrawn(number, claim, self._now, returned=returned)
@@ -405,3 +450,15 @@ class Desk:
             self._end(number, claim, EXPIRED)
         else:
             self._book.put_claim(number, None)
+
+
+def _opened(ciphertext: str) -> bytes:
+    """Return the bytes that an event writes as base64.
+
+    Raises:
+        NotTakenError: it is of a length that no base64 has.
+    """
+    try:
+        return b64decode(ciphertext)
+    except ValueError:
+        raise NotTakenError(Reason.INVALID, "data.ciphertext") from None

@@ -26,7 +26,10 @@ REDEEMED: Final = "redeemed"
 EXPIRED: Final = "expired"
 WITHDRAWN: Final = "withdrawn"
 REFUSED: Final = "refused"
+ORDERED: Final = "ordered"  # of a vendor, and paid for
+RECALLED: Final = "recalled"  # withdrawn while the vendor is at it
 LINE: Final = ""  # no gift has this name
+AWAITED: Final = (ORDERED, RECALLED)
 HELD: Final = (ALLOCATED, UNSEALED, DELIVERED)  # a code is the customer's, who can still use it
 
 
@@ -56,6 +59,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     remind_days: int = 0
     returns: bool = True  # whether a code that nobody has seen goes back to stock
     listed: bool = True  # whether it is given at all
+    vendor: str = ""  # who makes one where there is none in stock
 
 
 class Gift(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="g"):
@@ -67,14 +71,10 @@ class Gift(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="g"):
     waiting: Ends = Ends()
 
     @property
-    def spare(self) -> int:
-        """Codes that are in stock beyond those for which somebody waits."""
-        return self.stock.count - self.waiting.count
-
-    @property
     def deadline(self) -> int:
-        """At once where somebody waits for what is in stock: ticks serve them."""
-        serves = self.terms is not None and self.terms.listed and self.stock.count and self.waiting.count
+        """At once where somebody waits for what is in stock, or made by a vendor by now: ticks serve them."""
+        terms = self.terms
+        serves = terms is not None and terms.listed and self.waiting.count and (self.stock.count or terms.vendor)
         return LOOK_AGAIN if serves else NEVER
 
 
@@ -128,6 +128,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
         remind: When is said that the gift is about to run out.
         booked: When it was paid for, which says in which day and month.
         waits: The chains in which it waits, by gift; under `LINE` for its answer.
+        tried: Gifts that could not be given, with the reason, while a vendor is asked, and those that vendors failed.
     """
 
     reward: str
@@ -146,6 +147,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
     cost: int = 0
     booked: int = 0
     waits: dict[str, Link] = {}
+    tried: tuple[tuple[str, str], ...] = ()
 
     @property
     def deadline(self) -> int:

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from cx.state import decode
+from ops.audit.gifts import ANSWERS, Gifts
 from ops.audit.latency import Latencies
 from schemas import dead_letters, outputs
 from schemas.errors import CxError, Reason
 from schemas.inputs import CLOCK
+from schemas.topics import TOPICS, Lane
 from streams.partition import OWN_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiokafka import ConsumerRecord
 
 Position = tuple[str, int, int]  # topic, partition, offset
@@ -78,24 +82,29 @@ class Ledger:
     """Counts records of the inputs, outputs, dead letters and the changelog; nothing a worker says of itself.
 
     Attributes:
-        events_in: Records of the input topics, ticks left out.
+        events_in: Records of the input topics, ticks and what the gift desk answers left out.
+        gifts: What the gift desk was asked and answered.
         ticks: Records of the clock's topic.
         duplicates: Records that repeat an event, by (source, id) or by their order, and are no dead letters.
         outputs: Number of outputs by type.
         latest: The newest outputs by the first word of their type, as CloudEvents, newest last; no gift that ran out.
+        desk_letters: Dead letters of what the gift desk was told, by reason.
         repeated_outputs: Outputs that carry the id of one seen before: there must be none.
         repeated_letters: Dead letters of a record that has one already: there must be none.
         unreadable_outputs: Outputs and dead letters that break their own contract: there must be none.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing read."""
+    def __init__(self, heard: Callable[[outputs.OutputEvent], None] = lambda _event: None) -> None:
+        """Begin with nothing read; *heard* gets each output once."""
+        self._heard = heard
         self.events_in = 0
+        self.gifts = Gifts()
         self.ticks = 0
         self.duplicates = 0
         self.outputs: Counter[str] = Counter()
         self.latest: dict[str, deque[outputs.OutputEvent]] = {}
         self.latencies = Latencies()
+        self.desk_letters: Counter[Reason] = Counter()
         self.repeated_outputs = 0
         self.repeated_letters = 0
         self.unreadable_outputs = 0
@@ -111,7 +120,10 @@ class Ledger:
         if record.topic == CLOCK:
             self.ticks += 1
             return
-        self.events_in += 1
+        if record.topic == ANSWERS:
+            self.gifts.take(record)
+        else:
+            self.events_in += 1
         position = (record.topic, record.partition, record.offset)
         identity = identity_of(record)
         if identity is None:
@@ -132,6 +144,9 @@ class Ledger:
             self.unreadable_outputs += 1
             return
         position = (letter.topic, letter.partition, letter.offset)
+        if (topic := TOPICS.get(letter.topic)) and topic.lane is Lane.GIFTS:
+            self.desk_letters[letter.reason] += 1
+            return
         if position in self._letters:
             self.repeated_letters += 1
             return
@@ -158,6 +173,7 @@ class Ledger:
         self.outputs[event.type] += 1
         if event.type not in _BY_TIME:
             self.latest.setdefault(event.type.partition(".")[0], deque(maxlen=LATEST_MAX)).append(event)
+        self._heard(event)
         if event.causationid:
             self.latencies.seen(event.causationid, seen)
 

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Final, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from ops.audit.gifts import REQUESTS
 from ops.audit.ledger import Ledger
-from schemas.topics import DEAD_LETTERS, Lane, Role, lane_topics
+from schemas.topics import DEAD_LETTERS, GIFT_PARTITIONS, Lane, Role, lane_topics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from aiokafka import ConsumerRecord
 
+    from schemas.outputs import OutputEvent
     from streams.settings import Settings
 
 PROMPT_MS: Final = 100
@@ -26,6 +29,7 @@ RECORDS_MAX: Final = 2_000
 PAUSE_S: Final = 0.1
 
 _INPUTS: Final = frozenset(topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.INPUT))
+_OF_THE_DESK: Final = frozenset(topic.name for topic in lane_topics(Lane.GIFTS, Role.INPUT))
 _OUTPUTS: Final = frozenset(topic.name for topic in lane_topics(Lane.CUSTOMERS, Role.OUTPUT)) - {DEAD_LETTERS}
 
 
@@ -35,13 +39,23 @@ class Audit:
     It shares nothing with the workers: neither their group nor their counters.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Describe it, in a running event loop; nothing connects yet."""
-        self.ledger = Ledger()
+    def __init__(
+        self, settings: Settings, *, desk: bool = False, heard: Callable[[OutputEvent], None] = lambda _event: None
+    ) -> None:
+        """Describe it, in a running event loop; nothing connects yet.
+
+        Args:
+            desk: Whether there is a gift desk, to be followed as well.
+            heard: Gets each output once.
+        """
+        self.ledger = Ledger(heard)
         self.accounted_at = (
             0  # wall instant, in microseconds, at which the latest changelog record or dead letter was seen
         )
-        self._group = settings.app
+        self._groups = {settings.app: self._all(_INPUTS, range(settings.partitions))}
+        if desk:
+            self._groups[f"{settings.app}-desk"] = self._all(_OF_THE_DESK, range(GIFT_PARTITIONS))
+        self._requests = self._all(frozenset({REQUESTS}), range(GIFT_PARTITIONS)) if desk else []
         self._changelog = f"{settings.app}-{Lane.CUSTOMERS}-changelog"
         self._partitions = range(settings.partitions)
         options = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **settings.kafka.client_options()}
@@ -57,8 +71,9 @@ class Audit:
     async def __aenter__(self) -> Self:
         """Connect, and stand at the first record of everything."""
         await asyncio.gather(*(client.start() for client in (*self._readers, self._ends, self._admin)))
-        for reader, topics in ((self._outputs, _OUTPUTS), (self._others, _INPUTS | {DEAD_LETTERS, self._changelog})):
-            reader.assign(self._all(topics))
+        others = self._all(_INPUTS | {DEAD_LETTERS, self._changelog}, self._partitions) + self._requests
+        for reader, tps in ((self._outputs, self._all(_OUTPUTS, self._partitions)), (self._others, others)):
+            reader.assign(tps)
             await reader.seek_to_beginning(*reader.assignment())
         return self
 
@@ -80,6 +95,8 @@ class Audit:
             take = ledger.input if tp.topic in _INPUTS else ledger.changelog
             if tp.topic == DEAD_LETTERS:
                 take = ledger.dead_letter
+            elif tp.topic == REQUESTS:
+                take = ledger.gifts.take
             if tp.topic not in _INPUTS:
                 self.accounted_at = seen
             for record in records:
@@ -96,8 +113,10 @@ class Audit:
         Raises:
             KafkaError: Kafka does not say.
         """
-        tps = self._all(_INPUTS)
-        committed = await self._admin.list_consumer_group_offsets(self._group, partitions=tps)
+        return sum([await self._lag_of(group, tps) for group, tps in self._groups.items()])
+
+    async def _lag_of(self, group: str, tps: list[TopicPartition]) -> int:
+        committed = await self._admin.list_consumer_group_offsets(group, partitions=tps)
         ends = await self._ends.end_offsets(tps)
         never = [tp for tp in tps if tp not in committed or committed[tp].offset < 0]
         first = await self._ends.beginning_offsets(never) if never else {}
@@ -114,8 +133,9 @@ class Audit:
             await self.read(PAUSE_S)
         return True
 
-    def _all(self, topics: frozenset[str]) -> list[TopicPartition]:
-        return [TopicPartition(topic, number) for topic in sorted(topics) for number in self._partitions]
+    @staticmethod
+    def _all(topics: frozenset[str], numbers: range) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for topic in sorted(topics) for number in numbers]
 
 
 def _timestamp(record: ConsumerRecord[bytes, bytes]) -> int:

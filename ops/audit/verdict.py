@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ops.audit.gifts import Numbers
+from schemas.errors import Reason
+
 if TYPE_CHECKING:
     from ops.audit.ledger import Ledger
     from ops.traffic.manifest import Manifest
@@ -20,6 +23,7 @@ class Verdict(msgspec.Struct, frozen=True):
         decided: Distinct events that customers' states hold, folded or waiting, by the last changelog records.
         duplicates: Records that repeat an event and are no dead letters.
         dead_letters: Records of the input topics that are dead letters.
+        gifts: What became of requests to the gift desk, where there is one.
         lag: Records that the workers have not committed; None where Kafka did not say.
         faults: What is wrong, a line each; empty when all is well.
     """
@@ -33,6 +37,7 @@ class Verdict(msgspec.Struct, frozen=True):
     rewards_issued: int
     lag: int | None
     faults: tuple[str, ...]
+    gifts: Numbers = Numbers()
 
     @property
     def ok(self) -> bool:
@@ -49,7 +54,8 @@ def judge(ledger: Ledger, manifest: Manifest, lag: int | None) -> Verdict:
         lag: Asked before the ledger was read to the end.
     """
     holdings = ledger.holdings()
-    decided = sum(holding.events for holding in holdings)
+    # What the desk answers is folded like an event, and nobody produced it.
+    decided = sum(holding.events for holding in holdings) - ledger.gifts.answers.total()
     kinds = ledger.outputs
     return Verdict(
         events_in=ledger.events_in,
@@ -61,6 +67,7 @@ def judge(ledger: Ledger, manifest: Manifest, lag: int | None) -> Verdict:
         rewards_issued=kinds["reward.issued"],
         lag=lag,
         faults=(*_counts(ledger, manifest, decided, lag), *_customers(ledger, manifest), *_contract(ledger)),
+        gifts=ledger.gifts.numbers(),
     )
 
 
@@ -91,7 +98,8 @@ def _customers(ledger: Ledger, manifest: Manifest) -> list[str]:
     held: Counter[str] = Counter()
     for holding in ledger.holdings():
         held[holding.customer] += holding.events
-    wrong = [name for name in held.keys() | manifest.customers if held[name] != manifest.customers.get(name, 0)]
+    due = Counter(manifest.customers) + ledger.gifts.answers
+    wrong = [name for name in held.keys() | due if held[name] != due[name]]
     return [f"{len(wrong):,} customers hold another number of events than were produced"] if wrong else []
 
 
@@ -102,6 +110,10 @@ def _contract(ledger: Ledger) -> list[str]:
         "records went to dead letters twice": ledger.repeated_letters,
         "dead letters name records that do not exist": ledger.foreign_letters,
         "ticks were refused": ledger.refused_ticks,
+        "requests for gifts have no answer": ledger.gifts.unanswered,
+        # A gift may be used on the day on which it ends, and the desk has ended it by then.
+        "things said to the gift desk were refused": ledger.desk_letters.total()
+        - ledger.desk_letters[Reason.UNKNOWN_REWARD],
         "outputs break their contract": ledger.unreadable_outputs,
     }
     return [f"{count:,} {what}" for what, count in found.items() if count]

@@ -19,6 +19,12 @@ class Acknowledged(Protocol):
 Receipt = Awaitable[Acknowledged]
 SendTick = Callable[[int, bytes, int], Awaitable[None]]
 """Sends a tick: partition, value, timestamp in epoch milliseconds."""
+Hold = Callable[[int], Awaitable[None]]
+"""Returns once time may have come to an instant, in epoch milliseconds."""
+
+
+async def at_once(_at: int) -> None:
+    """Hold up no tick."""
 
 
 class Clockwork:
@@ -27,15 +33,17 @@ class Clockwork:
     Records go on being sent while a tick waits for its acknowledgements; what is sent after a tick is not in it.
     """
 
-    def __init__(self, ends: Sequence[Mapping[str, int]], send: SendTick) -> None:
+    def __init__(self, ends: Sequence[Mapping[str, int]], send: SendTick, hold: Hold = at_once) -> None:
         """Start from the offsets that the topics end at.
 
         Args:
             ends: For each partition of the lane the end offset by topic, of all that a tick tells about.
             send: Hands a tick to Kafka.
+            hold: Awaited before a tick is sent.
         """
         self._ends: Final = [dict(own) for own in ends]
         self._send: Final = send
+        self._hold: Final = hold
         self._newest: dict[tuple[str, int], Receipt] = {}
         self._waiting: Final[asyncio.Queue[tuple[Arrival, dict[tuple[str, int], Receipt]]]] = asyncio.Queue()
 
@@ -59,6 +67,7 @@ class Clockwork:
             arrival, receipts = await self._waiting.get()
             for (topic, partition), receipt in receipts.items():
                 self._ends[partition][topic] = (await receipt).offset + 1
+            await self._hold(arrival.at)
             for partition, upto in enumerate(self._ends):
                 await self._send(partition, records.tick_of(partition, arrival, upto), arrival.at)
             self._waiting.task_done()

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from ops.traffic.clockwork import Acknowledged, Clockwork
+from ops.traffic.clockwork import Acknowledged, Clockwork, Hold, at_once
 from ops.traffic.errors import SinkError
 from ops.traffic.records import Arrival
 from schemas.inputs import CLOCK
@@ -39,13 +39,14 @@ def connection(client: Client) -> dict[str, Any]:
 class KafkaSink:
     """Sends to the topics of the customer lane, idempotently; as an async context manager."""
 
-    def __init__(self, client: Client) -> None:
-        """Connect to *client* on entering."""
+    def __init__(self, client: Client, hold: Hold = at_once) -> None:
+        """Connect to *client* on entering; *hold* is awaited before each tick."""
         self._client: Final = connection(client)
         self._partition_of: Final[dict[bytes, int]] = {}
         self._failed: BaseException | None = None
         self._producer: Any = None
         self._partitions = 0
+        self._hold: Final = hold
         self._clockwork = Clockwork((), self._send_tick)
         self._ticking: asyncio.Task[None] | None = None
 
@@ -71,7 +72,7 @@ class KafkaSink:
             await self._stop()
             raise silence(error) from error
         self._partitions = len(ends)
-        self._clockwork = Clockwork(ends, self._send_tick)
+        self._clockwork = Clockwork(ends, self._send_tick, self._hold)
         self._ticking = asyncio.create_task(self._clockwork.run())
         return self
 

@@ -1,7 +1,7 @@
 """The manifest: exactly what a run produced, for whoever wants to check what became of it."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -51,6 +51,15 @@ class Manifest:
     last_tick: datetime | None
     seconds: float = 0.0
     behind_ms: int = 0
+
+    def plus(self, events: Counter[str], customers: Counter[str]) -> Self:
+        """Return it with so many valid *events* more, by type, and the same by customer."""
+        return replace(
+            self,
+            records=self.records + events.total(),
+            events=dict(Counter(self.events) + events),
+            customers=dict(Counter(self.customers) + customers),
+        )
 
     def write(self, path: Path) -> None:
         """Write as JSON, one document."""

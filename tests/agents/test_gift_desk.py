@@ -77,6 +77,13 @@ def reasons(effects: Effects) -> list[str]:
     return [dict(o.headers)["cx-reason"].decode() for o in effects.outputs if o.topic == "cx.dead-letters"]
 
 
+def test_an_answer_lies_on_its_topic_under_its_own_time() -> None:
+    state = State({}, tick=START)
+    told = fold(state, record("gift.listed", GIFT), code("c1"), request("lan")).outputs
+
+    assert [output.timestamp for output in told] == [START // 1_000]
+
+
 def test_several_records_of_one_fold_see_what_those_before_them_did() -> None:
     state = State({}, tick=START)
     fold(state, record("gift.listed", GIFT))

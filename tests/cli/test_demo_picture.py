@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from cli.screen.demo import News, Snapshot, line, picture
 from cli.screen.outcome import as_json, as_text
 from cli.screen.svg import svg
 from cli.watch import newest
+from ops.audit.gifts import Numbers
 from ops.audit.verdict import Verdict
 
 LADDER = (("member", 100), ("silver", 50), ("gold", 10), ("diamond", 0))
@@ -63,6 +65,21 @@ def test_it_shows_rate_lag_latency_ladder_and_news() -> None:
     assert text.index("kh-000029") < text.index("kh-000028")
 
 
+def test_it_shows_what_the_gift_desk_did_where_there_is_one() -> None:
+    gifts = Numbers(asked=120, issued=100, instead=20, used=60, refused=7, waiting=13)
+    shown = replace(LATER, gifts=gifts)
+    text = "\n".join(drawn(shown))
+
+    assert "gift desk" not in "\n".join(drawn(LATER))
+    for part in ("120 asked for", "100 issued", "20 instead", "60 used", "7 refused", "13 waiting"):
+        assert part in text
+    assert len(drawn(shown, 80)) == len(drawn(START, 80))
+    assert line(shown).endswith("; gifts 100 issued (20 instead of another), 60 used, 7 refused, 13 waiting")
+    verdict = msgspec.structs.replace(VERDICT, gifts=gifts)
+    assert "gifts asked for 120: 100 issued" in as_text(verdict, 1, 2, 3).plain
+    assert "gifts" not in as_text(VERDICT, 1, 2, 3).plain
+
+
 def test_a_news_of_many_reasons_takes_two_lines() -> None:
     told = "CX level 2 → 4: " + ", ".join(f"reason {number} holds" for number in range(30))
     lines = drawn(replace(LATER, news=(*LATER.news, News("cx-level.changed", "kh-000077", told))))
@@ -106,6 +123,9 @@ def test_the_outcome_as_json_has_these_fields_and_no_others() -> None:
         "tier_changes": 5,
         "level_changes": 4,
         "rewards_issued": 3,
+        "gifts_used": 0,
+        "gifts_refused": 0,
+        "gifts_waiting": 0,
         "lag": 0,
         "p50_ms": 12.4,
         "p99_ms": 80.9,

@@ -44,6 +44,8 @@ ANSWERS: Final = "cx.gift-answers"
 PARTITIONS: Final = 4
 DESK: Final = ("-m", "cli", "desk")
 WORKER: Final = ("-m", "cli", "worker")
+VENDOR: Final = ("-m", "cli", "vendor")
+ARMED_VENDOR: Final = ("-m", "tests.faults.armed_vendor")
 ARMED: Final = ("-m", "tests.faults.armed_desk")
 KEYS: Final = {
     "CX_CODES__KEYS": f"2026:{b64encode(bytes(range(32))).decode()}",
@@ -82,6 +84,14 @@ class Shop:
     def worker(self, policy: Path) -> Subject:
         """Start a worker of the customers' lane, whose gifts come from the desk as *policy* says."""
         return self._begin(*WORKER, POLICY=str(policy))
+
+    def vendor(self, url: str, *command: str, **more: str) -> Subject:
+        """Start the agent of the vendor that is asked at *url*; one that has little patience."""
+        patience = {"TIMEOUT_S": "1", "TRIES": "3", "PAUSE_S": "0.05", "PAUSE_MAX_S": "0.2"}
+        settings = {"NAME": "studio", "URL": url, **patience}
+        keys = {name.removeprefix("CX_"): key for name, key in KEYS.items()}
+        named = {f"VENDOR__{name}": value for name, value in settings.items()}
+        return self._begin(*(command or VENDOR), **keys, **named, **more)
 
     def _begin(self, *command: str, **more: str) -> Subject:
         metrics = f"{HOST}:{choose(None, self._ports)}"

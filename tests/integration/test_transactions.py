@@ -177,6 +177,12 @@ async def test_records_without_key_or_value_and_headers_arrive_as_they_are(rig: 
     ]
 
 
+async def test_a_record_bears_the_time_that_it_is_given(rig: Rig) -> None:
+    transactions = await rig.transactions()
+    await transactions.commit([Record(rig.out, 0, b"k", b"v", (), 1_234)], {rig.tp(): 1}, NOBODY)
+    assert [each.timestamp for each in await rig.read(rig.out)] == [1_234]
+
+
 # Who was replaced
 
 

@@ -68,6 +68,19 @@ def output(about: str, cause: str = "", customer: str = "lan") -> ConsumerRecord
     return record("cx.tier-changes", customer.encode(), json.dumps(found).encode())
 
 
+def asked(request: str, *gifts: str) -> ConsumerRecord[bytes, bytes]:
+    """Return a request to the gift desk."""
+    value = {"type": "gift.requested", "subject": "shop", "data": {"request_id": request, "gifts": gifts}}
+    return record("cx.gift-requests", b"shop", json.dumps(value).encode())
+
+
+def answered(kind: str, request: str, customer: str = "lan", **data: str) -> ConsumerRecord[bytes, bytes]:
+    """Return what the gift desk says to a request."""
+    attributes = {"specversion": "1.0", "source": "cxstream", "id": f"{kind} {request}", "subject": customer}
+    value = attributes | {"type": kind, "data": {"request_id": request} | data}
+    return record("cx.gift-answers", customer.encode(), json.dumps(value).encode())
+
+
 def produced(**customers: int) -> Manifest:
     """Return the manifest of a run with so many good events by customer, one duplicate and one invalid record."""
     events = sum(customers.values())
@@ -98,12 +111,15 @@ class World:
         self.letters = [refused(poison)]
         self.states = [state("lan", 1), state("mai", 1), state("lan", 2)]
         self.outputs = [output("gold of lan", "b"), output("gold of mai", "c", "mai")]
+        self.desk: list[ConsumerRecord[bytes, bytes]] = []  # requests to it, and its answers
 
     def read(self) -> Ledger:
         """Return a ledger that has read everything."""
         ledger = Ledger()
         for found in self.inputs:
             ledger.input(found)
+        for found in self.desk:
+            (ledger.input if found.topic == "cx.gift-answers" else ledger.gifts.take)(found)
         for found in self.letters:
             ledger.dead_letter(found)
         for found in self.states:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from ops.audit.gifts import Numbers
 from ops.audit.verdict import judge
 from schemas.errors import Reason
-from tests.ops.audit_records import World, event, output, produced, record, refused, state
+from tests.ops.audit_records import World, answered, asked, event, output, produced, record, refused, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ def test_a_run_in_which_every_event_is_accounted_for_is_ok() -> None:
         "rewards_issued": 0,
         "lag": 0,
         "faults": (),
+        "gifts": Numbers(),
     }
 
 
@@ -100,6 +102,18 @@ def an_output_that_breaks_its_contract(world: World) -> None:
     world.outputs.append(record("cx.tier-changes", b"lan", b'{"id": "x"}'))
 
 
+def a_request_without_an_answer(world: World) -> None:
+    world.desk = [asked("r1", "coffee")]
+
+
+def an_answer_that_nobody_folded(world: World) -> None:
+    world.desk = [asked("r1", "coffee"), answered("gift.refused", "r1")]
+
+
+def a_thing_that_the_desk_could_not_take(world: World) -> None:
+    world.letters.append(refused(asked("r1", "coffee")))
+
+
 def a_dead_letter_that_says_nothing(world: World) -> None:
     world.letters.append(record("cx.dead-letters", b"lan", b"?"))
 
@@ -126,6 +140,9 @@ def a_dead_letter_that_says_nothing(world: World) -> None:
         (a_refused_tick, "1 ticks were refused"),
         (an_output_published_twice, "1 outputs were published twice"),
         (an_output_that_breaks_its_contract, "1 outputs break their contract"),
+        (a_request_without_an_answer, "1 requests for gifts have no answer"),
+        (an_answer_that_nobody_folded, "4 events are accounted for, 5 were produced"),
+        (a_thing_that_the_desk_could_not_take, "1 things said to the gift desk were refused"),
         (a_dead_letter_that_says_nothing, "1 outputs break their contract"),
     ],
 )
@@ -137,6 +154,29 @@ def test_whatever_is_not_right_is_found(spoil: Callable[[World], None], said: st
 
     assert not verdict.ok
     assert [fault for fault in verdict.faults if fault.startswith(said)], verdict.faults
+
+
+def test_what_the_gift_desk_answers_is_folded_like_an_event_and_counted_apart() -> None:
+    world = World()
+    world.desk = [
+        *(asked(name, "coffee", "cake") for name in ("r1", "r2", "r3", "r4", "r5")),
+        answered("gift.waitlisted", "r1"),
+        answered("gift.allocated", "r1", gift_id="coffee"),
+        answered("gift.allocated", "r2", gift_id="cake"),
+        answered("gift.refused", "r3"),
+        answered("gift.waitlisted", "r4"),
+        answered("gift.withdrawn", "r5"),
+        answered("gift.withdrawn", "r2", gift_id="cake"),
+        record("cx.gift-requests", b"shop", b'{"type": "claim.redeemed", "data": {"request_id": "r1"}}'),
+    ]
+    world.letters.append(refused(record("cx.gift-requests", b"shop", b""), Reason.UNKNOWN_REWARD))  # used on its end
+    world.states.append(state("lan", 2 + 7))
+
+    verdict = judge(world.read(), MANIFEST, 0)
+
+    assert verdict.faults == ()
+    assert (verdict.events_in, verdict.decided) == (5, 3)
+    assert verdict.gifts == Numbers(asked=5, issued=2, instead=1, used=1, refused=1, waiting=1)
 
 
 @pytest.mark.parametrize(("lag", "said"), [(1, "the lag is 1, not 0"), (None, "the lag is not known")])

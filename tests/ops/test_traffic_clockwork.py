@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from ops.traffic import records
-from ops.traffic.clockwork import Acknowledged, Clockwork
+from ops.traffic.clockwork import Acknowledged, Clockwork, Hold, at_once
 
 ENDS = [{"cx.purchases": 5, "cx.support": 0, "cx.policies": 2}, {"cx.purchases": 0, "cx.support": 7, "cx.policies": 2}]
 
@@ -33,8 +33,8 @@ class Wire:
 
 
 @asynccontextmanager
-async def running(wire: Wire) -> AsyncIterator[Clockwork]:
-    clockwork = Clockwork(ENDS, wire.send)
+async def running(wire: Wire, hold: Hold = at_once) -> AsyncIterator[Clockwork]:
+    clockwork = Clockwork(ENDS, wire.send, hold)
     task = asyncio.create_task(clockwork.run())
     yield clockwork
     task.cancel()
@@ -52,6 +52,22 @@ def receipt(offset: int | None = None) -> asyncio.Future[Acknowledged]:
 async def settled() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+async def test_a_tick_is_sent_once_time_may_have_come_so_far() -> None:
+    asked, may = [], asyncio.Event()
+
+    async def hold(at: int) -> None:
+        asked.append(at)
+        await may.wait()
+
+    async with running(wire := Wire(), hold) as clockwork:
+        clockwork.tick(records.tick("run", 1_000))
+        await settled()
+        assert (asked, wire.ticks) == ([1_000], [])
+        may.set()
+        await clockwork.all_sent()
+    assert [at for _, at, _ in wire.ticks] == [1_000, 1_000]
 
 
 async def test_a_tick_without_events_tells_the_ends_at_the_start_to_each_partition() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas import contract, desk, inputs, outputs
+from schemas import contract, desk, inputs, outputs, vendors
 from schemas.envelope import encode
 from schemas.outputs import OutputEvent
 from tests.schemas.samples import LEAST, MORE, changed, full, least, without
@@ -49,6 +49,7 @@ def test_there_is_one_file_a_type_and_a_table() -> None:
     paths = {path.relative_to(contract.FOLDER).as_posix() for path in contract.FOLDER.glob("**/*.*")}
     sides = {"in": inputs.TOPIC_OF, "desk": desk.TOPIC_OF, "out": outputs.TOPIC_OF}
     types = {f"{side}/{name}.json" for side, topics in sides.items() for name in topics}
+    types |= {f"desk/{name}.json" for reader in vendors.READERS.values() for name in reader.types}
     assert paths == types | {"README.md", "policy.schema.json", "topics.md"}
 
 

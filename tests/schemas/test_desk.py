@@ -24,6 +24,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "claim.delivered": {"request_id": UUID},
     "claim.redeemed": {"request_id": UUID},
     "claim.withdrawn": {"request_id": UUID, "reason": "refund"},
+    "vendor.fulfilled": CODE | {"request_id": OTHER_UUID},
+    "vendor.failed": {"request_id": OTHER_UUID, "gift_id": "g1", "reason": "vendor-failed"},
     "clock.ticked": {},
 }
 
@@ -79,6 +81,9 @@ def test_the_key_is_the_programme_and_a_tick_has_none() -> None:
         ("gift.requested", "data.gifts", ["g1", "g2"], ["g1", "g1"]),
         ("gift.requested", "data.wait_days", 90, 91),
         ("gift.requested", "data.customer_id", "x" * 64, "x" * 65),
+        ("gift.listed", "data.vendor", "got-it", ""),
+        ("vendor.fulfilled", "data.ciphertext", "YWI=", "no base64"),
+        ("vendor.failed", "data.reason", "vendor-refused", "out-of-stock"),
         ("claim.withdrawn", "data.request_id", UUID, "r1"),
     ],
 )

@@ -15,6 +15,8 @@ from cx.desk.state import Claim, Code, Gift, decode, encode
 from schemas.desk import TOPIC_OF, parse
 from schemas.inputs import TOPIC_OF as ANSWER_TOPICS
 from schemas.inputs import parse as read_answer
+from schemas.vendors import ORDERS
+from schemas.vendors import READERS as ORDER_READERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +39,7 @@ class Counter:
         self.entries: dict[bytes, bytes] = {}
         self.now = START
         self.told: list[dict[str, Any]] = []
+        self.orders: list[dict[str, Any]] = []  # for vendors
         self.calendar = Calendar("Asia/Ho_Chi_Minh")
         self.behind = False
         self._events = 0
@@ -90,6 +93,16 @@ class Counter:
         before = len(self.told)
         self.take(kind, {"request_id": uuid(request)} | data)
         return " ".join(map(told, self.told[before:]))
+
+    def makes(self, request: str, gift: str, code: str, **more: Any) -> str:
+        """Let the vendor make a gift, and return what is said to it."""
+        sealed = b64encode(code.encode()).decode()
+        data = {"code_id": uuid(code), "gift_id": gift, "masked": f"*{code}", "ciphertext": sealed, "key_id": "k1"}
+        return self.says("vendor.fulfilled", request, **data | more)
+
+    def fails(self, request: str, gift: str, reason: str = "vendor-failed") -> str:
+        """Let the vendor make none, and return what is said to it."""
+        return self.says("vendor.failed", request, gift_id=gift, reason=reason)
 
     def withdraws(self, request: str) -> str:
         return self.says("claim.withdrawn", request, reason="refund")
@@ -146,7 +159,12 @@ class Counter:
                 self.entries[key] = encode(entry)
         for answer in desk.told:
             value = json.dumps(answer.event).encode()
-            read_answer(ANSWER_TOPICS[answer.event["type"]], answer.customer.encode(), value)  # keeps the contract
+            if answer.topic == ORDERS:
+                ORDER_READERS[ORDERS].read(value)
+                self.orders.append(answer.event)
+                continue
+            assert answer.topic == ANSWER_TOPICS[answer.event["type"]]
+            read_answer(answer.topic, answer.key.encode(), value)  # keeps the contract
             self.told.append(answer.event)
 
 

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from cx.desk.book import Stock, Waiting, uuid_of
-from cx.desk.state import ALLOCATED, HELD, LINE, WAITING, Claim, Code, Gift
+from cx.desk.budgets import name_of
+from cx.desk.state import ALLOCATED, HELD, LINE, ORDERED, WAITING, Claim, Code, Gift
 from cx.intake import NotTakenError
 from tests.cx.desk.counter import DAY, Counter, uuid
 
 GIFTS = ("coffee", "cake", "book")
+FILM = "film"  # made by a vendor
 TIERS = ("gold", "silver")
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FINAL = {"gift.allocated", "gift.refused"}
@@ -38,12 +40,38 @@ class DeskMachine(RuleBasedStateMachine):
         self.paid: dict[str, tuple[Any, int, dict[str, str]]] = {}  # request -> local time, cost, who pays
         self.holder: dict[str, str] = {}  # mask -> request
         self.seen: set[str] = set()
-        self.heard = 0
+        self.heard = self.ordered = 0
+        self.answered: dict[str, str] = {}  # request -> the code that its vendor gave, empty where it gave none
 
     @initialize()
     def opens(self) -> None:
         for place, gift in enumerate(GIFTS):
             self.desk.lists(gift, cost=50 * (place + 1), valid_days=20, remind_days=5, returns=gift != "book")
+
+        self.desk.lists(FILM, cost=70, valid_days=20, vendor="studio")
+
+    @precondition(lambda self: self.desk.orders)
+    @rule(data=st.data(), made=st.booleans(), valid=st.booleans())
+    def a_vendor_answers(self, data: st.DataObject, *, made: bool, valid: bool) -> None:
+        order = data.draw(st.sampled_from(self.desk.orders))
+        name = next(one for one in self.requests if uuid(one) == order["data"]["request_id"])
+        before, known = dict(self.desk.entries), name in self.answered
+        code = self.answered.get(name) or f"v{len(self.answered)}"
+        until = {} if valid else {"valid_until": self.desk.now.isoformat()}
+        event("a vendor answers twice", known)
+        if not known:
+            self.answered[name] = code if made else ""
+            if not (made and valid):
+                del self.paid[name]
+        try:
+            if made:
+                self.desk.makes(name, FILM, code, **until)
+            else:
+                self.desk.fails(name, FILM)
+        except NotTakenError:
+            assert known
+        assert not known or self.desk.entries == before
+        self.listen()
 
     @rule(gift=st.sampled_from(GIFTS), number=st.integers(1, 3), days=st.one_of(st.none(), st.integers(1, 30)))
     def codes_come(self, gift: str, number: int, days: int | None) -> None:
@@ -63,7 +91,7 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.desk.entries == before
 
     @rule(
-        gifts=st.lists(st.sampled_from(GIFTS), min_size=1, max_size=3, unique=True),
+        gifts=st.lists(st.sampled_from((*GIFTS, FILM)), min_size=1, max_size=3, unique=True),
         tier=st.one_of(st.none(), st.sampled_from(TIERS)),
         days=st.sampled_from([0, 0, 3, 40]),
         behind=st.sampled_from([False, False, False, True]),
@@ -157,13 +185,17 @@ class DeskMachine(RuleBasedStateMachine):
             if answer["type"] == "gift.allocated":
                 assert data["masked"] not in self.holder, "a code has two holders"
                 self.holder[data["masked"]] = name
-                self.pay(name, data["gift_id"], data["cost"])
+                if name not in self.paid:
+                    self.pay(name, data["gift_id"], data["cost"])
             elif data.get("returned"):
                 assert name not in self.seen, "somebody has seen what went back to stock"
                 assert name in self.paid
                 self.holder = {code: by for code, by in self.holder.items() if by != name}
                 del self.paid[name]
         self.heard = len(self.desk.told)
+        for order in self.desk.orders[self.ordered :]:
+            self.pay(next(one for one in self.requests if uuid(one) == order["data"]["request_id"]), FILM, 70)
+        self.ordered = len(self.desk.orders)
 
     def pay(self, name: str, gift: str, cost: int) -> None:
         payers = {"programme": "", "gift": gift} | (
@@ -215,9 +247,15 @@ class DeskMachine(RuleBasedStateMachine):
     def every_request_is_answered_once(self) -> None:
         final = Count(one["data"]["request_id"] for one in self.desk.told if one["type"] in FINAL)
         assert set(final.values()) <= {1}
-        waiting = [claim for claim in self.desk.of(Claim) if claim.status == WAITING]
-        gone = sum(one["type"] == "gift.withdrawn" and "gift_id" not in one["data"] for one in self.desk.told)
-        assert len(final) + len(waiting) + gone == len(self.requests)
+        waiting = [claim for claim in self.desk.of(Claim) if claim.status in {WAITING, ORDERED}]
+        withdrawn = {one["data"]["request_id"] for one in self.desk.told if one["type"] == "gift.withdrawn"}
+        assert len(final) + len(waiting) + len(withdrawn - set(final)) == len(self.requests)
+        assert len({order["id"] for order in self.desk.orders}) == len(self.desk.orders)
+
+    @invariant()
+    def what_was_spent_is_what_was_given_or_is_on_order(self) -> None:
+        spent = self.desk.book().account(name_of("programme", None)).spent[2]
+        assert spent == sum(cost for _, cost, _ in self.paid.values())
 
     @invariant()
     def answers_have_ids_of_their_own(self) -> None:

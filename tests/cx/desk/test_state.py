@@ -14,7 +14,8 @@ from cx.desk.state import FORMAT, Account, Claim, Code, Gift, Line, decode, enco
 from cx.state import NEVER, StateFormatError, deadline_of
 from tests.cx.desk.counter import DAY, PROGRAMME, START, Counter
 
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "desk-format-1.bin"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURE = FIXTURES / "desk-format-1.bin"
 
 
 def full_story() -> Counter:
@@ -61,6 +62,16 @@ def test_entries_of_format_1_are_written_and_read_as_they_were() -> None:
     assert desk.passes(timedelta(seconds=1)) == ["gift.allocated coffee"] * 2
     statuses = Count(claim.status for claim in desk.of(Claim))
     assert statuses == {"allocated": 3, "redeemed": 1, "refused": 1, "unsealed": 1, "waiting": 2, "withdrawn": 1}
+
+
+def test_entries_of_before_there_were_vendors_are_read_as_the_same() -> None:
+    old, new = (
+        msgspec.msgpack.decode((FIXTURES / name).read_bytes(), type=dict[bytes, bytes])
+        for name in ("desk-format-1-without-vendors.bin", "desk-format-1.bin")
+    )
+
+    assert old != new
+    assert {key: decode(value) for key, value in old.items()} == {key: decode(value) for key, value in new.items()}
 
 
 def test_a_deadline_is_read_without_decoding() -> None:

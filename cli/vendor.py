@@ -1,0 +1,58 @@
+"""`cx vendor`: the agent of one vendor, which has gifts made that the desk has ordered."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.logs import set_up
+from cli.stopping import stoppable
+from ops.codes import Locker
+from ops.vendors.agent import Agent
+from ops.vendors.http import HttpVendor
+from ops.vendors.patience import Patience
+from streams import admin
+from streams.access import ask_kafka
+from streams.settings import EXIT_CONFIG, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command(name="vendor")
+def command() -> None:
+    """Have gifts made by one vendor, by HTTP, until Ctrl-C or SIGTERM.
+
+    CX_VENDOR__NAME says for which vendor of the catalogue, CX_VENDOR__URL where it is asked. Codes are encrypted
+    before they go to Kafka, as by cx gifts import, and so it needs CX_CODES__KEYS and CX_CODES__IDENTITY. Several of
+    one name share the work. Exit codes: 0 stopped when asked, 1 Kafka did not answer, 78 settings or topics are wrong.
+    """
+    settings = Settings()
+    set_up(settings.log_level)
+    locker = Locker(settings.codes)
+    locker.check()
+    faults = [] if settings.vendor.url and settings.vendor.name else ["set CX_VENDOR__NAME and CX_VENDOR__URL"]
+    with stoppable():
+        try:
+            faults += [] if faults else asyncio.run(_faults_of(settings))
+            if not faults:
+                asyncio.run(_run(settings, locker))
+        except KeyboardInterrupt:
+            return
+    for fault in faults:
+        click.echo(f"cx: {fault}", err=True)
+    sys.exit(EXIT_CONFIG)
+
+
+async def _faults_of(settings: Settings) -> Sequence[str]:
+    await ask_kafka(settings.kafka)
+    return await admin.check(settings)
+
+
+async def _run(settings: Settings, locker: Locker) -> None:
+    patience = Patience(HttpVendor(settings.vendor), settings.vendor, SystemRandom())
+    await Agent(settings, patience, locker).run()
