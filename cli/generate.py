@@ -106,7 +106,7 @@ def command(
     """
     quieten()
     wanted["ticks"] = ticks if ticks is not None else bool(out or wanted["span"])
-    programme = _programme(policy) if wanted["span"] else None
+    programme = _programme(policy) if wanted["span"] or policy is not None else None
     options = Options(now=now or datetime.now(UTC), medium="file" if out else "kafka", programme=programme, **wanted)
     check_files([] if policy is None else [file_of(policy)], [out, manifest])
     show = _show if sys.stderr.isatty() else None

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.generate import command
+from cli.offline import OptionError
 from ops.traffic.errors import OptionsError
 from ops.traffic.manifest import Manifest
 
@@ -23,6 +24,24 @@ def test_lines_go_to_a_file_and_the_manifest_tells_of_them(tmp_path: Path) -> No
     assert (made.options["seed"], made.options["medium"], made.options["span"]) == (9, "file", 40 * 86_400)
     assert len(file.read_bytes().splitlines()) == 500 + 40 * 24
     assert done.stderr.startswith("500 records in ")
+
+
+@pytest.mark.parametrize(("policy", "words"), [("retail-vn", True), ("minimal", False)])
+def test_customers_use_gifts_of_the_programme_that_is_named(tmp_path: Path, policy: str, *, words: bool) -> None:
+    manifest = tmp_path / "manifest.json"
+    run(
+        *("--rate", "0", "--events", "1500", "--customers", "200", "--span", "400d", "--no-ticks"),
+        *("--policy", policy, "--out", str(tmp_path / "events.jsonl"), "--manifest", str(manifest)),
+    )
+    made = Manifest.read(manifest)
+    assert ({"reward.chosen", "gift.delivered", "gift.redeemed"} <= made.events.keys()) is words
+    assert (made.options["programme"]["name"] == "retail-vn") is words
+
+
+def test_a_programme_that_there_is_not_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="no preset nope"):
+        run("--policy", "nope", "--out", str(tmp_path / "x"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_dash_is_standard_output_and_nothing_else_stands_there() -> None:
