@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 WAIT_DAYS: Final = 30
 COST_PCT: Final = 90  # of the face value: who takes many vouchers gets them for less
 # Of what customers are owed in a demo, so much that each gift runs out at some time, and a budget now and then.
-SCARCE_PCT: Final = 10  # codes of a delivery, of so many customers
-CHEAPEST_PCT: Final = 45  # stands in for the others
-MONTH_SHARE: Final = 30_000  # minor units a customer that the programme may spend in a month
+SCARCE_PCT: Final = 8  # codes of a delivery, of so many customers
+CHEAPEST_PCT: Final = 25  # stands in for the others
+MONTH_SHARE: Final = 40_000  # minor units a customer that the programme may spend in a month
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _CODE_LENGTH: Final = 12
 
