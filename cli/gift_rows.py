@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
-from uuid import NAMESPACE_URL, uuid5
 
-import orjson
-
-from cli.sheet import BadRowError, Sheet, fault_in_words, number
+from cli.sheet import BadRowError, Sheet, event_of, fault_in_words, number
 from cx.calendar import rfc3339
 from ops.codes import CODE_BYTES_MAX
 from schemas.desk import TOPIC_OF, parse
@@ -63,17 +60,8 @@ class GiftRows(Sheet):
             name = ":".join([str(data.get(column, "")), *([str(data.get("name", ""))] if column == "scope" else [])])
         kind = TYPES[self.kind]
         about = name if self.kind == "code" else f"{name}/{self._at}"
-        value = orjson.dumps(
-            {
-                "specversion": "1.0",
-                "id": str(uuid5(NAMESPACE_URL, f"cxstream/gifts/{self._programme}/{kind}/{about}")),
-                "source": SOURCE,
-                "type": kind,
-                "time": rfc3339(self._at),
-                "subject": self._programme,
-                "data": data,
-            }
-        )
+        own = f"gifts/{self._programme}/{kind}/{about}"
+        value = event_of(own, source=SOURCE, kind=kind, at=self._at, subject=self._programme, data=data)
         self._check(line, value)
         if name in self._seen:
             raise BadRowError(line, column, "stands twice")

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from uuid import NAMESPACE_URL, uuid5
 
-import orjson
-
-from cli.sheet import BadRowError, Sheet, fault_in_words, number
-from cx.calendar import rfc3339
+from cli.sheet import BadRowError, Sheet, event_of, fault_in_words, number
 from cx.intake import NotTakenError, moment_of
 from schemas.errors import Unreadable
 from schemas.inputs import parse_line
@@ -46,17 +42,8 @@ class Rows(Sheet):
         for name, fields in (("lots", LOT), ("days", DAY)):
             if name in data:
                 data[name] = _parts(line, name, data[name], fields)
-        value = orjson.dumps(
-            {
-                "specversion": "1.0",
-                "id": str(uuid5(NAMESPACE_URL, f"cxstream/import/{self._rules.policy.programme}/{customer}")),
-                "source": SOURCE,
-                "type": TYPE,
-                "time": rfc3339(self._at),
-                "subject": customer,
-                "data": data,
-            }
-        )
+        own = f"import/{self._rules.policy.programme}/{customer}"
+        value = event_of(own, source=SOURCE, kind=TYPE, at=self._at, subject=customer, data=data)
         self._check(line, customer, value)
         return customer, value
 

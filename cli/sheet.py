@@ -6,12 +6,15 @@ import csv
 import io
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 import click
+import orjson
 
 from cli.events import STDIN, NoEventsError, called
 from cli.screen.parts import counted
+from cx.calendar import rfc3339
 from schemas.errors import CxError
 
 if TYPE_CHECKING:
@@ -42,6 +45,21 @@ _FAULTS: Final = {  # what pydantic calls them
     "too-large": "are too large in the programme's currency",
     "invalid": "lie in the future",  # the only thing about days that no schema can say
 }
+
+
+def event_of(name: str, *, source: str, kind: str, at: int, subject: str, data: Mapping[str, Any]) -> bytes:
+    """Write the CloudEvent that a row becomes, as of the instant *at*; the same *name* is the same id again."""
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": str(uuid5(NAMESPACE_URL, f"cxstream/{name}")),
+            "source": source,
+            "type": kind,
+            "time": rfc3339(at),
+            "subject": subject,
+            "data": data,
+        }
+    )
 
 
 class NotASheetError(CxError):
