@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from cli.logs import set_up
+from cli.preflight import end_with, faults_of
 from cli.worker import load_rules, run
-from streams import admin
-from streams.access import ask_kafka
-from streams.settings import EXIT_CONFIG, Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from streams.settings import Settings
 
 
 @click.command(name="desk")
@@ -27,14 +21,5 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    faults = asyncio.run(_faults_of(settings))
-    for fault in faults:
-        click.echo(f"cx: {fault}", err=True)
-    if faults:
-        sys.exit(EXIT_CONFIG)
+    end_with(asyncio.run(faults_of(settings)))
     run(settings, rules, desk=True)
-
-
-async def _faults_of(settings: Settings) -> Sequence[str]:
-    await ask_kafka(settings.kafka)
-    return await admin.check(settings)

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from random import SystemRandom
-from typing import TYPE_CHECKING
 
 import click
 
 from cli.logs import set_up
+from cli.preflight import end_with, faults_of
 from cli.stopping import stoppable
 from ops.codes import Locker
 from ops.vendors.agent import Agent
 from ops.vendors.http import HttpVendor
 from ops.vendors.patience import Patience
-from streams import admin
-from streams.access import ask_kafka
-from streams.settings import EXIT_CONFIG, Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from streams.settings import Settings
 
 
 @click.command(name="vendor")
@@ -38,19 +32,12 @@ def command() -> None:
     faults = [] if settings.vendor.url and settings.vendor.name else ["set CX_VENDOR__NAME and CX_VENDOR__URL"]
     with stoppable():
         try:
-            faults += [] if faults else asyncio.run(_faults_of(settings))
+            faults += [] if faults else asyncio.run(faults_of(settings))
             if not faults:
                 asyncio.run(_run(settings, locker))
         except KeyboardInterrupt:
             return
-    for fault in faults:
-        click.echo(f"cx: {fault}", err=True)
-    sys.exit(EXIT_CONFIG)
-
-
-async def _faults_of(settings: Settings) -> Sequence[str]:
-    await ask_kafka(settings.kafka)
-    return await admin.check(settings)
+    end_with(faults)
 
 
 async def _run(settings: Settings, locker: Locker) -> None:

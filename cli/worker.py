@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.logs import set_up
+from cli.preflight import end_with
 from cx.rules import compile_policy
 from ops.metrics import PrometheusMeter, process_registry, serve
 from schemas.policy_file import PolicyError, read_policy
@@ -36,11 +37,7 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    faults = asyncio.run(faults_of(settings))
-    for fault in faults:
-        click.echo(f"cx: {fault}", err=True)
-    if faults:
-        sys.exit(EXIT_CONFIG)
+    end_with(asyncio.run(faults_of(settings)))
     run(settings, rules)
 
 
