@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving import customers, health
+from serving import customers, events, health
 from serving.paths import RawPath
 from serving.problems import Problem, install
 
@@ -43,6 +43,7 @@ def build(service: Service) -> FastAPI:
     install(app)
     app.include_router(health.router)
     app.include_router(customers.router)
+    app.include_router(events.router)
     app.add_middleware(RawPath)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done
     return app
