@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving import customers, events, health
+from schemas.answers import Basket
+from serving import checkout, customers, events, health
+from serving.bodies import schemas_of
 from serving.paths import RawPath
 from serving.problems import Problem, install
 
@@ -43,6 +45,7 @@ def build(service: Service) -> FastAPI:
     install(app)
     app.include_router(health.router)
     app.include_router(customers.router)
+    app.include_router(checkout.router)
     app.include_router(events.router)
     app.add_middleware(RawPath)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done
@@ -54,7 +57,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+        schemas |= schemas_of(Problem, Basket)
         app.openapi_schema = document
     return app.openapi_schema
