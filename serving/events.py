@@ -146,7 +146,7 @@ async def _customer(service: Service, name: str) -> dict[str, Any]:
         known = await service.profiles.know(name)
     except ProblemError:
         return {}
-    return {"customer": profile(known, service.profiles)} if known.is_known else {}
+    return {"customer": profile(known, service.rules)} if known.is_known else {}
 
 
 def shown(outcome: Outcome) -> dict[str, Any]:
