@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from schemas.answers import Basket
 from serving import checkout, customers, events, health
 from serving.bodies import schemas_of
+from serving.guard import Guard
 from serving.paths import RawPath
 from serving.problems import Problem, install
 
@@ -26,8 +27,8 @@ _DESCRIPTION: Final = (
 )
 
 
-def build(service: Service) -> FastAPI:
-    """Return the application, which opens and closes *service*."""
+def build(service: Service, *, is_tls: bool = False) -> FastAPI:
+    """Return the application, which opens and closes *service*; *is_tls* says that it is reached by TLS."""
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -48,6 +49,7 @@ def build(service: Service) -> FastAPI:
     app.include_router(checkout.router)
     app.include_router(events.router)
     app.add_middleware(RawPath)
+    app.add_middleware(Guard, is_tls=is_tls)  # before the others, so that its headers are on every answer
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done
     return app
 

@@ -12,7 +12,7 @@ from schemas.answers import BatchAnswer, EventAnswer
 from schemas.base import EventId, Source
 from schemas.decisions import Outcome, decision_key
 from schemas.errors import Reason
-from serving.gate import Caller, allowed
+from serving.access import Caller, allowed
 from serving.intake import BATCH, JSON, ONE, Taken, read_body
 from serving.problems import ProblemError, described
 from serving.profiles import RedisAwayError
