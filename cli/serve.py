@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from cli.logs import set_up
 from cli.preflight import end_with, faults_of
 from cli.worker import load_rules
+from ops.codes import Locker
 from serving.app import build
 from serving.producer import Producer
 from serving.profiles import Breaker, Profiles
@@ -67,4 +68,4 @@ def service(settings: Settings, rules: Rules) -> Service:
     redis.set_retry(Retry(NoBackoff(), 1))  # for a connection that went stale; a till has no time for more
     breaker = Breaker(redis)
     producer = Producer(settings.kafka.client_options())
-    return Service(rules, Profiles(breaker, rules), producer, Waiting(breaker))
+    return Service(rules, Profiles(breaker, rules), producer, Waiting(breaker), Locker(settings.codes))
