@@ -12,8 +12,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from cli.logs import set_up
-from cli.preflight import end_with, faults_of
-from cli.worker import load_rules
+from cli.preflight import end_with
+from cli.stopping import stoppable
+from cli.worker import faults_of, load_rules
 from ops.codes import Locker
 from serving.app import build
 from serving.producer import Producer
@@ -40,12 +41,16 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    end_with(asyncio.run(faults_of(settings)))
-    run(settings, rules)
+    with stoppable():
+        try:
+            end_with(asyncio.run(faults_of(settings)))
+            run(settings, rules)
+        except KeyboardInterrupt:
+            return
 
 
 def run(settings: Settings, rules: Rules) -> None:
-    """Serve in this process until a signal comes."""
+    """Serve in this process until a signal comes, which is raised again then."""
     host, _, port = settings.http.listen.rpartition(":")
     config = uvicorn.Config(
         build(service(settings, rules)),
@@ -59,6 +64,7 @@ def run(settings: Settings, rules: Rules) -> None:
         server_header=False,
         timeout_graceful_shutdown=STOP_S,
     )
+    log.info("api listens", extra={"at": settings.http.listen})
     uvicorn.Server(config).run()
 
 
