@@ -12,11 +12,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from cli.logs import set_up
-from cli.preflight import end_with, faults_of
-from cli.worker import load_rules
+from cli.preflight import end_with
+from cli.stopping import stoppable
+from cli.worker import faults_of, load_rules
+from ops.codes import Locker
 from serving.access import Access
 from serving.app import build
-from serving.limits import Limits
+from serving.limits import per_second
 from serving.producer import Producer
 from serving.profiles import Breaker, Profiles
 from serving.service import Service
@@ -45,12 +47,16 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    end_with(asyncio.run(faults_of(settings)))
-    run(settings, rules)
+    with stoppable():
+        try:
+            end_with(asyncio.run(faults_of(settings)))
+            run(settings, rules)
+        except KeyboardInterrupt:
+            return
 
 
 def run(settings: Settings, rules: Rules) -> None:
-    """Serve in this process until a signal comes."""
+    """Serve in this process until a signal comes, which is raised again then."""
     api = settings.api
     config = uvicorn.Config(
         build(service(settings, rules), is_tls=api.is_tls),
@@ -69,6 +75,7 @@ def run(settings: Settings, rules: Rules) -> None:
         ssl_keyfile=api.key_file,
         timeout_graceful_shutdown=STOP_S,
     )
+    log.info("api listens", extra={"at": api.listen})
     uvicorn.Server(config).run()
 
 
@@ -78,5 +85,5 @@ def service(settings: Settings, rules: Rules) -> Service:
     redis.set_retry(Retry(NoBackoff(), 1))  # for a connection that went stale; a till has no time for more
     breaker = Breaker(redis)
     producer = Producer(settings.kafka.client_options())
-    access = Access(Tokens(breaker), Limits(breaker, settings.api.calls_per_second))
-    return Service(rules, Profiles(breaker, rules), producer, Waiting(breaker), access)
+    access = Access(Tokens(breaker), per_second(breaker, settings.api.calls_per_second))
+    return Service(rules, Profiles(breaker, rules), producer, Waiting(breaker), access, Locker(settings.codes))

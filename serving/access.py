@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from serving.limits import Limits
     from serving.tokens import Token, Tokens
 
+AGAIN_S: Final = 0.1
 SCHEME: Final = HTTPBearer(
     auto_error=False, scheme_name="token", bearerFormat="cx_…", description="A token of `cx token create`."
 )
@@ -84,6 +86,19 @@ class Access:
 
     tokens: Tokens
     limits: Limits
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Begin to look after both."""
+        self._tasks = [asyncio.create_task(one.run(), name=type(one).__name__) for one in (self.tokens, self.limits)]
+
+    async def close(self) -> None:
+        """Do so no more."""
+        left = set(self._tasks)
+        while left:  # a client of Redis may take a cancellation for a time-out of its own, and go on
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=AGAIN_S)
 
     async def caller(self, bearer: str) -> Caller:
         """Return who calls with *bearer*, once more.

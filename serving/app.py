@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from schemas.answers import Basket
-from serving import checkout, customers, events, health
+from schemas.answers import Basket, Choice, Redemption
+from serving import checkout, customers, events, health, rewards
 from serving.bodies import schemas_of
 from serving.guard import Guard
 from serving.paths import RawPath
@@ -48,6 +48,7 @@ def build(service: Service, *, is_tls: bool = False) -> FastAPI:
     app.include_router(customers.router)
     app.include_router(checkout.router)
     app.include_router(events.router)
+    app.include_router(rewards.router)
     app.add_middleware(RawPath)
     app.add_middleware(Guard, is_tls=is_tls)  # before the others, so that its headers are on every answer
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done
@@ -59,6 +60,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= schemas_of(Problem, Basket)
+        schemas |= schemas_of(Problem, Basket, Choice, Redemption)
         app.openapi_schema = document
     return app.openapi_schema

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import MutableHeaders
 
-from serving.problems import ProblemError, answer
+from serving.problems import ProblemError, answer, broken
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -64,6 +64,10 @@ class Guard:
                 raise
             late = ProblemError(503, "too-slow", "this took too long", headers={"Retry-After": "1"})
             await answer(late)(scope, receive, send_safely)
+        except Exception:  # a fault of ours is answered here as well, so that it has the headers
+            if not is_begun:
+                await answer(broken())(scope, receive, send_safely)
+            raise
 
 
 async def _body(receive: Receive, headers: dict[bytes, bytes]) -> bytes:

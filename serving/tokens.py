@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 Scope = Literal["cx:read", "cx:events", "cx:rewards", "cx:admin"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 INDEX: Final = "cx:tokens"
-FRESH_S: Final = 10.0  # a revoked token may be taken for so long yet
+REFRESH_S: Final = 5.0  # for so long, and until Redis has answered, a revoked token may be taken yet
 STALE_S: Final = 900.0  # the same while Redis is away
-QUICK_S: Final = 0.01  # that a call waits to hear whether a token is still good which was so a moment ago
 CALL_S: Final = 1.0
 CACHED_MAX: Final = 10_000
+AT_ONCE: Final = 500
 _SECRET_BYTES: Final = 32
 _ID_BYTES: Final = 6
 _PREFIX: Final = "cx"  # by which those who look for leaked secrets know ours
@@ -174,17 +175,13 @@ class Tokens:
             await self._redis.ask(self._redis.client.srem(INDEX, *ended), CALL_S)
         return sorted((one for one in found.values() if one), key=lambda one: (one.created, one.id))
 
-    async def get(self, token_id: str, patience_s: float = CALL_S) -> Token | None:
+    async def get(self, token_id: str) -> Token | None:
         """Return a token as it is stored; None where there is none that can be read.
 
         Raises:
             RedisAwayError: nobody knows.
         """
-        value = await self._redis.ask(self._redis.client.get(token_key(token_id)), patience_s)
-        try:
-            return None if value is None else Token.model_validate_json(value)
-        except ValidationError:
-            return None
+        return _read(await self._redis.ask(self._redis.client.get(token_key(token_id)), CALL_S))
 
     async def known(self, bearer: str, now: datetime) -> Token | None:
         """Return whose *bearer* this is; None for nobody's, or no longer anybody's.
@@ -205,23 +202,44 @@ class Tokens:
             self._known.clear()
         self._known[token.id] = time.monotonic(), token
 
+    async def refresh(self) -> None:
+        """Look again at all that are known: a call waits for Redis only with a token that nobody has seen here yet."""
+        oldest = time.monotonic() - STALE_S
+        names = [name for name, (since, _) in self._known.items() if since > oldest]
+        self._known = {name: self._known[name] for name in names}
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            answer = self._redis.client.mget(map(token_key, some))
+            try:
+                values = await self._redis.ask(answer, CALL_S)
+            except RedisAwayError:
+                return
+            for name, value in zip(some, values, strict=True):
+                self._known.pop(name, None)
+                if token := _read(value):
+                    self.remember(token)
+
+    async def run(self) -> None:
+        """Do so again and again."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await self.refresh()
+
     async def _looked_up(self, token_id: str) -> Token | None:
-        since, token = self._known.get(token_id, (0.0, None))
-        age_s = time.monotonic() - since
-        if token is not None and age_s < FRESH_S:
+        since, token = self._known.get(token_id, (-STALE_S, None))
+        if token is not None and time.monotonic() - since < STALE_S:
             return token
-        is_stale = token is not None and age_s < STALE_S
-        try:
-            found = await self.get(token_id, QUICK_S if is_stale else CALL_S)
-        except RedisAwayError:
-            if is_stale:
-                return token
-            raise
-        if found is None:  # not kept: guesses would drive out what is known
-            self._known.pop(token_id, None)
-        else:
+        found = await self.get(token_id)
+        if found is not None:  # what is none is not kept: guesses would drive out what is known
             self.remember(found)
         return found
+
+
+def _read(value: bytes | str | None) -> Token | None:
+    try:
+        return None if value is None else Token.model_validate_json(value)
+    except ValidationError:
+        return None
 
 
 def _bearer(token: Token, secret: str) -> str:

@@ -11,14 +11,16 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from ops.codes import Locker
 from serving.access import Access
 from serving.app import build
-from serving.limits import Limits
+from serving.limits import per_second
 from serving.producer import Producer
 from serving.profiles import Breaker, Profiles
 from serving.service import Service
 from serving.tokens import SCOPES, Scope, Tokens, made
 from serving.waiting import Waiting
+from streams.settings import CodeSettings
 from tests.spec import rules
 
 if TYPE_CHECKING:
@@ -30,17 +32,24 @@ NOWHERE = "127.0.0.1:1"  # where nobody listens
 AWAY = f"redis://{NOWHERE}/0"
 PATIENCE_S = 30.0
 CALLS_PER_SECOND = 10_000
+NO_CODES = CodeSettings()
 
 
 def service(
-    redis_url: str = AWAY, kafka: str = NOWHERE, by: Rules | None = None, calls: int = CALLS_PER_SECOND
+    redis_url: str = AWAY,
+    kafka: str = NOWHERE,
+    by: Rules | None = None,
+    *,
+    codes: CodeSettings = NO_CODES,
+    calls: int = CALLS_PER_SECOND,
 ) -> Service:
     """Return a service of these servers, which waits for Redis as long as a slow machine takes."""
     by = by or rules()
     client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 1))
     breaker = Breaker(client, PATIENCE_S)
-    access = Access(Tokens(breaker), Limits(breaker, calls))
-    return Service(by, Profiles(breaker, by), Producer({"bootstrap_servers": kafka}), Waiting(breaker), access)
+    access = Access(Tokens(breaker), per_second(breaker, calls))
+    producer = Producer({"bootstrap_servers": kafka})
+    return Service(by, Profiles(breaker, by), producer, Waiting(breaker), access, Locker(codes))
 
 
 @asynccontextmanager
