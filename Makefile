@@ -55,7 +55,7 @@ endif
 faults: setup ## break Kafka, Redis and workers on purpose, and count every event; half an hour
 	@FAULTS_PAGE=docs/faults.md $(BIN)/python -m pytest -m faults --session-timeout=5400 tests/faults
 
-verify: setup ## a million events against the reference; later what needs Node, Chromium, promtool or Java build tools
+verify: setup ## a million events against the reference, and what needs Node or Java build tools
 	@VERIFY_PAGE=docs/verify.md $(BIN)/python -m pytest -m verify --session-timeout=14400 tests/verify
 
 properties: setup ## what always holds, on 10,000 logs of chance each; hours; EXAMPLES=200 for fewer
