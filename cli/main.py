@@ -19,6 +19,7 @@ VERBS = {
     "worker": "Run one worker against the cluster that the settings name.",
     "desk": "Run one gift desk: stock, budgets and codes.",
     "vendor": "Have gifts made by one vendor, by HTTP.",
+    "webhooks": "Tell endpoints over HTTP what happens, signed.",
     "aggregate": "Count customers by week, store and channel, for reports.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",
