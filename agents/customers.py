@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,7 +13,6 @@ from cx.decide import Arrival, advance, decide, shrink
 from cx.intake import NotTakenError, moment_of
 from cx.older import FIRST
 from cx.state import BYTES_MAX, FORMAT, RECENT_BYTES_MAX, Customer, Kept, StateFormatError, decode, encode
-from cx.view import profile
 from schemas.envelope import CONTENT_TYPE, STRUCTURED, is_binary
 from schemas.errors import Reason, Unreadable
 from schemas.inputs import CLOCK, parse
@@ -99,10 +97,7 @@ class CustomerFold:
 
     def view(self, value: bytes, tick: int) -> View:
         """Return what the read model shows of an encoded customer."""
-        return self._view(decode(value), value, tick)
-
-    def _view(self, customer: Customer, value: bytes, tick: int) -> View:
-        return View(customer.id, customer.version, value, partial(profile, customer, tick, self.rules))
+        return _view(decode(value), value, tick)
 
     def _arrival(self, record: ConsumerRecord[bytes, bytes], state: PartitionState) -> Arrival:
         event = parse(record.topic, record.key, record.value, record.headers)
@@ -156,7 +151,7 @@ class CustomerFold:
             outputs = [self._outgoing(output, key, state) for output in decision.outputs]
             state.cache.put(key, customer, len(value))
             effects.changed[key] = value
-            effects.views.append(self._view(customer, value, state.tick))
+            effects.views.append(_view(customer, value, state.tick))
             effects.outputs += outputs
         effects.outputs += [_refused(r.record, key, r.reason, r.loc, at) for r in decision.refusals]
         effects.folded += decision.applied
@@ -175,6 +170,10 @@ class CustomerFold:
             value = state.encoded(key)
             customer = Customer(key.decode()) if value is None else decode(value)
         return customer
+
+
+def _view(customer: Customer, value: bytes, tick: int) -> View:
+    return View(customer.id, customer.version, value, max(tick, customer.head.reached))
 
 
 def _refused(record: Kept, key: bytes, reason: Reason, loc: str, at: int) -> Outgoing:

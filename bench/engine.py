@@ -102,7 +102,7 @@ def describe(found: dict[str, list[Round]], figures: dict[str, Any], targets: Se
             WIDTH,
         ),
         table(["part", "µs an event", "range"], rows),
-        "Encoding and profile are per changed customer; the lane does both once a batch.",
+        "Encoding is per changed customer, once a batch; the profile is made by whoever reads, not by the worker.",
         table(["rules", "decide, µs", "events/s"], variants),
         table(["events that the customer holds", "decide, µs"], held),
         "![Microseconds an event](benchmarks/engine.svg)",

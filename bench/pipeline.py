@@ -162,8 +162,7 @@ def describe(contestants: Sequence[Host], found: Found, figures: Mapping[str, An
         "What an event of these takes our worker, each part measured by itself in the same rounds:",
         table(["part", "µs an event"], parts),
         fill(
-            "Encoding is once a change. Not in the sum, though the worker does it: the profile for Redis, "
-            f"{figures['parts_us'].get('profile', 'not measured')} µs a customer shown, and Redis itself.",
+            "Encoding is once a change. Not in the sum, though the worker does it: writing to Redis.",
             WIDTH,
         ),
         target_table(targets),

@@ -8,21 +8,24 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 from redis.exceptions import RedisError
 from rich.console import Console
 
 from cli.here import settings_here
+from cli.offline import OptionError, rules_of
 from cli.screen.customer import picture
+from cx.state import Customer, StateFormatError, canonical, decode
+from cx.view import profile_of
 from schemas.base import CUSTOMER_ID_BYTES_MAX
 from schemas.errors import CxError
 from streams.access import of_redis
-from streams.readmodel import connect, read_customer
+from streams.readmodel import Stored, connect, read_customer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from cli.screen.money import Lang
+    from cx.rules import Rules
     from streams.settings import RedisSettings
 
 
@@ -32,25 +35,28 @@ class StoredError(CxError):
 
 @click.command(name="customer")
 @click.argument("customer")
-@click.option("--json", "as_json", is_flag=True, help="Print the profile as it is stored.")
+@click.option("--json", "as_json", is_flag=True, help="Print the profile as it is, in canonical JSON.")
+@click.option("--policy", metavar="FILE|PRESET", help="The programme; by default that of the settings.")
 @click.option("--lang", type=click.Choice(["en", "vi"]), default="en", show_default=True, help="Language to say it in.")
-def command(customer: str, *, as_json: bool, lang: Lang) -> None:
+def command(customer: str, *, as_json: bool, policy: str | None, lang: Lang) -> None:
     """Show the profile of CUSTOMER from Redis: tier, progress, CX level, dimensions, rewards and why.
 
-    Exit code 1 when there is no such customer or Redis does not answer, 78 when it does not let us in.
+    Exit code 1 when there is no such customer or Redis does not answer, 2 when the policy cannot be used or is not
+    the one that decided, 78 when Redis does not let us in.
     """
     check(customer)
-    redis = settings_here().redis
-    profile = asyncio.run(read(redis, customer))
-    if profile is None:
+    settings = settings_here()
+    redis, rules = settings.redis, rules_of(policy or str(settings.policy))
+    stored = asyncio.run(look_up(redis, customer))
+    if stored is None:
         click.echo(f"{customer}: no such customer in the read model (Redis at {redis.address})", err=True)
         sys.exit(1)
-    if as_json:
-        click.echo(profile)
-        return
     with as_stored():
-        drawn = picture(orjson.loads(profile), lang)
-    Console().print(drawn)
+        profile = profile_of(decided(stored, rules), stored.as_of, rules)
+    if as_json:
+        click.echo(canonical(profile))
+    else:
+        Console().print(picture(profile, lang))
 
 
 @contextmanager
@@ -58,7 +64,7 @@ def as_stored() -> Iterator[None]:
     """Say in one line that what the read model holds is not what we read and draw, in whatever way."""
     try:
         yield
-    except (LookupError, ValueError, TypeError, AttributeError):
+    except (StateFormatError, LookupError, ValueError, TypeError, AttributeError):
         message = "what the read model has of this customer is damaged, or of another version"
         raise StoredError(message) from None
 
@@ -74,29 +80,32 @@ def check(customer: str) -> None:
         sys.exit(1)
 
 
-async def read(settings: RedisSettings, customer: str) -> bytes | None:
-    """Return the rendered profile of *customer*; None for one never seen.
+def decided(stored: Stored, rules: Rules) -> Customer:
+    """Return the customer that is *stored*, decided by *rules*.
 
     Raises:
-        AwayError: Redis does not answer.
-        RefusedError: it does not let us in.
-        StoredError: it has no profile of them, but something else.
+        StateFormatError: it is damaged, or of another version.
+        OptionError: another policy decided, and by this one nothing can be said.
     """
-    found = await look_up(settings, customer)
-    with as_stored():
-        return None if found is None else bytes(found[b"profile"])
+    customer = decode(stored.state)
+    if customer.policy != rules.hash:
+        message = "the policy at hand is not the one that decided on this customer: name that one with --policy"
+        raise OptionError(message)
+    return customer
 
 
-async def look_up(settings: RedisSettings, customer: str) -> Mapping[bytes, bytes] | None:
-    """Return all that the read model has of *customer*; None for one never seen.
+async def look_up(settings: RedisSettings, customer: str) -> Stored | None:
+    """Return what the read model has of *customer*; None for one never seen.
 
     Raises:
         AwayError: Redis does not answer.
         RefusedError: it does not let us in.
+        StoredError: it has something else there.
     """
     client = connect(settings)
     try:
-        return await read_customer(client, customer)
+        with as_stored():
+            return await read_customer(client, customer)
     except (RedisError, OSError) as error:
         raise of_redis(error, settings) from error
     finally:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import nullcontext
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import orjson
 from rich.console import Console
 
-from cli.customer import as_stored, check, look_up
+from cli.customer import as_stored, check, decided, look_up
 from cli.events import Log, called, opened
 from cli.here import settings_here
 from cli.offline import OptionError, instant_of, rules_of
 from cli.overlaps import check_files
 from cli.screen.parts import plain
 from cli.screen.why import picture
-from cx.calendar import instant, micros
+from cx.calendar import instant
 from cx.replay import replay
-from cx.state import StateFormatError, decode
 from cx.view import told_of
 from cx.why import grounds, looked_back
 
@@ -61,8 +57,7 @@ def command(customer: str, *, events: Sequence[str], policy: str | None, at: str
     """
 
     def draw(known: Mapping[str, Any], rules: Rules) -> RenderableType:
-        decided = rules.policy if known["policy"] == rules.hash else None
-        return picture(known, decided, rules.policy.time_zone, lang)
+        return picture(known, rules.policy, lang)
 
     show(customer, events, policy, at, draw)
 
@@ -85,9 +80,7 @@ def show(
     rules = rules_of(policy)
     end = None if at is None else instant_of("--at", at)
     known = _from_files(customer, events, end, rules) if events else _from_redis(customer, end, rules)
-    with nullcontext() if events else as_stored():  # of another policy or version, it is shown as it is
-        drawn = draw(known, rules)
-    Console().print(drawn)
+    Console().print(draw(known, rules))
 
 
 def _from_files(customer: str, names: Sequence[str], end: int | None, rules: Rules) -> Mapping[str, Any]:
@@ -110,19 +103,9 @@ def _from_redis(customer: str, end: int | None, rules: Rules) -> Mapping[str, An
     if found is None:
         _unknown(customer, f"the read model (Redis at {redis.address})")
     with as_stored():
-        profile: dict[str, Any] = orjson.loads(found[b"profile"])
-        as_of = micros(datetime.fromisoformat(profile["as_of"]))
-    try:
-        state = decode(found[b"state"])
-    except (StateFormatError, KeyError):
-        state = None
-    if state is None or state.policy != rules.hash:
-        if end is not None:
-            message = "--at: the read model's state is of another policy or version: it shows only what it has"
-            raise OptionError(message)
-        return profile
+        state = decided(found, rules)
     if end is None:
-        return grounds(state, as_of, rules) | told_of(state, rules)
+        return grounds(state, found.as_of, rules) | told_of(state, rules)
     then = looked_back(state, end, rules)
     if then is None:
         reach = instant(state.floor).astimezone(rules.calendar.zone).isoformat()

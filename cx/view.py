@@ -9,17 +9,12 @@ from cx import care, cases, journey, levels, lives, points, rewards, scores, seg
 from cx.calendar import iso_day, rfc3339
 from cx.lives import reward_id
 from cx.progress import keeping, lost_at, twin
-from cx.state import NEVER, Standing, canonical
+from cx.state import NEVER, Standing
 
 if TYPE_CHECKING:
     from cx.moments import Card
     from cx.rules import Rules
     from cx.state import Customer, Entitlement, Head, Life
-
-
-def profile(customer: Customer, tick: int, rules: Rules) -> bytes:
-    """Return the profile as canonical JSON, as of the later of the partition's *tick* and the newest folded event."""
-    return canonical(profile_of(customer, max(tick, customer.head.reached), rules))
 
 
 def profile_of(customer: Customer, at: int, rules: Rules) -> dict[str, Any]:

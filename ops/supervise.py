@@ -46,7 +46,7 @@ _WORDS: Final = (
     ("a partition has no leader", "", "waits for a partition without a leader, see its log"),
     ("Kafka is away", "", "waits for Kafka, see its log"),
     ("Kafka is not ready", "", "waits for Kafka, see its log"),
-    ("read model is away", "", "Redis does not answer; profiles wait, events go on"),
+    ("read model is away", "", "Redis does not answer; customers wait, events go on"),
     ("read model is back", "", "Redis is back"),
 )
 _FACT = re.compile(r"\b(\w+)=([\d.]+)")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from streams.effects import View
 
 VIEWS_MAX: Final = 20_000
-BYTES_MAX: Final = 256 << 20  # as the cache of decoded states has: some 7,000 customers
+BYTES_MAX: Final = 128 << 20  # of encoded states: more than so many of typical size have
 
 
 class Claim(NamedTuple):

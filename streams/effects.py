@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -60,25 +60,28 @@ class Outgoing(NamedTuple):
 
 
 class View(NamedTuple):
-    """What the read model shows of one key after the commit; `profile` is called only if it is still the newest.
+    """What the read model shows of one key after the commit: its encoded state, from which a reader makes the rest.
 
-    *key* is that of the state, as text. Without a *profile*, nothing is shown of it any more.
+    Attributes:
+        key: That of the state, as text.
+        state: Encoded; where it is empty, nothing is shown of the key any more.
+        as_of: The instant of which the state tells, in microseconds: deadlines up to there are met in it.
     """
 
     key: str
     version: int
     state: bytes
-    profile: Callable[[], bytes] | None
+    as_of: int
 
     @property
     def bytes(self) -> int:
-        """About how much memory it holds on to: the state, and the same decoded, of which `profile` is made."""
-        return len(self.state) * (1 + DECODED_FACTOR)
+        """About how much memory it holds on to."""
+        return len(self.state)
 
 
 def forgotten(key: bytes) -> View:
     """Return what there is to show of a *key* that was forgotten."""
-    return View(key.decode(errors="surrogateescape"), 0, b"", None)
+    return View(key.decode(errors="surrogateescape"), 0, b"", 0)
 
 
 def deadline_of(state: bytes) -> int:

@@ -1,9 +1,10 @@
-"""The read model in Redis: each customer's profile and encoded state, written after the commit. Imports no Faust.
+"""The read model in Redis: each customer's encoded state, written after the commit. Imports no Faust.
 
-Keys: `cx:customer:{id}`, a hash of `version`, `profile` (JSON), `state` (encoded) and `source`, by which an older state
-is known; `cx:position:{app}:{lane}:{partition}`, up to where a partition was written, and from which changelog, so that
-what a crash cut off is noticed and repaired. streams/scripts.py has their texts. Customers have no lane in their key:
-lanes that show the same ones need a database each.
+Keys: `cx:customer:{id}`, a hash of `version`, `state`, `as_of` (the instant of which it tells, in microseconds) and
+`source`, by which an older state is known; `cx:position:{app}:{lane}:{partition}`, up to where a partition was written,
+and from which changelog, so that what a crash cut off is noticed and repaired. streams/scripts.py has their texts. What
+a customer looks like is for whoever reads to make of the state. Customers have no lane in their key: lanes that show
+the same ones need a database each.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import logging
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -238,9 +239,8 @@ class ReadModel:
     async def _write_views(self, views: Iterable[Waiting]) -> None:
         shown: dict[Claim, list[tuple[bytes, Any]]] = {}
         for claim, offset, view in views:
-            if (fields := _shown(view)) is not None:
-                key = customer_key(view.key).encode(errors="surrogateescape")
-                shown.setdefault(claim, []).append((key, (offset, *fields)))
+            key = customer_key(view.key).encode(errors="surrogateescape")
+            shown.setdefault(claim, []).append((key, (offset, view.version, view.as_of, view.state)))
         keys = [self._key(claim.partition).encode() for claim in shown]
         keys += [key for own in shown.values() for key, _ in own]
         arguments: list[Any] = [len(shown)]
@@ -325,18 +325,26 @@ class NoReadModel:
         return set()
 
 
-def _shown(view: View) -> tuple[int | str, bytes, bytes] | None:
-    """Return version, rendered profile and state, empty for what is forgotten; None where rendering fails."""
-    if view.profile is None:
-        return "", b"", b""
-    try:
-        return view.version, view.profile(), view.state
-    except Exception:  # one customer must not hold all others up
-        log.exception("profile could not be made")
+class Stored(NamedTuple):
+    """What the read model has of a customer: the encoded state, and of which instant it tells, in microseconds."""
+
+    version: int
+    state: bytes
+    as_of: int
+
+
+async def read_customer(client: Redis, customer: str) -> Stored | None:
+    """Return what there is of one customer, or None for one never seen.
+
+    Raises:
+        RedisError: Redis is away, or does not let us in.
+        ValueError: what is there was not written by us, or by another version.
+    """
+    found = cast("list[bytes | None]", await client.hmget(customer_key(customer), "version", "state", "as_of"))
+    version, state, as_of = found
+    if version is None and state is None and as_of is None:
         return None
-
-
-async def read_customer(client: Redis, customer: str) -> Mapping[bytes, bytes] | None:
-    """Return the hash of one customer (`version`, `profile`, `state`), or None for one never seen."""
-    found = cast("dict[bytes, bytes]", await client.hgetall(customer_key(customer)))
-    return found or None
+    if version is None or state is None or as_of is None:
+        message = "a part of the customer is missing"
+        raise ValueError(message)
+    return Stored(int(version), state, int(as_of))

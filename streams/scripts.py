@@ -24,8 +24,8 @@ end
 # either; left there, it would hold up all that waits with it, now and at every try again.
 #
 # Keys: positions of some partitions, then customers, those of the first partition first. Arguments: the number of
-# partitions; for each our incarnation and how many customers; for each customer offset, version, profile and state,
-# without a version to be forgotten. Returned: how many keys of another type were replaced.
+# partitions; for each our incarnation and how many customers; for each customer offset, version, instant and state,
+# without a state to be forgotten. Returned: how many keys of another type were replaced.
 WRITE: Final = (
     _READ
     + """
@@ -44,10 +44,10 @@ for place = 1, places do
     end
     local theirs, offset = string.match(source or '', '^(%S+):(-?%d+)$')
     if held and (theirs ~= incarnation or tonumber(offset) <= tonumber(ARGV[at + 1])) then
-      if ARGV[at + 2] == '' then
+      if ARGV[at + 4] == '' then
         redis.call('DEL', KEYS[i])
       else
-        redis.call('HSET', KEYS[i], 'version', ARGV[at + 2], 'profile', ARGV[at + 3], 'state', ARGV[at + 4],
+        redis.call('HSET', KEYS[i], 'version', ARGV[at + 2], 'as_of', ARGV[at + 3], 'state', ARGV[at + 4],
           'source', incarnation .. ':' .. ARGV[at + 1])
       end
     end

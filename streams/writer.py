@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Folded and not yet taken into a transaction; more, and the fold waits. In bytes of memory, views included: some 3,000
-# customers, half as many again as a transaction may hold.
+# Folded and not yet taken into a transaction; more, and the fold waits. In bytes some 3,000 customers, half as many
+# again as a transaction may hold; what is shown of them are the same bytes.
 PENDING_RECORDS_MAX: Final = 20_000
-PENDING_BYTES_MAX: Final = 128 << 20
+PENDING_BYTES_MAX: Final = 12 << 20
 GROUP_RECORDS_MAX: Final = 5_000  # per transaction: an open one blocks every read-committed reader of what it touched
 GROUP_BYTES_MAX: Final = 8 << 20
 BATCHES_HEADER: Final = "cx-batches"
@@ -55,11 +55,6 @@ class Folded(msgspec.Struct):
         """About how large they are."""
         values = sum(len(value) for value in self.effects.changed.values() if value)
         return values + sum(len(out.value or b"") for out in self.effects.outputs)
-
-    @property
-    def held(self) -> int:
-        """About how many bytes of memory wait with it."""
-        return self.bytes + sum(view.bytes for view in self.effects.views)
 
 
 class Written(NamedTuple):
@@ -113,8 +108,8 @@ class Writer:
         self.committed = dict(committed)
         self._transactions, self._member, self._changelog = transactions, member, changelog
         self._on_commit, self._on_failure = on_commit, on_failure
-        self._pending: deque[tuple[int, Folded, int]] = deque()  # with how much memory it holds on to
-        self._records = self._held = 0
+        self._pending: deque[tuple[int, Folded, int]] = deque()  # with its size
+        self._records = self._bytes = 0
         self._unwritten: Counter[int] = Counter()
         self._wake, self._room, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -128,7 +123,7 @@ class Writer:
 
     def has_room(self) -> bool:
         """Whether another batch may be folded."""
-        return self._records < PENDING_RECORDS_MAX and self._held < PENDING_BYTES_MAX
+        return self._records < PENDING_RECORDS_MAX and self._bytes < PENDING_BYTES_MAX
 
     async def room(self) -> None:
         """Wait until another batch may be folded, or nothing is written any more."""
@@ -136,11 +131,11 @@ class Writer:
 
     def put(self, number: int, folded: Folded) -> None:
         """Take what partition *number* folded; the order of calls is the order of its changelog."""
-        held = folded.held
-        self._pending.append((number, folded, held))
+        size = folded.bytes
+        self._pending.append((number, folded, size))
         self._unwritten[number] += 1
         self._records += folded.records
-        self._held += held
+        self._bytes += size
         self._empty.clear()
         self._wake.set()
         if not self.has_room():
@@ -191,14 +186,14 @@ class Writer:
     def _take(self) -> list[tuple[int, Folded]]:
         """Take what waits, as far as one transaction should hold."""
         group: list[tuple[int, Folded]] = []
-        records = size = 0
-        while self._pending and records < GROUP_RECORDS_MAX and size < GROUP_BYTES_MAX:
-            number, folded, held = self._pending.popleft()
-            self._held -= held
+        records = taken = 0
+        while self._pending and records < GROUP_RECORDS_MAX and taken < GROUP_BYTES_MAX:
+            number, folded, size = self._pending.popleft()
             records += folded.records
-            size += folded.bytes
+            taken += size
             group.append((number, folded))
         self._records -= records
+        self._bytes -= taken
         if self.has_room():
             self._room.set()
         return group

@@ -190,7 +190,7 @@ async def _hidden(redis: Redis, customers: Mapping[str, Customer]) -> tuple[str,
         if not behind:
             return ()
         if time.monotonic() > deadline:
-            return (f"{behind} profiles in Redis are not the last",)
+            return (f"{behind} customers in Redis are not the last",)
         await asyncio.sleep(1)
 
 

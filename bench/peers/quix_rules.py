@@ -4,7 +4,7 @@ Settings: those of `bench.peers.quix`, exactly once. The topics of the lane are 
 customer's state, which is kept as the bytes that our worker keeps. Quix gives a record at a time and holds no decoded
 states, so each one is read, decided and written.
 
-It does less than our worker: it shows no profile in Redis and has no clock. Each event brings a tick that is an hour
+It does less than our worker: it shows nobody in Redis and has no clock. Each event brings a tick that is an hour
 old, so that states settle; whoever has no event meets no deadline until the bench asks for the states.
 """
 

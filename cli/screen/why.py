@@ -39,13 +39,13 @@ class Case:
     """What is known of a customer, and how to say it.
 
     Attributes:
-        known: As `cx.why.grounds` has it, or a profile, which says less.
-        policy: The one by which it was decided; None where only a profile is there, made by another.
+        known: As `cx.why.grounds` has it, of an instant that has been, or also what was told.
+        policy: The one by which it was decided.
         zone: In which days are told.
     """
 
     known: Mapping[str, Any]
-    policy: Policy | None
+    policy: Policy
     zone: ZoneInfo
     say: Tongue
 
@@ -76,12 +76,11 @@ class Case:
 
     def rung(self, name: str) -> RungPolicy | None:
         """Return what the policy says of a tier."""
-        ladder = self.policy.tiers.ladder if self.policy else ()
-        return next((rung for rung in ladder if rung.name == name), None)
+        return next((rung for rung in self.policy.tiers.ladder if rung.name == name), None)
 
     def falls(self, change: Mapping[str, Any]) -> bool:
-        """Tell whether a change of tier leads down, as far as the policy at hand knows."""
-        names = [rung.name for rung in self.policy.tiers.ladder] if self.policy else []
+        """Tell whether a change of tier leads down; one that was brought along may be unknown here."""
+        names = [rung.name for rung in self.policy.tiers.ladder]
         both = change["from"] in names and change["to"] in names
         return both and names.index(change["to"]) < names.index(change["from"])
 
@@ -89,9 +88,9 @@ class Case:
         return self.say(f"{day.day} {_MONTHS[day.month - 1]} {day.year}", f"{day:%d/%m/%Y}")
 
 
-def picture(known: Mapping[str, Any], policy: Policy | None, zone: str, lang: Lang) -> RenderableType:
+def picture(known: Mapping[str, Any], policy: Policy, lang: Lang) -> RenderableType:
     """Draw why a customer's tier is what it is."""
-    case = Case(known, policy, ZoneInfo(zone), Tongue(lang, known["currency"]))
+    case = Case(known, policy, ZoneInfo(policy.time_zone), Tongue(lang, known["currency"]))
     sections = [section for tell in SECTIONS if (section := tell(case))]
     return Panel(
         Group(*[part for section in sections for part in (*drawn(section), Text())][:-1]),
@@ -111,7 +110,7 @@ def _tier(case: Case) -> Section:
     said = [say(f"The tier is {tier}", f"Hạng hiện tại là {tier}") + _since(case, "tier_since") + "."]
     said += _word(case)
     rung = case.rung(tier)
-    if rung is not None and case.policy is not None and rung is case.policy.tiers.ladder[0]:
+    if rung is not None and rung is case.policy.tiers.ladder[0]:
         said.append(say("Everybody begins with it.", "Ai cũng bắt đầu từ hạng này."))
     elif rung is not None:
         said.append(say(f"It takes {terms(rung.enter, say)}", f"Hạng này cần {terms(rung.enter, say)}"))
@@ -229,7 +228,7 @@ def _next(case: Case) -> Section:
 
 def _in_time(case: Case) -> list[str]:
     window, say = case.known.get("window"), case.say
-    if not window or case.policy is None:
+    if not window:
         return []
     if window["ends"]:
         day = case.iso_day(window["ends"])
@@ -241,7 +240,7 @@ def _in_time(case: Case) -> list[str]:
 def _keep(case: Case) -> Section | None:
     known, say = case.known, case.say
     progress, tier = known["progress"], known["tier"]
-    lowest = case.policy is not None and tier == case.policy.tiers.ladder[0].name
+    lowest = tier == case.policy.tiers.ladder[0].name
     if lowest or "keep" not in progress:
         return None
     title, kept = say(f"To keep {tier}", f"Để giữ hạng {tier}"), progress["keep"]
@@ -287,7 +286,7 @@ def _gaps(missing: Mapping[str, int], case: Case) -> str:
 
 def _gap(measure: str, gap: int, case: Case) -> str:
     say = case.say
-    if measure in _MOST or (case.policy and measure in at_most(case.policy)):
+    if measure in _MOST or measure in at_most(case.policy):
         said = amount(measure, gap, say)
         return say(f"{said} less", f"bớt {said}")
     if measure == "level":
@@ -300,7 +299,7 @@ def _gap(measure: str, gap: int, case: Case) -> str:
 
 def _points(case: Case) -> Section | None:
     points, say = case.known.get("points"), case.say
-    earns = case.policy is not None and bool(case.policy.points.rates or case.policy.points.campaigns)
+    earns = bool(case.policy.points.rates or case.policy.points.campaigns)
     if not points or not (earns or any(points.values())):
         return None
     balance, pending, expiry = points["balance"], points["pending"], points["next_expiry"]
@@ -388,21 +387,6 @@ def _reward(reward: Mapping[str, Any], case: Case) -> str:
     return f"{reward['rule']}{for_tier}: {say.name(reward['status'], STATUSES)}{named}."
 
 
-def _note(case: Case) -> Section | None:
-    if case.policy is not None:
-        return None
-    say = case.say
-    return Section(
-        say("Not told here", "Chưa nói ở đây"),
-        (
-            say(
-                "The policy at hand is not the one that decided this, so what a tier takes is left out.",
-                "Chính sách hiện có khác với chính sách đã dùng để xét, nên không nêu điều kiện của hạng.",
-            ),
-        ),
-    )
-
-
 def _care(case: Case) -> Section | None:
     alerts, say = case.known.get("alerts"), case.say
     if not alerts:
@@ -416,5 +400,5 @@ def _short(case: Case, text: str) -> str:
 
 
 SECTIONS: Final[tuple[Callable[[Case], Section | None], ...]] = (
-    _tier, _next, _keep, _points, _level, _rewards, _care, _note,
+    _tier, _next, _keep, _points, _level, _rewards, _care,
 )  # fmt: skip

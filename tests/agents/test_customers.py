@@ -23,6 +23,7 @@ from cx.state import (
     encode,
 )
 from streams import effects
+from streams.effects import View
 from streams.partition import HotCache
 from tests.schemas.samples import changed, least, written
 from tests.spec import at, given, refunded, rules
@@ -77,6 +78,13 @@ def of_another_format(value: bytes) -> bytes:
 def purchase(order: str = "o1", offset: int = 7) -> ConsumerRecord[bytes, bytes]:
     value = written(changed(least("purchase.completed") | {"id": order}, "data.order_id", order))
     return ConsumerRecord("cx.purchases", 0, offset, START // 1_000, 0, b"lan", value, None, 3, len(value), ())
+
+
+@pytest.mark.parametrize(("tick", "as_of"), [(0, START), (START - 1, START), (START + DAY, START + DAY)])
+def test_what_is_shown_is_as_of_the_later_of_the_tick_and_the_newest_event(tick: int, as_of: int) -> None:
+    story = given(refunded(START, "o9"))
+    value = encode(story.customer, story.rules.lateness)
+    assert CustomerFold(story.rules).view(value, tick) == View("lan", story.customer.version, value, as_of)
 
 
 @pytest.mark.parametrize("spoil", [damaged, of_another_format])

@@ -12,10 +12,13 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from cli.customer import command
+from cli.policy import load
 from cli.screen.customer import picture
 from cli.screen.money import Lang
-from cx.state import Customer, canonical
+from cx.rules import compile_policy
+from cx.state import Customer, canonical, encode
 from cx.view import profile_of
+from streams.readmodel import Stored
 from tests.spec import GUARDED, at, bought, feedback, given, opened, refunded, reward, rules, touched
 
 START = at("2026-03-01T10:00")
@@ -141,13 +144,18 @@ def test_all_of_it_is_said_in_vietnamese_too() -> None:
 
 
 def test_the_command_takes_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def read(*_: object) -> bytes:
-        return canonical(given(bought(START, 5)).profile)
+    by = compile_policy(load("retail-vn"))
+    story = given(bought(START, 5), by=by)
 
-    monkeypatch.setattr("cli.customer.read", read)
+    async def look_up(*_: object) -> Stored:
+        return Stored(1, encode(story.customer, by.lateness), START)
+
+    monkeypatch.setattr("cli.customer.look_up", look_up)
 
     assert "Hạng chưa thay đổi lần nào." in CliRunner().invoke(command, ["lan", "--lang", "vi"]).output
     assert "No tier change yet." in CliRunner().invoke(command, ["lan"]).output
+    said = CliRunner().invoke(command, ["lan", "--json"]).output
+    assert said.encode() == canonical(profile_of(story.customer, START, by)) + b"\n"
 
 
 def test_a_customer_never_seen_can_be_drawn() -> None:

@@ -56,7 +56,7 @@ def counted(state: bytes) -> int:
 
 def shown(state: bytes) -> View:
     """Return what Redis shows of a visitor; the version is the count."""
-    return View(state[len(NO_DEADLINE) + 8 :].decode(), counted(state), state, bytes)
+    return View(state[len(NO_DEADLINE) + 8 :].decode(), counted(state), state, 0)
 
 
 if __name__ == "__main__":

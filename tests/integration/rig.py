@@ -149,7 +149,7 @@ class Rig:
         effects = Effects(
             outputs=[Outgoing(self.out, key, f"out-{number}".encode(), partition=partition)],
             changed={key: state},
-            views=[View(key.decode(), number, state, lambda: b"{}")],
+            views=[View(key.decode(), number, state, 0)],
         )
         return Folded(effects, {self.source: number + 1}, [(self.source, number, number)], own)
 

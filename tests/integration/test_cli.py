@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from cli.customer import read
+from streams.readmodel import connect
 from streams.settings import RedisSettings
 from tests.integration.processes import Command, descendants
+from tests.integration.shown import profile_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +59,10 @@ async def delete(bootstrap: str, topic: str) -> None:
 async def lan(redis_url: str) -> dict[str, Any]:
     """Return Lan's profile as soon as there is one."""
     deadline = time.monotonic() + PATIENCE_S
-    while (found := await read(RedisSettings(url=redis_url), "lan")) is None:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
-    profile: dict[str, Any] = json.loads(found)
+    async with connect(RedisSettings(url=redis_url)) as client:
+        while not (profile := await profile_in(client, "lan")):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
     return profile
 
 

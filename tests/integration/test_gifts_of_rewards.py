@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import redis
 
 from cx.calendar import micros, rfc3339
 from ops.codes import Locker
-from streams.readmodel import customer_key
+from streams.readmodel import connect
 from streams.settings import CodeSettings
 from tests.faults.gift_shop import KEYS, PATIENCE_S, gift_shop, plain
 from tests.faults.logs import read_topics
 from tests.faults.subject import ROOT
+from tests.integration.shown import profile_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,17 +75,16 @@ async def told(shop: Shop, count: int) -> list[tuple[str, str, str | None]]:
         await asyncio.sleep(0.2)
 
 
-async def shown(shop: Shop, customer: str, status: str, **more: Any) -> dict[str, Any]:
+async def shown(shop: Shop, policy: Path, customer: str, status: str, **more: Any) -> dict[str, Any]:
     """Return what Redis shows of the customer's reward, once that has this *status*, and *more* where it is given."""
     deadline = time.monotonic() + PATIENCE_S
-    with redis.Redis.from_url(shop.settings.redis.url) as client:
+    async with connect(shop.settings.redis) as client:
         while True:
-            held = client.hgetall(customer_key(customer))
-            profile = next((json.loads(v) for v in held.values() if v.startswith(b'{"') and b'"rewards"' in v), None)
-            for reward in profile["rewards"] if profile else ():
+            rewards = (await profile_in(client, customer, str(policy))).get("rewards", [])
+            for reward in rewards:
                 if reward["status"] == status and all(reward[name] for name in more):
                     return dict(reward)
-            assert time.monotonic() < deadline, held
+            assert time.monotonic() < deadline, rewards
             await asyncio.sleep(0.1)
 
 
@@ -102,9 +101,9 @@ async def test_a_reward_gets_its_gift_from_the_desk_and_no_code_is_seen_on_the_w
         await buys(shop, "mai")
         assert (await told(shop, 2))[1:] == [("reward.unavailable", "mai", "out-of-stock")]
 
-        issued = await shown(shop, "lan", "issued")
+        issued = await shown(shop, policy, "lan", "issued")
         await shop.send("reveal.requested", {"request_id": issued["claim_id"]})
-        seen = await shown(shop, "lan", "issued", unsealed=True)
+        seen = await shown(shop, policy, "lan", "issued", unsealed=True)
         locker = Locker(CodeSettings.model_validate({"keys": KEYS["CX_CODES__KEYS"], "identity": ""}))
         sealed = b64decode(seen["ciphertext"])
         assert locker.open("shop", "coffee", seen["key_id"], sealed) == plain("shop", "coffee", 0)
@@ -113,7 +112,7 @@ async def test_a_reward_gets_its_gift_from_the_desk_and_no_code_is_seen_on_the_w
         assert (await told(shop, 3))[2:] == [("reward.revoked", "lan", "refund")]
         (gone,) = (one for one in await shop.until_answered(1, {"gift.withdrawn"}) if one["type"] == "gift.withdrawn")
         assert gone["data"]["returned"] is False, "it was shown"
-        assert "ciphertext" not in await shown(shop, "lan", "revoked")
+        assert "ciphertext" not in await shown(shop, policy, "lan", "revoked")
         await report_agrees(shop, policy)
         assert await shop.dead_letters() == []
         assert await shop.leaks() == []

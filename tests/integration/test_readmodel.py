@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from redis.asyncio import Redis
 from ops.embedded.stack import Stack
 from streams import backlog, readmodel
 from streams.effects import View, forgotten
-from streams.readmodel import ReadModel, connect, customer_key, position_key, read_customer
+from streams.readmodel import ReadModel, Stored, connect, customer_key, position_key, read_customer
 from streams.settings import RedisSettings
 
 PATIENCE_S = 20.0
@@ -25,7 +24,7 @@ OURS, OTHERS = "0123456789abcdef", "fedcba9876543210"
 
 
 def view(key: str, version: int) -> View:
-    return View(key, version, f"state-{version}".encode(), f"profile-{version}".encode)
+    return View(key, version, f"state-{version}".encode(), version * 1_000)
 
 
 @pytest.fixture
@@ -73,12 +72,8 @@ async def test_a_view_is_written_whole_and_the_position_after_it(model: ReadMode
     assert await position(model, 2) == -1
     model.push(2, 41, [view(unique, 1)])
     await drained(model)
-    assert await read_customer(client, unique) == {
-        b"version": b"1",
-        b"profile": b"profile-1",
-        b"state": b"state-1",
-        b"source": f"{OURS}:41".encode(),
-    }
+    assert await read_customer(client, unique) == Stored(1, b"state-1", 1_000)
+    assert await client.hget(customer_key(unique), "source") == f"{OURS}:41".encode()
     assert await position(model, 2) == 41
 
 
@@ -86,29 +81,38 @@ async def test_an_older_state_never_replaces_a_newer_one(model: ReadModel, clien
     for version, wins in ((5, 5), (4, 5), (5, 5), (10, 10), (9, 10)):
         model.push(0, version, [view(unique, version)])
         await drained(model)
-        found = await read_customer(client, unique)
-        assert found is not None
-        assert found[b"profile"] == f"profile-{wins}".encode()
+        assert await read_customer(client, unique) == Stored(wins, f"state-{wins}".encode(), wins * 1_000)
 
 
 async def test_a_customer_never_seen_is_nobody(client: Redis, unique: str) -> None:
     assert await read_customer(client, unique) is None
 
 
-async def test_of_many_versions_that_wait_only_the_newest_is_made_and_written(
-    model: ReadModel, client: Redis, unique: str
+async def test_of_many_versions_that_wait_only_the_newest_is_written(
+    model: ReadModel, client: Redis, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[int] = []
+    write, written = model._write, []  # noqa: SLF001  # to see what is sent
 
-    def profile(version: int) -> bytes:
-        made.append(version)
-        return b"{}"
+    async def watched(**arguments: Any) -> Any:
+        written.append(arguments["args"])
+        return await write(**arguments)
 
+    monkeypatch.setattr(model, "_write", watched)
     for version in range(1, 101):
-        model.push(0, version, [View(unique, version, b"", partial(profile, version))])
+        model.push(0, version, [view(unique, version)])
     await drained(model)
-    assert made == [100]
+    assert written == [[1, OURS, 1, 100, 100, 100_000, b"state-100"]]
     assert await client.hget(customer_key(unique), "version") == b"100"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [{"version": 1}, {"version": 1, "state": "s"}, {"version": "one", "state": "s", "as_of": 1}, {"as_of": 1}],
+)
+async def test_what_was_not_written_by_this_version_is_not_read(client: Redis, unique: str, found: Any) -> None:
+    await client.hset(customer_key(unique), mapping=found)
+    with pytest.raises(ValueError, match=r"missing|invalid"):
+        await read_customer(client, unique)
 
 
 async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(tmp_path: Path) -> None:
@@ -126,9 +130,7 @@ async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(
                 await mend(model, partition, 49, view("lan", 49), view("mai", 49))
             client = connect(RedisSettings(url=stack.redis_url))
             for name in ("lan", "mai"):
-                found = await read_customer(client, name)
-                assert found is not None
-                assert found[b"version"] == b"49"
+                assert await read_customer(client, name) == Stored(49, b"state-49", 49_000)
             assert await position(model, 0) == 49
             await client.aclose()
 
@@ -249,15 +251,6 @@ async def test_what_redis_loses_while_it_is_mended_is_noticed_too(model: ReadMod
     assert (model.dirty(), await position(model, 0)) == (set(), 7)
 
 
-async def test_a_profile_that_cannot_be_made_holds_no_other_up(model: ReadModel, client: Redis, unique: str) -> None:
-    def broken() -> bytes:
-        raise ZeroDivisionError
-
-    model.push(0, 1, [View(f"{unique}-broken", 1, b"", broken), view(unique, 1)])
-    await drained(model)
-    assert await read_customer(client, unique) is not None
-
-
 async def test_what_is_no_customer_in_the_place_of_one_holds_nobody_up(
     model: ReadModel, client: Redis, unique: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -265,7 +258,7 @@ async def test_what_is_no_customer_in_the_place_of_one_holds_nobody_up(
     model.push(0, 1, [view(unique, 1), view(f"{unique}-other", 1)])
     await drained(model)
     for name in (unique, f"{unique}-other"):
-        assert await client.hget(customer_key(name), "profile") == b"profile-1"
+        assert await client.hget(customer_key(name), "state") == b"state-1"
     assert "in the place of customers" in caplog.text
     assert unique not in caplog.text
 
@@ -375,7 +368,7 @@ async def test_who_opens_a_partition_is_told_whether_another_changelog_is_shown(
 async def test_what_a_version_left_that_named_no_changelog_is_written_anew(
     model: ReadModel, client: Redis, unique: str
 ) -> None:
-    await client.hset(customer_key(unique), mapping={"version": 50, "profile": "{}", "state": ""})
+    await client.hset(customer_key(unique), mapping={"version": 50, "profile": "{}", "state": "s"})
     model.push(0, 1, [view(unique, 1)])
     await drained(model)
     assert await client.hget(customer_key(unique), "version") == b"1"

@@ -19,9 +19,9 @@ from redis.asyncio import Redis
 from ops.embedded.stack import Stack
 from schemas import dead_letters, outputs
 from streams import admin
-from streams.readmodel import read_customer
 from streams.settings import KafkaSettings, RedisSettings, Settings
 from tests.integration.rig import until
+from tests.integration.shown import profile_in
 from tests.integration.worker import READY, Worker
 
 OUTPUTS = ("cx.tier-changes", "cx.level-changes", "cx.rewards", "cx.dead-letters")
@@ -114,8 +114,7 @@ class Client:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while not profile or any(profile[name] != value for name, value in expected.items()):
-                    found = await read_customer(self.redis, customer)
-                    profile = json.loads(found[b"profile"]) if found else {}
+                    profile = await profile_in(self.redis, customer)
                     await asyncio.sleep(0.02)
         except TimeoutError:
             pytest.fail(f"expected {expected}, found {profile}")

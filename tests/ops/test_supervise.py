@@ -86,7 +86,7 @@ def worker(tmp_path: Path) -> Worker:
         ("partitions opened partitions=12 seconds=0.4", ["ready: 12 partitions"]),
         ("partitions opened partitions=0 seconds=0.4", ["waits for partitions"]),
         ("partitions closed partitions=12 whole=True", ["gave 12 partitions back"]),
-        ("read model is away error=ConnectionError", ["Redis does not answer; profiles wait, events go on"]),
+        ("read model is away error=ConnectionError", ["Redis does not answer; customers wait, events go on"]),
         ("an earlier transaction is still being ended, waiting of=cx-customers-3 seconds=4", [ENDING]),
         ("something only a developer wants to know", []),
     ],

@@ -6,15 +6,14 @@ import pytest
 
 from streams import backlog as module
 from streams.backlog import Backlog, Claim
-from streams.effects import DECODED_FACTOR, View
+from streams.effects import View
 
 CLAIM = Claim(0, "0123456789abcdef", 1)
 BYTES = 10
-WEIGHT = BYTES * (1 + DECODED_FACTOR)
 
 
 def view(key: str, version: int = 1) -> View:
-    return View(key, version, bytes(BYTES), lambda: b"{}")
+    return View(key, version, bytes(BYTES), 0)
 
 
 def versions(backlog: Backlog) -> dict[str, int]:
@@ -24,7 +23,7 @@ def versions(backlog: Backlog) -> dict[str, int]:
 @pytest.fixture(params=["VIEWS_MAX", "BYTES_MAX"])
 def backlog(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backlog:
     """One with room for three, by number or by bytes."""
-    monkeypatch.setattr(module, request.param, 3 if request.param == "VIEWS_MAX" else 3 * WEIGHT)
+    monkeypatch.setattr(module, request.param, 3 if request.param == "VIEWS_MAX" else 3 * BYTES)
     return Backlog()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEYS = [f"{number}".encode() for number in range(7)]
-SIZE = View("", 1, NEVER.to_bytes(8) + KEYS[0], None).bytes
+SIZE = View("", 1, NEVER.to_bytes(8) + KEYS[0], 0).bytes
 
 
 class Shown(NoReadModel):
@@ -35,8 +35,8 @@ class Shown(NoReadModel):
 
     def push(self, partition: int, offset: int, views: Iterable[View], *, whole: bool = True) -> int:
         assert (partition, offset, whole) == (0, 41, False)
-        self.portions.append([view.key for view in views if view.profile])
-        self.forgotten += [view.key for view in views if not view.profile]
+        self.portions.append([view.key for view in views if view.state])
+        self.forgotten += [view.key for view in views if not view.state]
         return len(self.portions)
 
     def keys(self) -> list[str]:
@@ -60,7 +60,7 @@ class Shown(NoReadModel):
 class Fold:
     def view(self, value: bytes, tick: int) -> View:
         assert tick == 0
-        return View(value[8:].decode(), 1, value, lambda: b"{}")
+        return View(value[8:].decode(), 1, value, tick)
 
 
 @pytest.fixture

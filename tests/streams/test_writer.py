@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from streams import writer as module
-from streams.effects import DECODED_FACTOR, Effects, Outgoing, View
+from streams.effects import Effects, Outgoing, View
 from streams.partition import OWN_KEY
 from streams.transactions import Member, Record, ReplacedError
 from streams.writer import BATCHES_HEADER, Folded, Writer, Written
@@ -106,7 +106,7 @@ def folded(offset: int, *, topic: str = "in", key: bytes = b"lan", own: bytes | 
         Effects(
             outputs=[Outgoing("out", key, text)],
             changed={key: text},
-            views=[View(key.decode(), offset, text, lambda: b"{}")],
+            views=[View(key.decode(), offset, text, 0)],
         ),
         {topic: offset + 1},
         [(topic, offset, offset)],
@@ -155,7 +155,7 @@ async def test_what_is_forgotten_is_shown_no_more_until_it_comes_back(rig: Rig) 
     gone = Folded(Effects(changed={b"lan": None}), {"in": 3})
     await rig.one_transaction((0, folded(1)), (0, gone), (1, gone), (1, folded(5)))
     first, second = rig.written[1:]
-    assert (first.changed, [view.profile for view in first.views]) == ({b"lan": None}, [None])
+    assert (first.changed, [view.state for view in first.views]) == ({b"lan": None}, [b""])
     assert (second.changed, [view.version for view in second.views]) == ({b"lan": b"in-5"}, [5])
 
 
@@ -210,7 +210,7 @@ async def test_large_values_make_a_transaction_of_their_own(rig: Rig, monkeypatc
     assert len(rig.transactions.commits) == 4
 
 
-@pytest.mark.parametrize(("bound", "most"), [("PENDING_RECORDS_MAX", 6), ("PENDING_BYTES_MAX", 2 * folded(0).held)])
+@pytest.mark.parametrize(("bound", "most"), [("PENDING_RECORDS_MAX", 6), ("PENDING_BYTES_MAX", 2 * folded(0).bytes)])
 async def test_the_fold_waits_while_too_much_is_pending(
     rig: Rig, bound: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,12 +224,6 @@ async def test_the_fold_waits_while_too_much_is_pending(
     assert not waiting.done()
     rig.transactions.open.set()
     await asyncio.wait_for(waiting, PATIENCE_S)
-
-
-def test_what_waits_to_be_shown_is_held_beside_what_waits_to_be_written() -> None:
-    one = folded(7)
-    assert one.bytes == 2 * len(b"in-7")
-    assert one.held == one.bytes + (1 + DECODED_FACTOR) * len(b"in-7")
 
 
 async def test_a_writer_that_stops_writes_what_is_pending(rig: Rig) -> None:
