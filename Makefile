@@ -80,7 +80,7 @@ lock: ## renew requirements/*.lock from pyproject.toml; needs uv
 	@$(LOCK) --extra bench --output-file requirements/bench.lock
 
 clean: ## remove .venv and caches; data in .cx stays
-	@rm -rf $(VENV) $(VENV_BENCH) bench/peers/kafka-streams/target .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist mutants *.egg-info
+	@rm -rf $(VENV) $(VENV_BENCH) bench/peers/kafka-streams/target examples/subscribers/java/target examples/subscribers/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist mutants *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first stamp says which folder the environment was made in: one that was moved, copied or left behind by a removed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import click
+from aiokafka.errors import KafkaError
 
 from cli.here import settings_here
 from cli.logs import quieten, set_up
@@ -54,6 +55,9 @@ def run() -> None:
             asyncio.run(_run(settings, locker))
         except KeyboardInterrupt:
             return
+        except KafkaError as error:
+            message = f"Kafka at {settings.kafka.bootstrap} does not answer as it should ({type(error).__name__})"
+            raise click.ClickException(message) from error
 
 
 async def _run(settings: Settings, locker: Locker) -> None:

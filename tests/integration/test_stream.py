@@ -270,10 +270,12 @@ async def test_a_slow_reader_is_sent_away_and_misses_nothing_when_it_comes_back(
 async def test_what_was_removed_meanwhile_is_told_as_a_gap(site: Site, own_stack: Stack) -> None:
     async with site.client("?type=reward.issued") as (_, told):
         last_id = told.id
+    places = [TopicPartition("cx.rewards", number) for number in range(PARTITIONS)]
+    begun = sum(site.feed.offsets[place] for place in places)
     await site.write(40)
+    await until(lambda: sum(site.feed.offsets[place] for place in places) >= begun + 10)
     admin = AIOKafkaAdminClient(bootstrap_servers=own_stack.bootstrap)
     await admin.start()
-    places = [TopicPartition("cx.rewards", number) for number in range(PARTITIONS)]
     await admin.delete_records({place: RecordsToDelete(before_offset=site.feed.offsets[place]) for place in places})
     await admin.close()
     async with site.client("?type=reward.issued", last_id) as (_, after):
