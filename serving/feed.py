@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from schemas.outputs import READERS
 from serving.places import places_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     from aiokafka import ConsumerRecord
 
@@ -126,6 +126,7 @@ class Feed:
         self.client, self.partitions = dict(client), partitions
         self.offsets: dict[TopicPartition, int] = {}  # what listeners have been offered everything below of
         self._listeners: set[Listener] = set()
+        self._is_closed = False
 
     async def run(self) -> None:
         """Follow until cancelled; whatever Kafka does meanwhile, it is tried again."""
@@ -149,10 +150,20 @@ class Feed:
         Raises:
             FeedError: Kafka is away.
         """
-        if not self.offsets:
+        if not self.offsets or self._is_closed:
             message = "events cannot be followed now: Kafka is away"
             raise FeedError(message)
         return {place: self.offsets[place] for place in places}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow in the background."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
     @contextmanager
     def told(self, listener: Listener) -> Iterator[None]:
@@ -164,7 +175,8 @@ class Feed:
             self._listeners.discard(listener)
 
     def close(self) -> None:
-        """Send everybody away, so that a server may end."""
+        """Send everybody away for good, so that a server may end."""
+        self._is_closed = True
         self._lose()
 
     def _lose(self) -> None:

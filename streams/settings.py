@@ -278,6 +278,14 @@ class WebhookSettings(BaseModel):
     at_once: Annotated[int, Field(ge=1, le=100)] = 8
 
 
+class HttpSettings(BaseModel):
+    """Where `cx serve` listens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    listen: Annotated[str, AfterValidator(_listener)] = "127.0.0.1:8400"
+
+
 class Settings(BaseSettings):
     """One worker's settings.
 
@@ -313,6 +321,7 @@ class Settings(BaseSettings):
     codes: CodeSettings = CodeSettings()
     vendor: VendorSettings = VendorSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    http: HttpSettings = HttpSettings()
 
     @model_validator(mode="after")
     def _no_unknown_variables(self) -> Self:

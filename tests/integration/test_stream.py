@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,22 @@ import httpx
 import pytest
 import uvicorn
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from fastapi import FastAPI, Request
 
+from ops.embedded.ports import choose
 from schemas.envelope import encode
 from schemas.outputs import TOPIC_OF
 from serving import feed as feeds
+from serving import follow
 from serving import stream as streaming
-from serving.feed import TOPICS, Feed
-from serving.follow import router
+from serving.feed import Feed
+from serving.gate import Caller
+from serving.problems import install
 from serving.stream import Streams
+from streams import admin
+from streams.settings import KafkaSettings, RedisSettings, Settings
+from tests.integration.processes import Command
 from tests.integration.rig import until
 from tests.schemas.test_outputs import OUTPUTS
 
@@ -40,9 +46,11 @@ KINDS = ("reward.issued", "tier.upgraded", "points.earned", "care.alerted")
 pytestmark = pytest.mark.timeout(180)
 
 
-async def bound(request: Request) -> str | None:
+async def token(request: Request) -> Caller:
     """Stand for a token: the header names the customer to whom it is bound."""
-    return request.headers.get("x-bound")
+    caller = Caller()
+    caller.customer = request.headers.get("x-bound")
+    return caller
 
 
 @dataclass
@@ -50,6 +58,7 @@ class Told:
     """What a client has got."""
 
     id: str = ""
+    is_over: bool = False
     ids: list[str] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -125,16 +134,28 @@ class Site:
             else:
                 told.block(lines)
                 lines = []
+        told.is_over = True
 
     async def status(self, query: str = "", last_id: str = "", customer: str = "") -> int:
         async with self.client(query, last_id, customer) as (response, _):
             return response.status_code
 
 
+def settings_of(stack: Stack) -> Settings:
+    return Settings(
+        partitions=PARTITIONS,
+        kafka=KafkaSettings(bootstrap=stack.bootstrap),
+        redis=RedisSettings(url=stack.redis_url),
+    )
+
+
 @asynccontextmanager
 async def serving(feed: Feed) -> AsyncIterator[str]:
     app = FastAPI()
-    app.include_router(router(Streams(feed), bound))
+    install(app)
+    app.include_router(follow.router)
+    app.dependency_overrides[follow.reader] = token
+    app.state.streams = Streams(feed)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
     running = asyncio.create_task(server.serve())
     await until(lambda: server.started)
@@ -149,11 +170,7 @@ async def serving(feed: Feed) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def site(own_stack: Stack) -> AsyncIterator[Site]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=own_stack.bootstrap)
-    await admin.start()
-    with suppress(TopicAlreadyExistsError):
-        await admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in TOPICS])
-    await admin.close()
+    await admin.create(settings_of(own_stack))
     client = {"bootstrap_servers": own_stack.bootstrap}
     feed = Feed(client, PARTITIONS)
     async with AsyncExitStack() as stack:
@@ -274,10 +291,10 @@ async def test_what_was_removed_meanwhile_is_told_as_a_gap(site: Site, own_stack
     begun = sum(site.feed.offsets[place] for place in places)
     await site.write(40)
     await until(lambda: sum(site.feed.offsets[place] for place in places) >= begun + 10)
-    admin = AIOKafkaAdminClient(bootstrap_servers=own_stack.bootstrap)
-    await admin.start()
-    await admin.delete_records({place: RecordsToDelete(before_offset=site.feed.offsets[place]) for place in places})
-    await admin.close()
+    client = AIOKafkaAdminClient(bootstrap_servers=own_stack.bootstrap)
+    await client.start()
+    await client.delete_records({place: RecordsToDelete(before_offset=site.feed.offsets[place]) for place in places})
+    await client.close()
     async with site.client("?type=reward.issued", last_id) as (_, after):
         await until(lambda: after.events)
         await site.write(8)
@@ -323,3 +340,31 @@ async def test_where_kafka_is_away_there_is_no_stream() -> None:
         response = await http.get(f"{url}/v1/stream")
     assert response.status_code == 503
     assert response.headers["retry-after"]
+    assert response.json()["type"] == "urn:cxstream:problem:unavailable"
+
+
+async def test_cx_serve_has_the_stream_and_ends_at_once_when_asked_to(site: Site, own_stack: Stack) -> None:
+    listen = f"127.0.0.1:{choose(None, set())}"
+    settings = {
+        "KAFKA__BOOTSTRAP": own_stack.bootstrap,
+        "REDIS__URL": own_stack.redis_url,
+        "PARTITIONS": str(PARTITIONS),
+        "HTTP__LISTEN": listen,
+    }
+    with Command("serve", **settings) as server:
+        site.url = f"http://{listen}"
+        async with asyncio.timeout(PATIENCE_S):
+            while not await reachable(site):  # noqa: ASYNC110  # a process of its own
+                await asyncio.sleep(0.1)
+        async with site.client() as (_, told):
+            await site.write(8)
+            await told.until(8)
+            server.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(server.process.wait, PATIENCE_S) == 0
+            await until(lambda: told.is_over)  # ended in order; who is cut off when time runs out sees a broken answer
+
+
+async def reachable(site: Site) -> bool:
+    with suppress(httpx.TransportError):
+        return await site.status() == 200
+    return False

@@ -1,0 +1,87 @@
+"""`cx serve`: the API for tills, web shops and apps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import click
+import uvicorn
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from cli.logs import set_up
+from cli.preflight import end_with, faults_of
+from cli.stopping import stoppable
+from cli.worker import load_rules
+from serving.app import build
+from serving.feed import Feed
+from serving.profiles import Breaker, Profiles
+from serving.service import Service
+from streams.readmodel import connect
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from cx.rules import Rules
+
+log = logging.getLogger(__name__)
+
+STOP_S: Final = 5
+
+
+@click.command(name="serve")
+def command() -> None:
+    """Answer HTTP until Ctrl-C or SIGTERM; CX_HTTP__LISTEN says where.
+
+    Exit codes: 0 stopped when asked, 1 Kafka did not answer at the start, 78 settings, policy or topics are wrong.
+    """
+    settings = Settings()
+    set_up(settings.log_level)
+    rules = load_rules(settings)
+    end_with(asyncio.run(faults_of(settings)))
+    run(settings, rules)
+
+
+def run(settings: Settings, rules: Rules) -> None:
+    """Serve in this process until a signal comes."""
+    host, _, port = settings.http.listen.rpartition(":")
+    feed = Feed(settings.kafka.client_options(), settings.partitions)
+    config = uvicorn.Config(
+        build(service(settings, rules), feed),
+        host=host.strip("[]"),
+        port=int(port),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,  # ours, which quotes nothing
+        access_log=False,  # paths have customers in them
+        server_header=False,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    # uvicorn ends in order, and then raises again the signal that it heard.
+    with stoppable(), suppress(KeyboardInterrupt):
+        Server(config, feed).run()
+
+
+class Server(uvicorn.Server):
+    """A server that sends those away who follow events before it waits for others to be answered."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        """Run by *config*."""
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._feed.close()
+        await super().shutdown(sockets)
+
+
+def service(settings: Settings, rules: Rules) -> Service:
+    """Return what the API works with, by *settings*."""
+    redis = connect(settings.redis)
+    redis.set_retry(Retry(NoBackoff(), 1))  # for a connection that went stale; a till has no time for more
+    return Service(rules, Profiles(Breaker(redis), rules))
