@@ -19,8 +19,10 @@ from cli.stopping import stoppable
 from cli.worker import load_rules
 from serving.app import build
 from serving.feed import Feed
+from serving.producer import Producer
 from serving.profiles import Breaker, Profiles
 from serving.service import Service
+from serving.waiting import Waiting
 from streams.readmodel import connect
 from streams.settings import Settings
 
@@ -84,4 +86,6 @@ def service(settings: Settings, rules: Rules) -> Service:
     """Return what the API works with, by *settings*."""
     redis = connect(settings.redis)
     redis.set_retry(Retry(NoBackoff(), 1))  # for a connection that went stale; a till has no time for more
-    return Service(rules, Profiles(Breaker(redis), rules))
+    breaker = Breaker(redis)
+    producer = Producer(settings.kafka.client_options())
+    return Service(rules, Profiles(breaker, rules), producer, Waiting(breaker))

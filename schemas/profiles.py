@@ -90,19 +90,33 @@ class Reward(Record):
     unsealed: Moment | None = None
 
 
-class Standing(Record):
-    """Where a customer stands.
+class View(Record):
+    """A view of a customer.
 
     Attributes:
         as_of: The instant of which it tells.
-        policy: The hash of the policy that decided.
-        currency: That of all amounts, which are in its minor units.
-        tier_until: Until when the tier is safe if nothing more is bought.
-        measures: What the ladder is compared with.
+        known: Whether the customer was ever seen; who was not has the base tier.
+        degraded: Whether nobody could be asked, so that this is the base tier whoever it is.
     """
 
     customer_id: CustomerId
     as_of: Moment
+    known: bool
+    degraded: bool
+
+
+class Profile(View):
+    """What is told of a customer; without a sealed code, and without what is for staff.
+
+    Attributes:
+        policy: The hash of the policy that decided.
+        currency: That of all amounts, which are in its minor units.
+        tier_until: Until when the tier is safe if nothing more is bought.
+        measures: What the ladder is compared with.
+        notify: Whether the customer wants messages.
+        rewards: Those that are still open.
+    """
+
     policy: str
     currency: Currency
     tier: Short
@@ -112,20 +126,6 @@ class Standing(Record):
     measures: Measures
     progress: Progress
     points: PointsAccount
-
-
-class Profile(Standing):
-    """What is told of a customer; without a sealed code, and without what is for staff.
-
-    Attributes:
-        known: Whether the customer was ever seen; who was not has the base tier.
-        degraded: Whether nobody could be asked, so that this is the base tier whoever it is.
-        notify: Whether the customer wants messages.
-        rewards: Those that are still open.
-    """
-
-    known: bool
-    degraded: bool
     cx_level: Annotated[int, Field(ge=1, le=5)]
     cx_level_since: Moment | None
     cx_level_missing: tuple[Lacking, ...]
@@ -134,4 +134,135 @@ class Profile(Standing):
     first_seen: Moment | None
     locale: Locale
     notify: bool
+    rewards: tuple[Reward, ...]
+
+
+class Window(Record):
+    """The days that count: the first, the last so far, and the last of the period if it ends."""
+
+    first: Day
+    last: Day
+    ends: Day | None
+
+
+class CountedOrder(Record):
+    """An order that counts; `amount` is what of it does, and `id` that of its event."""
+
+    order: str
+    day: Day
+    amount: Measure
+    id: str
+
+
+class Rest(Record):
+    """All else that counts: orders that can no longer be refunded, and days brought along from another system."""
+
+    first: Day
+    last: Day
+    orders: Measure
+    amount: Measure
+
+
+class GivenTier(Record):
+    """A tier that a person has given; who that was is not told here."""
+
+    tier: Short
+    until: Moment | None
+    pinned: bool
+    reason: str
+
+
+class TierChange(Record):
+    """A change of the tier, and why."""
+
+    at: Moment
+    from_: Annotated[str, Field(alias="from")]
+    to: Short
+    reason: str
+
+
+class LastChange(TierChange):
+    """The last one, with the order that brought it, if one did."""
+
+    order: str | None
+
+
+class Keeping(Record):
+    """What becomes of the tier if nothing more happens: what is `missing` by `until`, and the tier `then`."""
+
+    until: Moment
+    missing: Measures
+    then: Short
+
+
+class Outlook(Progress):
+    """What is missing for the next tier, and to keep this one."""
+
+    keep: Keeping | None
+
+
+class Decisions(View):
+    """Why the tier and the level are what they are.
+
+    Attributes:
+        orders: Those that count and can still be told apart, oldest first; `rest` is all else that counts.
+        failing_since: When a respite began.
+        change: The last change of the tier.
+        history: The last eight of them, oldest first.
+        cx_level_missing: Conditions of the next level that do not hold.
+    """
+
+    policy: str
+    currency: Currency
+    tier: Short
+    tier_since: Moment | None
+    tier_until: Moment | None
+    measures: Measures
+    progress: Outlook
+    window: Window
+    orders: tuple[CountedOrder, ...]
+    rest: Rest | None
+    given: GivenTier | None
+    failing_since: Moment | None
+    change: LastChange | None
+    history: tuple[TierChange, ...]
+    cx_level: Annotated[int, Field(ge=1, le=5)]
+    cx_level_since: Moment | None
+    cx_level_missing: tuple[Lacking, ...]
+
+
+class Contact(Record):
+    """Where a customer met the brand: the last time, how often, and the mean of the last scores given there."""
+
+    last: Moment
+    channel: Short | None
+    count: Measure
+    mood: Annotated[int, Field(ge=0, le=100)] | None
+
+
+class Share(Record):
+    """How many conditions of a criterion hold, and of how many."""
+
+    holds: int
+    of: int
+
+
+class Journey(View):
+    """The map of a customer's journey: contacts by stage, then by group; where there was none, nothing."""
+
+    journey: dict[str, dict[str, Contact]]
+    dimensions: dict[str, Annotated[int, Field(ge=0, le=100)]]
+    criteria: dict[str, Share]
+
+
+class PointsView(View):
+    """The points, and what runs out if nothing more happens."""
+
+    points: PointsAccount
+    expiries: tuple[Expiry, ...]
+
+
+class RewardsView(View):
+    """All rewards that are still known, those that have ended too."""
+
     rewards: tuple[Reward, ...]

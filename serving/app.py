@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving import customers, follow, health
+from schemas.answers import Basket
+from serving import checkout, customers, events, follow, health
+from serving.bodies import schemas_of
 from serving.paths import RawPath
 from serving.problems import Problem, install
 from serving.stream import Streams
@@ -50,6 +52,8 @@ def build(service: Service, feed: Feed | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(customers.router)
     app.include_router(follow.router)
+    app.include_router(checkout.router)
+    app.include_router(events.router)
     app.add_middleware(RawPath)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done
     return app
@@ -60,7 +64,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+        schemas |= schemas_of(Problem, Basket)
         app.openapi_schema = document
     return app.openapi_schema

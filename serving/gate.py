@@ -14,6 +14,9 @@ class Caller:
         """Whether the token has *scope*."""
         return bool(scope)
 
+    def check_scope(self, scope: str) -> None:
+        """Refuse what needs a *scope* that the token has not."""
+
     def check_customer(self, customer: str) -> None:
         """Refuse a *customer* for whom the token does not speak."""
 

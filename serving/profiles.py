@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from redis.exceptions import RedisError
 
 from cx.state import Customer, StateFormatError, decode
-from cx.view import profile_of
 from schemas.errors import CxError
 from serving.problems import ProblemError
 from streams.readmodel import read_customer
@@ -110,10 +109,10 @@ class Known(NamedTuple):
 
 
 class Profiles:
-    """Reads customers, who were decided on by the same policy as ours."""
+    """Reads customers who were decided on by the same policy as ours."""
 
     def __init__(self, redis: Breaker, rules: Rules) -> None:
-        """Read by *redis*; make profiles by *rules*."""
+        """Read by *redis* what was decided by *rules*."""
         self.redis, self.rules = redis, rules
 
     async def know(self, name: str) -> Known:
@@ -141,10 +140,6 @@ class Profiles:
             return await self.redis.ask(read_customer(self.redis.client, name))
         except ValueError:
             raise _unreadable() from None
-
-    def profile(self, known: Known) -> dict[str, Any]:
-        """Return the profile, as `cx.view.profile_of` has it."""
-        return profile_of(known.customer, known.as_of, self.rules)
 
     def _read(self, stored: Stored) -> Known:
         try:

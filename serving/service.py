@@ -9,7 +9,9 @@ from fastapi import Request
 
 if TYPE_CHECKING:
     from cx.rules import Rules
+    from serving.producer import Producer
     from serving.profiles import Profiles
+    from serving.waiting import Waiting
 
 
 @dataclass(slots=True)
@@ -18,12 +20,16 @@ class Service:
 
     rules: Rules
     profiles: Profiles
+    producer: Producer
+    waiting: Waiting
 
     async def open(self) -> None:
-        """Connect."""
+        """Connect to nothing: what is away at the beginning may be there when it is wanted."""
 
     async def close(self) -> None:
         """Let go of everything."""
+        await self.waiting.close()
+        await self.producer.close()
         await self.profiles.redis.close()
 
 

@@ -11,8 +11,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from serving.app import build
+from serving.producer import Producer
 from serving.profiles import Breaker, Profiles
 from serving.service import Service
+from serving.waiting import Waiting
 from tests.spec import rules
 
 if TYPE_CHECKING:
@@ -20,15 +22,17 @@ if TYPE_CHECKING:
 
     from cx.rules import Rules
 
-AWAY = "redis://127.0.0.1:1/0"  # a port where nobody listens
+NOWHERE = "127.0.0.1:1"  # where nobody listens
+AWAY = f"redis://{NOWHERE}/0"
 PATIENCE_S = 30.0
 
 
-def service(redis_url: str = AWAY, by: Rules | None = None, patience_s: float = PATIENCE_S) -> Service:
-    """Return a service that reads from *redis_url* and waits for it as long as a slow machine takes."""
+def service(redis_url: str = AWAY, kafka: str = NOWHERE, by: Rules | None = None) -> Service:
+    """Return a service of these servers, which waits for Redis as long as a slow machine takes."""
     by = by or rules()
     client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 1))
-    return Service(by, Profiles(Breaker(client, patience_s), by))
+    breaker = Breaker(client, PATIENCE_S)
+    return Service(by, Profiles(breaker, by), Producer({"bootstrap_servers": kafka}), Waiting(breaker))
 
 
 @asynccontextmanager
