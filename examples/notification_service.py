@@ -14,7 +14,7 @@ nobody can have both "surely" and "once". `--unsure hold` then leaves what may h
 `--unsure again`, the default, tells it again.
 
 One file belongs to one service of a group. Where several share the work, put the table into a database of all.
-Settings of Kafka are those of cxstream, such as `CX_KAFKA__BOOTSTRAP`. It ends on Ctrl-C or SIGTERM.
+Settings of Kafka are those of cxstream, such as `CX_KAFKA__BOOTSTRAP`; else it is that of `cx up` here. It ends on Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from zoneinfo import ZoneInfo
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
+from cli.here import settings_here
 from cli.screen.money import money
 from schemas.errors import Reason, Unreadable
 from schemas.outputs import read
-from streams.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -225,7 +225,7 @@ class Service:
             isolation_level="read_committed",  # what a failed transaction left behind never was
             enable_auto_commit=False,
             auto_offset_reset=options.start,
-            **Settings().kafka.client_options(),
+            **settings_here().kafka.client_options(),
         )
 
     async def run(self) -> None:
