@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -14,9 +13,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from cli.logs import set_up
-from cli.preflight import end_with, faults_of
+from cli.preflight import end_with
 from cli.stopping import stoppable
-from cli.worker import load_rules
+from cli.worker import faults_of, load_rules
+from ops.codes import Locker
 from serving.app import build
 from serving.feed import Feed
 from serving.producer import Producer
@@ -43,12 +43,16 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    end_with(asyncio.run(faults_of(settings)))
-    run(settings, rules)
+    with stoppable():
+        try:
+            end_with(asyncio.run(faults_of(settings)))
+            run(settings, rules)
+        except KeyboardInterrupt:
+            return
 
 
 def run(settings: Settings, rules: Rules) -> None:
-    """Serve in this process until a signal comes."""
+    """Serve in this process until a signal comes, which is raised again then."""
     host, _, port = settings.http.listen.rpartition(":")
     feed = Feed(settings.kafka.client_options(), settings.partitions)
     config = uvicorn.Config(
@@ -63,9 +67,8 @@ def run(settings: Settings, rules: Rules) -> None:
         server_header=False,
         timeout_graceful_shutdown=STOP_S,
     )
-    # uvicorn ends in order, and then raises again the signal that it heard.
-    with stoppable(), suppress(KeyboardInterrupt):
-        Server(config, feed).run()
+    log.info("api listens", extra={"at": settings.http.listen})
+    Server(config, feed).run()
 
 
 class Server(uvicorn.Server):
@@ -88,4 +91,4 @@ def service(settings: Settings, rules: Rules) -> Service:
     redis.set_retry(Retry(NoBackoff(), 1))  # for a connection that went stale; a till has no time for more
     breaker = Breaker(redis)
     producer = Producer(settings.kafka.client_options())
-    return Service(rules, Profiles(breaker, rules), producer, Waiting(breaker))
+    return Service(rules, Profiles(breaker, rules), producer, Waiting(breaker), Locker(settings.codes))

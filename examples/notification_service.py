@@ -14,7 +14,8 @@ nobody can have both "surely" and "once". `--unsure hold` then leaves what may h
 `--unsure again`, the default, tells it again.
 
 One file belongs to one service of a group. Where several share the work, put the table into a database of all.
-Settings of Kafka are those of cxstream, such as `CX_KAFKA__BOOTSTRAP`; else it is that of `cx up` here. It ends on Ctrl-C or SIGTERM.
+Settings of Kafka are those of cxstream, such as `CX_KAFKA__BOOTSTRAP`; without any it is that of `cx up` here. It ends
+on Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations

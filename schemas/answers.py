@@ -1,6 +1,8 @@
 """Answers: what the API says to events and baskets."""
 
-from schemas.base import Amount, Count, CustomerId, EventId, Measure, Moment, Record, Short, Source
+from typing import Literal
+
+from schemas.base import Count, CustomerId, EventId, Measure, Moment, Points, Record, Short, Source, Uuid
 from schemas.decisions import Outcome
 from schemas.profiles import Measures, PointsAccount, Profile, Progress
 from schemas.purchases import PurchaseData
@@ -82,9 +84,49 @@ class Quote(Record):
     cx_level: Count
 
 
-class Redemption(Record):
-    """Points to spend; the request has an id, by which it is known again."""
+class Asked(Record):
+    """What is asked of a customer's rewards or points; the same `id` and `time` again is the same call."""
 
-    request_id: EventId
-    points: Amount
+    id: EventId
+    time: Moment
+
+
+class Choice(Asked):
+    """Which of the gifts that were offered is taken."""
+
+    gift_id: Short
+
+
+class Redemption(Asked):
+    """Points to spend, and on which reward, if it has a name."""
+
+    points: Points
     reward: Short | None = None
+
+
+class RedemptionAnswer(EventAnswer):
+    """What is said of a redemption.
+
+    Attributes:
+        spent: Whether the points were spent; None while that is not known, or not any more.
+        refused_for: Why they were not.
+    """
+
+    spent: bool | None = None
+    refused_for: Short | None = None
+
+
+class Revealed(Record):
+    """A gift code. It is a bearer secret: show it, and keep it nowhere."""
+
+    reward_id: Uuid
+    gift: Short
+    code: str
+    valid_until: Moment | None
+
+
+class NotYetRevealed(Record):
+    """That the gift desk was asked; ask again for the code."""
+
+    reward_id: Uuid
+    status: Literal["asked"]

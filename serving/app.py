@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from schemas.answers import Basket
-from serving import checkout, customers, events, follow, health
+from schemas.answers import Basket, Choice, Redemption
+from serving import checkout, customers, events, follow, health, rewards
 from serving.bodies import schemas_of
 from serving.paths import RawPath
 from serving.problems import Problem, install
@@ -54,6 +54,7 @@ def build(service: Service, feed: Feed | None = None) -> FastAPI:
     app.include_router(follow.router)
     app.include_router(checkout.router)
     app.include_router(events.router)
+    app.include_router(rewards.router)
     app.add_middleware(RawPath)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done
     return app
@@ -64,6 +65,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= schemas_of(Problem, Basket)
+        schemas |= schemas_of(Problem, Basket, Choice, Redemption)
         app.openapi_schema = document
     return app.openapi_schema

@@ -67,10 +67,9 @@ async def write(
         caller.check_source(one.event.source)
         caller.check_customer(one.event.subject)
     outcomes = await deliver(service, taken, begun + timeout_ms / 1_000 if wait else None)
-    told = [_told(one, outcome, wait) for one, outcome in zip(taken, outcomes, strict=True)]
-    status = 200 if wait and all(outcomes) else 202
     if is_batch:
-        return JSONResponse({"events": told}, status)
+        found = [_told(one, outcome, wait) for one, outcome in zip(taken, outcomes, strict=True)]
+        return JSONResponse({"events": found}, 200 if wait and all(outcomes) else 202)
     return await answer(service, caller, taken[0], outcomes[0], wait)
 
 
@@ -129,15 +128,25 @@ async def deliver(service: Service, taken: Sequence[Taken], until: float | None)
 async def answer(
     service: Service, caller: Caller, one: Taken, outcome: Outcome | None, wait: str | None = "decision"
 ) -> Response:
-    """Return the answer to a call with one event; with a decision comes the customer as they are then."""
-    told = _told(one, outcome, wait)
-    if outcome is None or wait is None:
-        return JSONResponse(told, 202, {"Location": told["poll"]} if wait else None)
-    if outcome.reason is Reason.CONFLICTING_ID:  # two callers at the same time, of whom one was the first
+    """Return the answer to a call with one event."""
+    if wait is None:
+        return JSONResponse(_told(one, outcome, wait), 202)
+    found = await told(service, caller, one, outcome)
+    return JSONResponse(found) if outcome else JSONResponse(found, 202, {"Location": found["poll"]})
+
+
+async def told(service: Service, caller: Caller, one: Taken, outcome: Outcome | None) -> dict[str, Any]:
+    """Return what is said of one event that is waited for; with a decision comes the customer as they are then.
+
+    Raises:
+        ProblemError: 409, two callers came at the same time with two contents, and this is not the first.
+    """
+    found = _told(one, outcome, "decision")
+    if outcome is None:
+        return found
+    if outcome.reason is Reason.CONFLICTING_ID:
         raise _conflict()
-    if caller.may("cx:read"):
-        told |= await _customer(service, one.event.subject)
-    return JSONResponse(told)
+    return found | (await _customer(service, one.event.subject) if caller.may("cx:read") else {})
 
 
 async def _customer(service: Service, name: str) -> dict[str, Any]:
@@ -176,10 +185,10 @@ def _conflict() -> ProblemError:
 
 
 def _told(one: Taken, outcome: Outcome | None, wait: str | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"source": one.event.source, "id": one.event.id}
+    found: dict[str, Any] = {"source": one.event.source, "id": one.event.id}
     if wait is None:
-        return told
+        return found
     if outcome is not None:
-        return told | {"decision": shown(outcome)}
+        return found | {"decision": shown(outcome)}
     query = urlencode({"source": one.event.source, "id": one.event.id, "content": one.place[1]})
-    return told | {"poll": f"/v1/decisions?{query}"}
+    return found | {"poll": f"/v1/decisions?{query}"}

@@ -9,6 +9,7 @@ from fastapi import Request
 
 if TYPE_CHECKING:
     from cx.rules import Rules
+    from ops.codes import Locker
     from serving.producer import Producer
     from serving.profiles import Profiles
     from serving.waiting import Waiting
@@ -22,6 +23,7 @@ class Service:
     profiles: Profiles
     producer: Producer
     waiting: Waiting
+    locker: Locker
 
     async def open(self) -> None:
         """Connect to nothing: what is away at the beginning may be there when it is wanted."""

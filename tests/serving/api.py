@@ -10,11 +10,13 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from ops.codes import Locker
 from serving.app import build
 from serving.producer import Producer
 from serving.profiles import Breaker, Profiles
 from serving.service import Service
 from serving.waiting import Waiting
+from streams.settings import CodeSettings
 from tests.spec import rules
 
 if TYPE_CHECKING:
@@ -25,14 +27,18 @@ if TYPE_CHECKING:
 NOWHERE = "127.0.0.1:1"  # where nobody listens
 AWAY = f"redis://{NOWHERE}/0"
 PATIENCE_S = 30.0
+NO_CODES = CodeSettings()
 
 
-def service(redis_url: str = AWAY, kafka: str = NOWHERE, by: Rules | None = None) -> Service:
+def service(
+    redis_url: str = AWAY, kafka: str = NOWHERE, by: Rules | None = None, codes: CodeSettings = NO_CODES
+) -> Service:
     """Return a service of these servers, which waits for Redis as long as a slow machine takes."""
     by = by or rules()
     client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 1))
     breaker = Breaker(client, PATIENCE_S)
-    return Service(by, Profiles(breaker, by), Producer({"bootstrap_servers": kafka}), Waiting(breaker))
+    producer = Producer({"bootstrap_servers": kafka})
+    return Service(by, Profiles(breaker, by), producer, Waiting(breaker), Locker(codes))
 
 
 @asynccontextmanager
