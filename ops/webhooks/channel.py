@@ -57,13 +57,13 @@ class Channel:
         self._registry, self._sender, self._chance = registry, sender, chance
 
     async def run(self) -> None:
-        """Deliver until cancelled, or the endpoint is gone."""
+        """Deliver until cancelled; who is disabled is delivered nothing."""
         consumer = reader(self._settings.kafka, self._app, self.subscription, self._settings.partitions)
         try:
             await consumer.start()
-            while not self.subscription.disabled:
+            while True:
                 await asyncio.gather(*map(self._again, self._due()))
-                if len(self._retries()) >= RETRIES_MAX:
+                if self.subscription.disabled or len(self._retries()) >= RETRIES_MAX:
                     await asyncio.sleep(POLL_MS / 1_000)
                     continue
                 batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._own.at_once)

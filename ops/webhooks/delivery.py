@@ -102,10 +102,11 @@ class Delivery:
         self._channels[subscription.id] = channel, asyncio.create_task(channel.run())
 
     async def _end(self, name: str) -> None:
-        _, task = self._channels.pop(name)
-        await _ended(task)
+        await _ended(self._channels[name][1])
+        del self._channels[name]
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
+    if not task.cancelling():  # a second time would tear it while it leaves Kafka in order
+        task.cancel()
     await asyncio.wait([task], timeout=STOP_S)
