@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from schemas.answers import Basket, Choice, Redemption
+from schemas.reader import type_of
 from serving import checkout, customers, events, health, rewards
 from serving.bodies import schemas_of
+from serving.intake import EVENTS
 from serving.paths import RawPath
 from serving.problems import Problem, install
 
@@ -58,6 +60,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= schemas_of(Problem, Basket, Choice, Redemption)
+        schemas |= schemas_of(Problem, Basket, Choice, Redemption, *EVENTS)
+        refs = {type_of(model): f"#/components/schemas/{model.__name__}" for model in EVENTS}
+        discriminator = {"propertyName": "type", "mapping": refs}
+        schemas["Event"] = {"oneOf": [{"$ref": ref} for ref in refs.values()], "discriminator": discriminator}
         app.openapi_schema = document
     return app.openapi_schema
