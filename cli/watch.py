@@ -226,7 +226,7 @@ class Watch:
             seconds=now - self._began,
             events_in=ledger.events_in,
             per_second=(after - before) / (now - then) if now > then else 0.0,
-            decided=sum(holding.events for holding in holdings),
+            decided=max(0, ledger.decided()),  # an answer is read before the customer who took it
             duplicates=ledger.duplicates,
             dead_letters=ledger.dead_letters,
             lag=self._lag,

@@ -247,11 +247,8 @@ def due_at(head: Head, rules: Rules) -> int:
 
 
 def next_expiry(head: Head, rules: Rules) -> tuple[int, int] | None:
-    """Return the last day on which the next points to run out by date count, and how many they are."""
-    lots = [(last, left) for last, _, _, _, left in _lots(head, rules) if last < _FAR]
-    if not lots:
-        return None
-    return lots[0][0], sum(left for last, left in lots if last == lots[0][0])
+    """Return the last day on which the next points count if nothing more happens, and how many they are."""
+    return min(expiries(head, rules).items(), default=None)
 
 
 def expiries(head: Head, rules: Rules) -> dict[int, int]:

@@ -130,7 +130,7 @@ def _rewards(customer: Customer, rules: Rules) -> list[dict[str, Any]]:
                 "rule": owed.rule,
                 "occasion": owed.occasion,
                 "tier": owed.tier or None,
-                "since": rfc3339(owed.at),
+                "since": rfc3339(life.owed if life else owed.at),  # what was given once may stand for a later ground
                 "status": status,
                 **(_life(life) if life else {}),
             }

@@ -30,10 +30,13 @@ COLUMNS: Final = {
 _MONEY: Final = {"cost", "liability"}
 _CHARTS: Final = {"issued": "Issued", "redeemed": "Redeemed", "cost": "Cost", "liability": "Liability"}
 _STYLE: Final = """
-body { font: 15px system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1b1f24 }
-table { border-collapse: collapse; width: 100% } th, td { padding: .35rem .6rem; border-bottom: 1px solid #d8dee4 }
-td { text-align: right } th { text-align: left } svg { width: 100%; height: auto } text { font-size: 13px }
-rect { fill: #2f81f7 }
+:root { color-scheme: light dark }
+body { font: 15px system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem }
+main { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th, td { padding: .35rem .6rem; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap }
+tr > :first-child { text-align: left } h2 { font-size: 1.1rem; margin: 1.5rem 0 .5rem }
+section { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 0 2rem }
+svg { width: 100%; height: auto } text { font-size: 13px; fill: currentColor } rect { fill: #2f81f7 }
 """
 _WIDTH, _BAR, _LABEL = 720, 22, 180
 
@@ -71,7 +74,8 @@ def page(rows: Mapping[str, dict[str, Any]], by: str, title: str, currency: str)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n"
-        f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n{charts}</body></html>\n"
+        f"<main><table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></main>\n"
+        f"<section>\n{charts}</section></body></html>\n"
     )
 
 
@@ -86,7 +90,8 @@ def _chart(rows: Mapping[str, dict[str, Any]], key: str, title: str, currency: s
         f"{escape(_said(key, row[key], currency))}</text>"
         for place, (name, row) in enumerate(rows.items())
     )
-    return f'<h2>{escape(title)}</h2>\n<svg viewBox="0 0 {_WIDTH} {height}" role="img">{bars}</svg>\n'
+    drawn = f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">{bars}</svg>'
+    return f"<div><h2>{escape(title)}</h2>\n{drawn}</div>\n"
 
 
 def _said(key: str, value: float | None, currency: str) -> str:

@@ -213,6 +213,10 @@ class Ledger:
         self._fresh.clear()
         return list(self._holdings.values())
 
+    def decided(self) -> int:
+        """Return how many of the produced events customers hold; the answers of the desk, folded as well, are none."""
+        return sum(holding.events for holding in self.holdings()) - self.gifts.answers.total()
+
     def _refuse_or_keep(self, event: _Event, reason: Reason | None, taken_back: int = 0) -> None:
         """Count one more record of *event*: kept, or refused for *reason*, *taken_back* from the kept ones."""
         before = event.repeats

@@ -53,10 +53,7 @@ def judge(ledger: Ledger, manifest: Manifest, lag: int | None) -> Verdict:
         manifest: Of the one run that the topics hold.
         lag: Asked before the ledger was read to the end.
     """
-    holdings = ledger.holdings()
-    # What the desk answers is folded like an event, and nobody produced it.
-    decided = sum(holding.events for holding in holdings) - ledger.gifts.answers.total()
-    kinds = ledger.outputs
+    decided, kinds = ledger.decided(), ledger.outputs
     return Verdict(
         events_in=ledger.events_in,
         decided=decided,

@@ -32,22 +32,24 @@ class Usage:
         cost: What the budgets paid for it, less what came back; the face value of what is not from the gift desk.
         days: How long each redeemed gift took from issue to use.
         liability: The face value of what was issued and could still be used at the end.
+        used: How many of the gifts issued here were redeemed before the end, wherever that is counted.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     face: int = 0
     cost: int = 0
     liability: int = 0
+    used: int = 0
     days: list[float] = field(default_factory=list)
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as plain data, with the share of issued gifts that was redeemed, and the median of `days`."""
+        """Return it as plain data, with the share of the gifts issued here that was used, and the median of `days`."""
         issued = self.counts["issued"]
         return {
             **self.counts,
             "face_value": self.face,
             "cost": self.cost,
-            "redemption_pct": round(100 * self.counts["redeemed"] / issued, 1) if issued else None,
+            "redemption_pct": round(100 * self.used / issued, 1) if issued else None,
             "days_to_redeem": round(median(self.days), 1) if self.days else None,
             "liability": self.liability,
         }
@@ -70,6 +72,8 @@ def usage(facts: Iterable[Fact], by: By, first: int, last: int, calendar: Calend
             is_open = fact.kind == "issued" or (is_open and fact.kind not in _ENDS)
             if fact.at >= begin and fact.kind != "paid":
                 _add(groups.setdefault(_group(fact, gift, tier, by, calendar), Usage()), fact, gift, costs)
+            if fact.kind == "redeemed" and gift is not None and gift.at >= begin:
+                groups.setdefault(_group(gift, gift, tier, by, calendar), Usage()).used += 1
         if is_open and gift is not None:
             groups.setdefault(_group(gift, gift, tier, by, calendar), Usage()).liability += gift.amount
     return dict(sorted(groups.items()))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cx.calendar import DAY
+from cx.calendar import DAY, rfc3339
 from cx.moments import GiftTold
 from cx.rules import Rules
 from tests.spec import GIFT, LADDER, Spec, at, became, bought, chosen, given, refunded, reward, rules
@@ -229,3 +229,10 @@ def test_a_gift_of_before_its_life_was_known_never_runs_out() -> None:
     after = story.when(bought(START + 1, 1, "o2"), refunded(START + 2, "o2")).tick(ENDS + DAY)
     assert told(after) == ["reward.issued"]
     assert told(after.when(became(ENDS + DAY, KEY, "expired")))[1:] == ["reward.expired"]
+
+
+def test_a_gift_that_was_used_is_of_when_it_was_given_though_a_later_tier_rests_on_it() -> None:
+    story = begun().when(became(START + 2, KEY, "redeemed"))
+    back = story.when(refunded(START + 3), bought(START + DAY, 1_000, "o2"))
+    (shown,) = back.profile["rewards"]
+    assert (shown["status"], shown["since"]) == ("redeemed", rfc3339(START))

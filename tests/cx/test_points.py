@@ -459,6 +459,21 @@ def test_an_order_past_its_refund_horizon_keeps_its_points() -> None:
     assert balance(story.tick(at("2027-04-01T00:00"))) == 1
 
 
+@pytest.mark.parametrize(
+    ("expiry", "last_day", "left"),
+    [
+        ({"inactive_days": 31}, "2026-05-15", 102),
+        ({"inactive_days": 31, "after_months": 1}, "2026-04-30", 100),
+        ({"inactive_days": 20, "after_months": 1}, "2026-05-04", 2),  # the first have run out by then
+    ],
+)
+def test_the_profile_says_when_points_run_out_by_date_or_by_silence(
+    expiry: dict[str, int], last_day: str, left: int
+) -> None:
+    story = given(bought(MARCH, 1_000), bought(MARCH + 30 * DAY, 20, "o2"), by=by(expiry=expiry))
+    assert story.profile["points"]["next_expiry"] == {"last_day": last_day, "points": left}
+
+
 # A person's word
 
 

@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.request import urlopen
 from uuid import NAMESPACE_OID, uuid5
 
@@ -41,12 +41,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
 ANSWERS: Final = "cx.gift-answers"
+REWARDS: Final = "cx.rewards"
 PARTITIONS: Final = 4
 DESK: Final = ("-m", "cli", "desk")
 WORKER: Final = ("-m", "cli", "worker")
 VENDOR: Final = ("-m", "cli", "vendor")
 ARMED_VENDOR: Final = ("-m", "tests.faults.armed_vendor")
 ARMED: Final = ("-m", "tests.faults.armed_desk")
+ARMED_WORKER: Final = ("-m", "tests.faults.armed")
 KEYS: Final = {
     "CX_CODES__KEYS": f"2026:{b64encode(bytes(range(32))).decode()}",
     "CX_CODES__IDENTITY": b64encode(bytes(range(1, 33))).decode(),
@@ -81,9 +83,9 @@ class Shop:
     def desk(self, *command: str) -> Subject:
         return self._begin(*(command or DESK))
 
-    def worker(self, policy: Path) -> Subject:
+    def worker(self, policy: Path, *command: str) -> Subject:
         """Start a worker of the customers' lane, whose gifts come from the desk as *policy* says."""
-        return self._begin(*WORKER, POLICY=str(policy))
+        return self._begin(*(command or WORKER), POLICY=str(policy))
 
     def vendor(self, url: str, *command: str, **more: str) -> Subject:
         """Start the agent of the vendor that is asked at *url*; one that has little patience."""
@@ -160,18 +162,33 @@ class Shop:
 
     async def answers(self) -> list[dict[str, Any]]:
         """Return all answers that are committed, by partition and in order."""
-        found = await read_topics(self.settings, [ANSWERS])
+        return await self._events(ANSWERS)
+
+    async def _events(self, topic: str) -> list[dict[str, Any]]:
+        found = await read_topics(self.settings, [topic])
         return [json.loads(record.value) for records in found.values() for record in records]
 
     async def until_answered(
         self, count: int, kinds: set[str] | frozenset[str] = frozenset(FINAL)
     ) -> list[dict[str, Any]]:
         """Return the answers once there are *count* of these *kinds*."""
-        deadline = time.monotonic() + PATIENCE_S
+        return await self._until(ANSWERS, count, kinds)
+
+    async def until_told(self, count: int) -> list[dict[str, Any]]:
+        """Return what was told of rewards once there is so much."""
+        return await self._until(REWARDS, count)
+
+    async def _until(
+        self, topic: str, count: int, kinds: set[str] | frozenset[str] = frozenset()
+    ) -> list[dict[str, Any]]:
+        """Return the events of *topic* once there are *count*, of these *kinds* or of any, while more still come."""
+        deadline, before = time.monotonic() + PATIENCE_S, 0
         while True:
-            told = await self.answers()
-            if sum(one["type"] in kinds for one in told) >= count:
+            told = await self._events(topic)
+            if sum(not kinds or one["type"] in kinds for one in told) >= count:
                 return told
+            if len(told) > before:  # a patience for each bit of progress: how fast it goes is no matter here
+                deadline, before = time.monotonic() + PATIENCE_S, len(told)
             assert time.monotonic() < deadline, Counter(one["type"] for one in told)
             assert any(desk.alive for desk in self.desks), self.desks[-1].text()[-3000:]
             await asyncio.sleep(0.5)
@@ -245,6 +262,13 @@ async def gift_shop(folder: Path) -> AsyncIterator[Shop]:
         await asyncio.to_thread(stack.stop)
 
 
+class Run(Protocol):
+    """A run on gifts."""
+
+    async def goes_on(self) -> None:
+        """Let some more requests come."""
+
+
 class Sale:
     """A run on gifts: of each programme some coffees, cakes to fall back on, and a budget that ends amid the cakes."""
 
@@ -308,7 +332,7 @@ class Sale:
                 assert (entry.stock.count, entry.waiting.count) == (left, 0)
 
 
-async def dies(sale: Sale, desk: Subject, seconds: float = PATIENCE_S) -> None:
+async def dies(sale: Run, desk: Subject, seconds: float = PATIENCE_S) -> None:
     """Let requests come until *desk* has killed itself."""
     deadline = time.monotonic() + seconds
     while not desk.met:

@@ -59,6 +59,21 @@ def test_a_gift_is_counted_with_its_cost_and_how_long_it_took() -> None:
     }
 
 
+def test_the_share_that_was_used_is_of_the_gifts_issued_then_and_never_more_than_all() -> None:
+    used = fact("redeemed", START + 30 * DAY)
+    other = fact("redeemed", START + 31 * DAY, "r2")
+    new = issued(START + 32 * DAY, "r3")
+    found = counted(issued(), used, issued(reward="r2", claim="c2"), other, new, by="month", last="2026-04-30")
+    assert {
+        name: (one.get("issued"), one.get("redeemed"), one.get("redemption_pct")) for name, one in found.items()
+    } == {
+        "2026-03": (2, None, 100.0),
+        "2026-04": (1, 2, None),
+    }
+    later = counted(issued(), used, new, by="month", first="2026-04-01", last="2026-04-30")
+    assert later["2026-04"].get("redemption_pct") is None, "what was issued before does not count"
+
+
 def test_a_use_that_is_said_twice_is_one_and_one_of_no_reward_none() -> None:
     found = counted(issued(), fact("redeemed", START + 1), fact("redeemed", START + 2), fact("redeemed", START, "r9"))
 
