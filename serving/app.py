@@ -42,7 +42,9 @@ def build(service: Service) -> FastAPI:
             await service.close()
 
     # No pages of documentation: these would load their scripts from somewhere else.
-    app = FastAPI(title="cxstream", version=VERSION, lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="cxstream", version=VERSION, lifespan=life, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.service, app.state.is_ready = service, False
     install(app)
     app.include_router(health.router)

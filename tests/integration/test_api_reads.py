@@ -106,6 +106,14 @@ async def test_a_quote_leaves_no_trace(api: httpx.AsyncClient, redis: Redis, uni
     assert (await api.get(f"/v1/customers/{name}")).json()["tier"] == "silver"
 
 
+async def test_what_redis_says_no_to_is_about_one_customer(api: httpx.AsyncClient, redis: Redis, unique: str) -> None:
+    await redis.set(customer_key(unique[-20:]), "something else")
+    await store(redis, f"{unique[-18:]}-m")
+
+    assert (await api.get(f"/v1/customers/{unique[-20:]}")).json()["degraded"] is True
+    assert (await api.get(f"/v1/customers/{unique[-18:]}-m")).json()["degraded"] is False
+
+
 class Door:
     """The way to Redis, which can be shut."""
 
