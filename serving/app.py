@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from schemas.answers import Basket, Choice, Redemption
+from schemas.reader import type_of
 from serving import checkout, customers, events, follow, health, rewards
 from serving.bodies import schemas_of
+from serving.intake import EVENTS
 from serving.paths import RawPath
 from serving.problems import Problem, install
 from serving.stream import Streams
@@ -46,7 +48,9 @@ def build(service: Service, feed: Feed | None = None) -> FastAPI:
                 app.state.is_ready = False
 
     # No pages of documentation: these would load their scripts from somewhere else.
-    app = FastAPI(title="cxstream", version=VERSION, lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="cxstream", version=VERSION, lifespan=life, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.service, app.state.is_ready = service, False
     install(app)
     app.include_router(health.router)
@@ -65,6 +69,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= schemas_of(Problem, Basket, Choice, Redemption)
+        schemas |= schemas_of(Problem, Basket, Choice, Redemption, *EVENTS)
+        refs = {type_of(model): f"#/components/schemas/{model.__name__}" for model in EVENTS}
+        discriminator = {"propertyName": "type", "mapping": refs}
+        schemas["Event"] = {"oneOf": [{"$ref": ref} for ref in refs.values()], "discriminator": discriminator}
         app.openapi_schema = document
     return app.openapi_schema

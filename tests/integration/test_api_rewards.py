@@ -106,7 +106,7 @@ async def test_a_gift_is_chosen_shown_and_seen_by_nobody_else(tmp_path: Path, ca
         shop.codes("shop", "tea", 1)
         rules = compile_policy(load(str(policy)))
         where = (shop.settings.redis.url, shop.settings.kafka.bootstrap, rules)
-        async with calling(service(*where, CODES)) as api, calling(service(*where)) as without_keys:
+        async with calling(service(*where, codes=CODES)) as api, calling(service(*where)) as without_keys:
             await buys(api)
             reward = (await the_reward(api, "offered")).reward_id
             path = f"{PATH}/rewards/{reward}"
