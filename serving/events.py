@@ -13,7 +13,7 @@ from schemas.base import EventId, Source
 from schemas.decisions import Outcome, decision_key
 from schemas.errors import Reason
 from serving.access import Caller, allowed
-from serving.intake import BATCH, JSON, ONE, Taken, read_body
+from serving.intake import BATCH, BATCH_MAX, JSON, ONE, Taken, read_body
 from serving.problems import ProblemError, described
 from serving.profiles import RedisAwayError
 from serving.service import Service, service_of
@@ -25,7 +25,7 @@ router = APIRouter(tags=["events"])
 Services = Annotated[Service, Depends(service_of)]
 Writer = Annotated[Caller, Depends(allowed("cx:events", "cx:rewards", "cx:admin"))]
 TimeoutMs = Annotated[int, Query(ge=1, le=TIMEOUT_MS_MAX, description="How long to wait, counted from the call.")]
-_EVENT: Final = {"type": "object", "required": ["specversion", "id", "source", "type", "time", "subject", "data"]}
+_EVENT: Final = {"$ref": "#/components/schemas/Event"}
 
 
 @router.post(
@@ -42,7 +42,7 @@ _EVENT: Final = {"type": "object", "required": ["specversion", "id", "source", "
             "required": True,
             "content": {
                 ONE: {"schema": _EVENT},
-                BATCH: {"schema": {"type": "array", "minItems": 1, "maxItems": 100, "items": _EVENT}},
+                BATCH: {"schema": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": _EVENT}},
                 JSON: {"schema": {"type": "object", "description": "The data alone, with ce- headers."}},
             },
         }

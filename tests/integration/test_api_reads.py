@@ -12,8 +12,11 @@ import pytest
 from redis.asyncio import Redis
 
 from cx.state import encode
+from schemas.decisions import Outcome, decision_key, write
 from schemas.profiles import Profile
-from streams.readmodel import customer_key
+from serving import profiles
+from serving.profiles import RedisAwayError
+from streams.readmodel import customer_key, read_customer
 from tests.integration.door import Door
 from tests.schemas.samples import LINE
 from tests.serving.api import PATIENCE_S, calling, problem, service
@@ -21,6 +24,7 @@ from tests.spec import at, bought, given, rules
 
 if TYPE_CHECKING:
     from cx.rules import Rules
+    from serving.service import Service
 
 NOW = at("2026-03-10T10:00")
 RULES = rules()
@@ -104,6 +108,46 @@ async def test_a_quote_leaves_no_trace(api: httpx.AsyncClient, redis: Redis, uni
     assert (answer.json()["tier_before"], answer.json()["tier_after"]) == ("silver", "gold")
     assert await redis.hgetall(customer_key(name)) == before
     assert (await api.get(f"/v1/customers/{name}")).json()["tier"] == "silver"
+
+
+async def test_what_redis_says_no_to_is_about_one_customer(api: httpx.AsyncClient, redis: Redis, unique: str) -> None:
+    await redis.set(customer_key(unique[-20:]), "something else")
+    await store(redis, f"{unique[-18:]}-m")
+
+    assert (await api.get(f"/v1/customers/{unique[-20:]}")).json()["degraded"] is True
+    assert (await api.get(f"/v1/customers/{unique[-18:]}-m")).json()["degraded"] is False
+
+
+async def test_an_answer_that_came_too_late_is_nobody_elses(
+    redis_url: str, redis: Redis, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection with an answer on its way would give it to the next who asks: to a till, another customer."""
+    lan, mai = f"{unique[-18:]}-1", f"{unique[-18:]}-2"
+    for name in (lan, mai):
+        await store(redis, name)
+        await redis.hset(decision_key("till", name), "f", write(Outcome(outcome="duplicate", customer=name)))
+    served = service(redis_url, by=RULES)
+    breaker, client = served.profiles.redis, served.profiles.redis.client
+    monkeypatch.setattr(profiles, "STRIKES_MAX", 1_000)
+    late = 0
+    for _ in range(20):
+        await redis.client_pause(40)
+        for asked in (read_customer(client, lan), decisions_of(served, lan)):
+            try:
+                await breaker.ask(asked, 0.005)
+            except RedisAwayError:
+                late += 1
+        known = await served.profiles.know(mai)
+        assert known.customer.id == mai
+        assert [one["f"].customer for one in await served.waiting.known([decision_key("till", mai)])] == [mai]
+    assert late
+    await breaker.close()
+
+
+async def decisions_of(served: Service, name: str) -> object:
+    pipeline = served.profiles.redis.client.pipeline(transaction=False)
+    pipeline.hgetall(decision_key("till", name))
+    return await pipeline.execute()
 
 
 async def test_that_redis_goes_away_is_noticed_at_once_and_that_it_is_back_too(

@@ -42,6 +42,7 @@ CALLS: dict[tuple[str, str], Scope] = {
     ("GET", "/v1/customers/lan/journey"): "cx:read",
     ("GET", "/v1/customers/lan/points"): "cx:read",
     ("GET", "/v1/customers/lan/rewards"): "cx:read",
+    ("GET", "/v1/stream?customer=lan"): "cx:read",
     ("POST", "/v1/checkout/quote"): "cx:read",
     ("POST", "/v1/events"): "cx:events",
     ("GET", "/v1/decisions?source=/tills/7&id=e1"): "cx:events",

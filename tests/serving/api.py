@@ -76,6 +76,14 @@ async def bearer(served: Service, *scopes: Scope, **bounds: Any) -> str:
     return sent
 
 
+async def stored_bearer(redis_url: str, *scopes: Scope) -> str:
+    """Return what the holder of a new token in the Redis at *redis_url* sends to any server."""
+    served = service(redis_url)
+    sent = await bearer(served, *scopes)
+    await served.profiles.redis.close()
+    return sent
+
+
 def problem(answer: httpx.Response) -> tuple[int, str]:
     """Return status and kind of the problem in *answer*."""
     assert answer.headers["content-type"] == "application/problem+json"
