@@ -53,10 +53,10 @@ def service(
 
 
 @asynccontextmanager
-async def calling(served: Service, *scopes: Scope) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the API over *served*, which is opened and closed with it; it may do all, or has *scopes*."""
+async def calling(served: Service, sent: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the API over *served*, which is opened and closed with it; it may do all, or sends *sent*."""
     app = build(served)
-    headers = {"Authorization": f"Bearer {await bearer(served, *scopes)}"}
+    headers = {"Authorization": f"Bearer {sent or await bearer(served)}"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
