@@ -19,6 +19,7 @@ VERBS = {
     "worker": "Run one worker against the cluster that the settings name.",
     "desk": "Run one gift desk: stock, budgets and codes.",
     "serve": "Answer tills, web shops and apps over HTTP.",
+    "token": "Make, list and take back tokens of the API.",
     "vendor": "Have gifts made by one vendor, by HTTP.",
     "aggregate": "Count customers by week, store and channel, for reports.",
     "topics": "Make or check the topics.",

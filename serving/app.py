@@ -12,6 +12,7 @@ from schemas.answers import Basket, Choice, Redemption
 from schemas.reader import type_of
 from serving import checkout, customers, events, health, rewards
 from serving.bodies import schemas_of
+from serving.guard import Guard
 from serving.intake import EVENTS
 from serving.paths import RawPath
 from serving.problems import Problem, install
@@ -28,8 +29,8 @@ _DESCRIPTION: Final = (
 )
 
 
-def build(service: Service) -> FastAPI:
-    """Return the application, which opens and closes *service*."""
+def build(service: Service, *, is_tls: bool = False) -> FastAPI:
+    """Return the application, which opens and closes *service*; *is_tls* says that it is reached by TLS."""
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -53,6 +54,7 @@ def build(service: Service) -> FastAPI:
     app.include_router(events.router)
     app.include_router(rewards.router)
     app.add_middleware(RawPath)
+    app.add_middleware(Guard, is_tls=is_tls)  # before the others, so that its headers are on every answer
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done
     return app
 

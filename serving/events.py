@@ -12,7 +12,7 @@ from schemas.answers import BatchAnswer, EventAnswer
 from schemas.base import EventId, Source
 from schemas.decisions import Outcome, decision_key
 from schemas.errors import Reason
-from serving.gate import Caller, allowed
+from serving.access import Caller, allowed
 from serving.intake import BATCH, BATCH_MAX, JSON, ONE, Taken, read_body
 from serving.problems import ProblemError, described
 from serving.profiles import RedisAwayError
@@ -66,6 +66,9 @@ async def write(
         caller.check_scope(one.scope)
         caller.check_source(one.event.source)
         caller.check_customer(one.event.subject)
+    for one in taken:
+        if one.scope == "cx:admin":
+            caller.audit(one.type, one.place[1])
     outcomes = await deliver(service, taken, begun + timeout_ms / 1_000 if wait else None)
     if is_batch:
         found = [_told(one, outcome, wait) for one, outcome in zip(taken, outcomes, strict=True)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -18,6 +17,7 @@ from schemas.profiles import Profile
 from serving import profiles
 from serving.profiles import RedisAwayError
 from streams.readmodel import customer_key, read_customer
+from tests.integration.door import Door
 from tests.schemas.samples import LINE
 from tests.serving.api import PATIENCE_S, calling, problem, service
 from tests.spec import at, bought, given, rules
@@ -148,40 +148,6 @@ async def decisions_of(served: Service, name: str) -> object:
     pipeline = served.profiles.redis.client.pipeline(transaction=False)
     pipeline.hgetall(decision_key("till", name))
     return await pipeline.execute()
-
-
-class Door:
-    """The way to Redis, which can be shut."""
-
-    def __init__(self, url: str) -> None:
-        self._host, self._port = urlsplit(url).hostname, urlsplit(url).port
-        self.port = 0
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def unlock(self) -> None:
-        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def shut(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._open:
-            writer.close()
-        await self._server.wait_closed()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self._host, self._port)
-        self._open |= {writer, back}
-        await asyncio.gather(_copied(reader, back), _copied(there, writer))
-
-
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while part := await reader.read(65_536):
-            writer.write(part)
-            await writer.drain()
-    writer.close()
 
 
 async def test_that_redis_goes_away_is_noticed_at_once_and_that_it_is_back_too(
