@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agents.edge import MILLI, letter_of, make_tick, rejected, tick_of
+from agents.replies import Asked, asked_by, of_decision, of_refusal
 from cx.calendar import HOUR
 from cx.decide import Arrival, advance, decide, shrink
 from cx.intake import NotTakenError, moment_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cx.decide import Decision
     from cx.outputs import Output
     from cx.rules import Rules
-    from streams.effects import PartitionState
+    from streams.effects import PartitionState, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +55,23 @@ class CustomerFold:
         """Fold records of one partition of one topic: parse each, then decide per customer."""
         effects = Effects()
         arrivals: dict[bytes, list[Arrival]] = {}
+        asked: Asked = {}  # mostly none
         for record in records:
             try:
-                arrival = self._arrival(record, state)
+                event = parse(record.topic, record.key, record.value, record.headers)
+                if event.cxreply is not None:
+                    asked[record.offset] = asked_by(event)
+                arrival = self._arrival(event, record, state)
             except Unreadable as refusal:
                 effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.error_type))
+                effects.receipts += of_refusal(asked.get(record.offset), refusal.reason, refusal.loc)
             except NotTakenError as refusal:
                 effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.reason))
+                effects.receipts += of_refusal(asked.get(record.offset), refusal.reason, refusal.loc)
             else:
                 arrivals.setdefault(record.key, []).append(arrival)
         for key, own in arrivals.items():
-            self._decide(state, key, own, effects)
+            self._decide(state, key, own, effects, asked)
         return effects
 
     def tick(self, state: PartitionState, limit: int) -> Effects:
@@ -73,7 +80,7 @@ class CustomerFold:
         due = state.due(state.tick, limit)
         for key in due:
             try:
-                self._keep(state, key, advance(self._load(state, key), state.tick, self.rules), (), effects)
+                self._keep(state, key, advance(self._load(state, key), state.tick, self.rules), (), effects, {})
             except StateFormatError:
                 raise  # no deadline's fault: somebody has to look at the store
             except Exception:
@@ -87,6 +94,16 @@ class CustomerFold:
         """Make a dead letter of a record that the lane refuses."""
         return rejected(record, Reason(reason), loc, reason)
 
+    def refused(self, record: ConsumerRecord[bytes, bytes], reason: str) -> list[Receipt]:
+        """Return what is said to whoever waits for a record that the lane refuses."""
+        if record.topic == CLOCK:
+            return []  # a tick is about no customer
+        try:
+            event = parse(record.topic, record.key, record.value, record.headers)
+        except Unreadable:
+            return []
+        return [] if event.cxreply is None else of_refusal(asked_by(event), Reason(reason))
+
     def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
         """Return instant and end offsets of a tick."""
         return tick_of(parse(CLOCK, record.key, record.value, record.headers), record, self.rules.future)
@@ -99,8 +116,7 @@ class CustomerFold:
         """Return what the read model shows of an encoded customer."""
         return _view(decode(value), value, tick)
 
-    def _arrival(self, record: ConsumerRecord[bytes, bytes], state: PartitionState) -> Arrival:
-        event = parse(record.topic, record.key, record.value, record.headers)
+    def _arrival(self, event: Any, record: ConsumerRecord[bytes, bytes], state: PartitionState) -> Arrival:  # noqa: ANN401  # one of many
         moment = moment_of(event, self.rules)
         key = record.key
         if (
@@ -114,13 +130,14 @@ class CustomerFold:
         kept = Kept(record.topic, record.partition, record.offset, record.value, headers)
         return Arrival(moment, record.timestamp * MILLI, kept)
 
-    def _decide(self, state: PartitionState, key: bytes, arrivals: list[Arrival], effects: Effects) -> None:
+    def _decide(
+        self, state: PartitionState, key: bytes, arrivals: list[Arrival], effects: Effects, asked: Asked
+    ) -> None:
         """Decide on all *arrivals* of one customer together; where that fails, on each alone, to find the culprit."""
         reason = Reason.STATE_TOO_LARGE
         try:
-            if self._keep(
-                state, key, decide(self._load(state, key), arrivals, state.tick, self.rules), arrivals, effects
-            ):
+            decision = decide(self._load(state, key), arrivals, state.tick, self.rules)
+            if self._keep(state, key, decision, arrivals, effects, asked):
                 return
         except StateFormatError:
             raise  # no event's fault: somebody has to look at the store
@@ -130,15 +147,23 @@ class CustomerFold:
                 log.exception("rule failed", extra={"partition": state.number, "error": type(error).__name__})
         if len(arrivals) == 1:
             effects.outputs.append(_refused(arrivals[0].record, key, reason, "", arrivals[0].recorded))
+            effects.receipts += of_refusal(asked.get(arrivals[0].record.offset), reason)
             return
         for arrival in arrivals:
-            self._decide(state, key, [arrival], effects)
+            self._decide(state, key, [arrival], effects, asked)
 
-    def _keep(
-        self, state: PartitionState, key: bytes, decision: Decision, arrivals: Sequence[Arrival], effects: Effects
+    def _keep(  # noqa: PLR0917  # a decision, what it is of, and where it goes
+        self,
+        state: PartitionState,
+        key: bytes,
+        decision: Decision,
+        arrivals: Sequence[Arrival],
+        effects: Effects,
+        asked: Asked,
     ) -> bool:
         """Add a decision to *effects*; return False, adding nothing, where the customer would grow too large."""
         at = max((arrival.recorded for arrival in arrivals), default=state.tick)
+        before = self._tier(self._load(state, key)) if asked else ""
         if decision.changed:
             customer = decision.customer
             value = encode(customer, self.rules.lateness)
@@ -155,7 +180,12 @@ class CustomerFold:
             effects.outputs += outputs
         effects.outputs += [_refused(r.record, key, r.reason, r.loc, at) for r in decision.refusals]
         effects.folded += decision.applied
+        if asked:
+            effects.receipts += of_decision(asked, arrivals, decision, (before, self._tier(decision.customer)))
         return True
+
+    def _tier(self, customer: Customer) -> str:
+        return customer.head.tier or self.rules.rungs[0].name
 
     def _outgoing(self, output: Output, key: bytes, state: PartitionState) -> Outgoing:
         value = orjson.dumps(output.event)

@@ -18,6 +18,7 @@ VERBS = {
     "up": "Run Kafka, Redis, the topics and one worker here.",
     "worker": "Run one worker against the cluster that the settings name.",
     "desk": "Run one gift desk: stock, budgets and codes.",
+    "serve": "Answer tills, web shops and apps over HTTP.",
     "vendor": "Have gifts made by one vendor, by HTTP.",
     "aggregate": "Count customers by week, store and channel, for reports.",
     "topics": "Make or check the topics.",

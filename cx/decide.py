@@ -54,6 +54,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     refusals: tuple[Refusal, ...] = ()
     applied: int = 0
     duplicates: int = 0
+    repeated: tuple[Kept, ...] = ()  # the records of those
 
 
 def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Rules) -> Decision:
@@ -73,7 +74,13 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
     verdict = _judge(customer, arrivals, tick, rules)
     taken = [arrival.moment for arrival in verdict.taken]
     if not taken and customer.next_deadline(rules.lateness) > tick:
-        return Decision(customer, changed=False, refusals=tuple(verdict.refusals), duplicates=verdict.duplicates)
+        return Decision(
+            customer,
+            changed=False,
+            refusals=tuple(verdict.refusals),
+            duplicates=verdict.duplicates,
+            repeated=tuple(verdict.repeated),
+        )
     moments = sorted(taken, key=_order) if len(taken) > 1 else taken
     late = bool(verdict.dropped) or not _continues(customer, moments)
     twin = _folded(customer, verdict, moments, rules, late=late)
@@ -104,6 +111,7 @@ def decide(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
         refusals=refusals,
         applied=len(taken),
         duplicates=verdict.duplicates,
+        repeated=tuple(verdict.repeated),
     )
 
 
@@ -136,6 +144,7 @@ class _Verdict(msgspec.Struct, gc=False):
     dropped: set[tuple[str, str]] = set()  # moments that an earlier twin replaces
     refusals: list[Refusal] = []
     duplicates: int = 0
+    repeated: list[Kept] = []
 
 
 def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Rules) -> _Verdict:
@@ -157,6 +166,7 @@ def _judge(customer: Customer, arrivals: Sequence[Arrival], tick: int, rules: Ru
             verdict.refusals.append(_refusal(arrival, Reason.TOO_LATE, "time"))
         elif same is not None and same == moment:
             verdict.duplicates += 1
+            verdict.repeated.append(arrival.record)
         elif same is not None and not (isinstance(moment, Imported) and isinstance(same, Imported)):
             verdict.refusals.append(_refusal(arrival, Reason.CONFLICTING_ID, "id"))
         elif kind in _REFERRING and (reason := _no_room(customer, arrival, verdict)):
@@ -204,6 +214,7 @@ def _is_new(
         verdict.refusals.append(_refusal(arrival, reason, loc))
         return False
     verdict.duplicates += 1
+    verdict.repeated.append(arrival.record)
     if (moment.at, moment.id) >= (at, id_) or at < customer.floor:
         return False
     verdict.dropped.add((moment.source, id_))

@@ -189,7 +189,9 @@ class _Lives:
             life = self._offered(key, rule, life, said, lost)
         if life is not None and life.status in _ASKED:
             life = self._asked(key, life, said, (lost or ("" if rule else "correction"), lost_at))
-        if life is not None and (life.issued or life.status in _GIVEN):
+        if life is not None and (
+            life.issued or (life.status in _GIVEN and (life.gift or not life.choices))
+        ):  # no offer that expired
             self._go_on(key, life, said, (lost, lost_at if owed else self._head.reached))
 
     def _begin(self, key: str, owed: Entitlement, rule: RewardPolicy, times: int) -> Life | None:
@@ -211,7 +213,7 @@ class _Lives:
         return self._tell("offered", key, life, free.at, cause)
 
     def _offered(self, key: str, rule: RewardPolicy | None, life: Life, said: tuple[Said, ...], lost: str) -> Life:
-        """Give what was chosen in time, or when the time is up the first of what was offered."""
+        """Give what was chosen in time; or when the time is up the first of what was offered, or nothing any more."""
         if lost or rule is None:
             return self._revoke(key, life, lost or "correction", self._head.reached)
         place, gift, cause = (life.until, *rewards.BEFORE_ALL[1:]), life.choices[0], ""
@@ -221,6 +223,10 @@ class _Lives:
                 offered = (life.until - rule.choose_days * DAY, *rewards.BEFORE_ALL[1:])
                 place, gift, cause = max(moment.key, offered), moment.gift, moment.id
                 break
+        else:
+            if rule.unchosen == "none":  # whatever is held: nobody gets anything
+                over = msgspec.structs.replace(life, status="expired")
+                return life if life.until > self._now else self._tell("expired", key, over, life.until, "")
         free = holds.free_from(place, self._spans)
         if place[0] > self._now or free.at == NEVER:
             return life

@@ -27,7 +27,8 @@ class Envelope(Record):
 
     `source` and `id` together identify an event: the same pair again is the same event. `time` is when it happened;
     `recordedtime`, when it was written down, stands in for the Kafka record's timestamp in files. `causationid` is the
-    id of the event that led to this one. `cxreply` says where an answer is awaited.
+    id of the event that led to this one. With `cxreply`, whatever it says, somebody waits for the decision on the
+    event, see `schemas.decisions`.
     """
 
     specversion: Literal["1.0"]

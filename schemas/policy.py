@@ -663,9 +663,10 @@ class LimitPolicy(Part):
 class RewardPolicy(Part):
     """One reward rule: the trigger, how often one customer may get it, what is given and how many of it.
 
-    It gives `gift`, or one of `choices`, which the customer has `choose_days` to choose. `every` says whether there is
-    one a local year, one for ever, or one for each occasion: a case, a referral, a streak or a request. The next is not
-    owed in the `cooldown_days` after the last. A reminder comes `remind_days` before a gift runs out; 0 for none.
+    It gives `gift`, or one of `choices`, which the customer has `choose_days` to choose; who has not by then gets what
+    `unchosen` says, the `first` of the offer or `none`, so that it expires. `every` says whether there is one a local
+    year, one for ever, or one for each occasion: a case, a referral, a streak or a request. The next is not owed in the
+    `cooldown_days` after the last. A reminder comes `remind_days` before a gift runs out; 0 for none.
 
     Where gifts come from the desk, `fallbacks` are gifts of its catalogue that are given instead, in this order, and
     `wait_days` is how long a customer waits for stock; how long a gift is valid, and when that is reminded of, is the
@@ -679,6 +680,7 @@ class RewardPolicy(Part):
     gift: GiftPolicy | None = None
     choices: Annotated[tuple[ChoicePolicy, ...], Field(max_length=20)] = ()
     choose_days: Annotated[int, Field(ge=1, le=90)] = _CHOOSE_DAYS
+    unchosen: Literal["first", "none"] = "first"
     limit: LimitPolicy | None = None
     cooldown_days: Annotated[int, Field(ge=0, le=1_100)] = 0
     remind_days: Annotated[int, Field(ge=0, le=90)] = 7
@@ -701,6 +703,9 @@ class RewardPolicy(Part):
         if self.gift and self.choose_days != _CHOOSE_DAYS:
             message = "is only for choices"
             raise _fault(message, "choose_days")
+        if self.gift and self.unchosen != "first":
+            message = "is only for choices"
+            raise _fault(message, "unchosen")
         if len(set(self.fallbacks)) != len(self.fallbacks):
             message = "no gift stands twice"
             raise _fault(message, "fallbacks")

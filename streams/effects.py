@@ -79,6 +79,20 @@ class View(NamedTuple):
         return len(self.state)
 
 
+class Receipt(NamedTuple):
+    """What is said, after the commit, to whoever waits for the decision on one event.
+
+    Attributes:
+        key: Of a Redis hash, which is forgotten after `kept_s` seconds.
+        field: Its place there; what is there already stays.
+    """
+
+    key: str
+    field: str
+    value: bytes
+    kept_s: int
+
+
 def forgotten(key: bytes) -> View:
     """Return what there is to show of a *key* that was forgotten."""
     return View(key.decode(errors="surrogateescape"), 0, b"", 0)
@@ -96,6 +110,7 @@ class Effects(msgspec.Struct):
         outputs: Records to publish, in order; dead letters are among them.
         changed: New encoded state by key; None forgets the key, in the read model as well.
         views: For the read model, after the commit.
+        receipts: For whoever waits for one of the records, after the commit and after the views.
         folded: Number of records that took effect.
         more: A tick only: the same tick has more to do, and wants to be called again.
     """
@@ -103,6 +118,7 @@ class Effects(msgspec.Struct):
     outputs: list[Outgoing] = []
     changed: dict[bytes, bytes | None] = {}
     views: list[View] = []
+    receipts: list[Receipt] = []
     folded: int = 0
     more: bool = False
 
@@ -180,6 +196,11 @@ class Fold(Protocol):
         del record, loc
         message = f"{type(self).__name__} makes no dead letters, and a record was refused: {reason}"
         raise NotImplementedError(message)
+
+    def refused(self, record: ConsumerRecord[bytes, bytes], reason: str) -> list[Receipt]:
+        """Return what is said to whoever waits for a record that the lane itself has refused."""
+        del record, reason
+        return []
 
     def read_tick(self, record: ConsumerRecord[bytes, bytes]) -> tuple[int, dict[str, int]]:
         """Return the instant of a tick and what must have been folded before it: end offset by topic.

@@ -305,7 +305,8 @@ class Lane:
             return
         log.warning("record refused", extra={"topic": topic, "partition": slot.number, "detail": str(error)})
         letter = self.fold.reject(records[0], error.reason, "")
-        self.done(slot, Effects(outputs=[letter]), topic, records[0].offset, records[0].offset)
+        effects = Effects(outputs=[letter], receipts=self.fold.refused(records[0], error.reason))
+        self.done(slot, effects, topic, records[0].offset, records[0].offset)
 
     # What ticks call (streams/ticks.py)
 
@@ -360,6 +361,11 @@ class Lane:
     # Read model
 
     def _committed(self, written: Written) -> None:
+        self._show(written)
+        if written.receipts:
+            self._readmodel.answer(written.receipts)
+
+    def _show(self, written: Written) -> None:
         slot = self._slots.get(written.number) or self._leaving.get(written.number)
         if slot is None:
             return

@@ -2,9 +2,10 @@
 
 Keys: `cx:customer:{id}`, a hash of `version`, `state`, `as_of` (the instant of which it tells, in microseconds) and
 `source`, by which an older state is known; `cx:position:{app}:{lane}:{partition}`, up to where a partition was written,
-and from which changelog, so that what a crash cut off is noticed and repaired. streams/scripts.py has their texts. What
-a customer looks like is for whoever reads to make of the state. Customers have no lane in their key: lanes that show
-the same ones need a database each.
+and from which changelog, so that what a crash cut off is noticed and repaired; and receipts, under keys of the fold's
+choice (streams/receipts.py). streams/scripts.py has the texts of the first two. What a customer looks like is for
+whoever reads to make of the state. Customers have no lane in their key: lanes that show the same ones need a database
+each.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams.backlog import Backlog, Claim
+from streams.receipts import Receipts
+from streams.receipts import write as write_receipts
 from streams.scripts import ADVANCE, MARK, NOWHERE, UNKNOWN, WRITE, Position, read_position
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from streams.backlog import Waiting
-    from streams.effects import View
+    from streams.effects import Receipt, View
     from streams.settings import RedisSettings
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ class ReadModel:
         self._claims: dict[int, Claim] = {}
         self._told: dict[int, Position] = {}  # by Redis, of partitions that are being opened
         self._backlog = Backlog()
+        self._receipts = Receipts()
         self._positions: dict[Claim, int] = {}
         self._stored: dict[int, int] = {}  # positions as we know them to be in Redis: with less it has lost something
         self._dirty: dict[int, int] = {}  # partitions of which something is missing, and how often that was found
@@ -108,6 +112,12 @@ class ReadModel:
         self._idle.clear()
         self._wake.set()
         return self._pushed
+
+    def answer(self, receipts: Iterable[Receipt]) -> None:
+        """Take *receipts* of what is committed, to be written after all views that were pushed before."""
+        self._receipts.add(receipts)
+        self._idle.clear()
+        self._wake.set()
 
     async def written(self, ticket: int) -> None:
         """Wait until what `push` gave *ticket* for is written, whatever was pushed since."""
@@ -191,7 +201,7 @@ class ReadModel:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._backlog or self._positions:
+            while self._backlog or self._positions or self._receipts:
                 taken = self._pushed
                 try:
                     await self._write_some()
@@ -219,15 +229,19 @@ class ReadModel:
 
     async def _write_some(self) -> None:
         positions, self._positions = self._positions, {}
-        views = self._backlog.take()
+        # Taken together: the view behind a receipt is among these views, or written.
+        views, receipts = self._backlog.take(), self._receipts.take()
         try:
             await self._mark([c for c in positions if c.partition not in self._stored])  # Redis was away when we asked
             for start in range(0, len(views), BATCH_MAX):
                 await self._write_views(views[start : start + BATCH_MAX])
             self._backlog.done()
+            await write_receipts(self._client, receipts)
+            receipts = []
             await self._write_positions(positions)
         except (RedisError, OSError, asyncio.CancelledError):
             self._backlog.give_back()
+            self._receipts.give_back(receipts)
             self._positions = positions | self._positions
             raise
         except Exception:
@@ -290,6 +304,10 @@ class NoReadModel:
         """Forget *views*."""
         del partition, offset, views, whole
         return 0
+
+    def answer(self, receipts: Iterable[Receipt]) -> None:
+        """Forget *receipts*."""
+        del receipts
 
     async def written(self, ticket: int) -> None:
         """Do nothing."""

@@ -257,6 +257,14 @@ class VendorSettings(BaseModel):
     at_once: Annotated[int, Field(ge=1, le=200)] = 8
 
 
+class HttpSettings(BaseModel):
+    """Where `cx serve` listens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    listen: Annotated[str, AfterValidator(_listener)] = "127.0.0.1:8400"
+
+
 class Settings(BaseSettings):
     """One worker's settings.
 
@@ -291,6 +299,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     codes: CodeSettings = CodeSettings()
     vendor: VendorSettings = VendorSettings()
+    http: HttpSettings = HttpSettings()
 
     @model_validator(mode="after")
     def _no_unknown_variables(self) -> Self:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from streams.effects import View
+    from streams.effects import Receipt, View
 
 
 class Showing(Protocol):
@@ -21,6 +21,9 @@ class Showing(Protocol):
 
     def push(self, partition: int, offset: int, views: Iterable[View], *, whole: bool = True) -> int:
         """Take *views* of a partition as of the changelog *offset*; return what `written` waits for."""
+
+    def answer(self, receipts: Iterable[Receipt]) -> None:
+        """Take *receipts* of what is committed, to be written after all views that were pushed before."""
 
     async def written(self, ticket: int) -> None:
         """Wait until what `push` gave *ticket* for is written."""

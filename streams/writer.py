@@ -19,9 +19,9 @@ from streams.partition import OWN_KEY
 from streams.transactions import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from streams.effects import View
+    from streams.effects import Receipt, View
     from streams.meter import Meter
     from streams.transactions import Member, Transactions
 
@@ -65,6 +65,7 @@ class Written(NamedTuple):
     own_record: bytes | None
     views: list[View]
     offset: int  # of its last changelog record, which is its own; -1 where the changelog was not written to
+    receipts: Sequence[Receipt] = ()
 
 
 class _Share:
@@ -73,6 +74,7 @@ class _Share:
     def __init__(self) -> None:
         self.changed: dict[bytes, bytes | None] = {}
         self.views: dict[str, View] = {}
+        self.receipts: list[Receipt] = []
         self.batches: list[tuple[str, int, int]] = []
         self.own_record: bytes | None = None
 
@@ -82,6 +84,7 @@ class _Share:
         # In their place among the views: a key may have come back since it was forgotten, or been forgotten since.
         gone = [forgotten(key) for key, value in folded.effects.changed.items() if value is None]
         self.views |= {view.key: view for view in gone}
+        self.receipts += folded.effects.receipts
         self.batches += folded.batches
         self.own_record = folded.own_record or self.own_record
 
@@ -232,7 +235,8 @@ class Writer:
             self._unwritten[number] -= 1
         for number, share in shares.items():
             offset = last.get(TopicPartition(self._changelog, number), -1)
-            self._on_commit(Written(number, share.changed, share.own_record, list(share.views.values()), offset))
+            views = list(share.views.values())
+            self._on_commit(Written(number, share.changed, share.own_record, views, offset, share.receipts))
 
     def _known_offset(self, number: int) -> dict[TopicPartition, int]:
         """Return an offset of partition *number* that is committed already.

@@ -57,6 +57,8 @@ def _row(rule: RewardPolicy, say: Tongue) -> Row:
             say(f"one of these to choose within {days}:", f"chọn một trong các quà sau trong {days}:"),
             *[f"- {_choice(one, rule.quantity, say)}" for one in rule.choices],
         ]
+        if rule.unchosen == "none":
+            gifts.append(say("who has not chosen by then gets none", "quá hạn mà chưa chọn thì không còn quà"))
     return Row(rule.id, (first, *gifts), tuple(_bounds(rule, say)))
 
 

@@ -342,7 +342,13 @@ def test_nothing_in_a_policy_goes_untold(lang: Lang) -> None:
     rate = {"points": 2, "per": 5, "tiers": ["silver"], "categories": ["tea"], "channels": ["app"]}
     data["points"] = cafe["points"] | {"rates": [rate | {"first": "2026-01-01", "last": "2026-12-31"}]}
     gift = data["rewards"][0]["gift"]
-    extras = {"choose_days": 5, "limit": {"times": 2, "days": 30}, "cooldown_days": 10, "remind_days": 3}
+    extras = {
+        "choose_days": 5,
+        "unchosen": "none",
+        "limit": {"times": 2, "days": 30},
+        "cooldown_days": 10,
+        "remind_days": 3,
+    }
     choices_of = [gift | {"id": "tea", "tiers": ["silver"], "segments": ["loyal"]}, gift | {"id": "cake"}]
     whens: list[dict[str, Any]] = [
         {"level_reached": 2}, {"birthday": True}, {"recovery": True}, {"promoter_refers": True},

@@ -107,7 +107,7 @@ GIFTS = rules(
     rewards=[
         {"id": "tier", "when": {"tier_reached": "silver"}, "choices": CHOICES, "choose_days": 5, "remind_days": 3},
         {"id": "level", "when": {"level_reached": 2}, "gift": CHOICES[0], "remind_days": 5},
-        {"id": "birth", "when": {"birthday": True}, "choices": CHOICES, "choose_days": 3},
+        {"id": "birth", "when": {"birthday": True}, "choices": CHOICES, "choose_days": 3, "unchosen": "none"},
         {"id": "sorry", "when": {"recovery": True}, "every": "occasion", "choices": CHOICES, "choose_days": 2}
         | {"limit": {"times": 1, "days": 30}},
         {"id": "refer", "when": {"promoter_refers": True}, "every": "occasion", "gift": GIFT, "cooldown_days": 9},

@@ -30,13 +30,16 @@ TEA = {"id": "tea", "brand": "Highlands", "card_kind": "drink", "face_value": 55
 KEY = "gift/2026/1"
 
 
-def offers(*choices: dict[str, Any], when: dict[str, Any] | None = None, **parts: Any) -> Rules:
+def offers(
+    *choices: dict[str, Any], when: dict[str, Any] | None = None, unchosen: str = "first", **parts: Any
+) -> Rules:
     rule = {
         "id": "gift",
         "when": when or {"tier_reached": "silver"},
         "choices": choices or (COFFEE, CAKE, BOOK),
         "choose_days": 7,
         "remind_days": 0,
+        "unchosen": unchosen,
         "every": "occasion" if when else "year",
     }
     return rules(rewards=[rule], **parts)
@@ -94,6 +97,25 @@ def test_when_the_time_to_choose_is_up_the_first_is_given(when: int, gift: str) 
     story = given(bought(START), by=offers()).when(chosen(START + when, KEY, "cake")).tick(START + 9 * DAY)
 
     assert told(story)[1:] == [f"reward.issued gift 2026 1 {gift}"]
+
+
+@pytest.mark.parametrize(("when", "ends"), [(7 * DAY - 1, "reward.issued"), (7 * DAY, "reward.expired")])
+def test_an_offer_of_which_nothing_is_chosen_in_time_can_expire(when: int, ends: str) -> None:
+    story = given(bought(START), by=offers(unchosen="none"))
+    assert story.customer.next_deadline(story.rules.lateness) == START + 7 * DAY
+
+    after = story.when(chosen(START + when, KEY, "cake")).tick(START + 7 * DAY)
+    assert told(after)[1:] == [f"{ends} gift 2026 1" + " cake" * (ends == "reward.issued")]
+
+
+def test_an_offer_that_expired_is_over_whatever_is_said_of_it() -> None:
+    story = given(bought(START), by=offers(unchosen="none")).tick(START + 7 * DAY)
+    (event,) = [one.event for one in story.outputs if one.event["type"] == "reward.expired"]
+    assert (event["time"], "gift_id" in event["data"], "causationid" in event) == ("2026-03-08T03:00:00Z", False, False)
+    later = (chosen(START + DAY, KEY, "cake", id="late"), became(START + 8 * DAY, KEY, "redeemed"))
+    anew = (refunded(START + 9 * DAY), bought(START + 10 * DAY, 1_000, "o2"))
+    after = story.when(*later).when(*anew).tick(START + 60 * DAY)
+    assert (after.statuses, told(after)[1:]) == ({"gift/2026": "expired"}, ["reward.expired gift 2026 1"])
 
 
 def test_the_clock_gives_it_at_its_instant() -> None:

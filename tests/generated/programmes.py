@@ -51,7 +51,12 @@ BY_ALL: list[dict[str, Any]] = [
     {"id": "hello", "when": {"tier_reached": "silver"}, "choices": [COFFEE, CAKE, MUG]},
     {"id": "closer", "when": {"level_reached": 2}, "gift": COFFEE},
     {"id": "close", "when": {"level_reached": 3}, "every": "ever", "choices": [CAKE | {"tiers": ["silver", "gold"]}]},
-    {"id": "birthday", "when": {"birthday": True}, "choices": [COFFEE | {"segments": ["often", "new"]}, CAKE]},
+    {
+        "id": "birthday",
+        "when": {"birthday": True},
+        "unchosen": "none",
+        "choices": [COFFEE | {"segments": ["often", "new"]}, CAKE],
+    },
     {"id": "sorry", "when": {"recovery": True}, "every": "occasion", "limit": {"times": 1, "days": 10}, "gift": CAKE},
     {"id": "friend", "when": {"promoter_refers": True}, "every": "occasion", "cooldown_days": 3, "gift": MUG},
     {"id": "weekly", "when": {"streak": {"orders": 2, "within": "week"}}, "every": "occasion", "gift": COFFEE},

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from ops.embedded.stack import Stack
 from streams import backlog, readmodel
-from streams.effects import View, forgotten
+from streams.effects import Receipt, View, forgotten
 from streams.readmodel import ReadModel, Stored, connect, customer_key, position_key, read_customer
 from streams.settings import RedisSettings
 
@@ -115,6 +115,31 @@ async def test_what_was_not_written_by_this_version_is_not_read(client: Redis, u
         await read_customer(client, unique)
 
 
+def receipt(name: str, value: bytes, field: str = "one") -> Receipt:
+    return Receipt(f"cx:decision:test:{name}", field, value, 60)
+
+
+async def test_a_receipt_is_written_for_a_while_and_what_was_said_first_stays_said(
+    model: ReadModel, client: Redis, unique: str
+) -> None:
+    model.answer([receipt(unique, b"applied")])
+    model.answer([receipt(unique, b"duplicate"), receipt(unique, b"refused", "two")])
+    await drained(model)
+    key = receipt(unique, b"").key
+    assert await client.hgetall(key) == {b"one": b"applied", b"two": b"refused"}
+    assert 0 < await client.ttl(key) <= 60
+
+
+async def test_whoever_finds_a_receipt_finds_the_view_behind_it(model: ReadModel, client: Redis, unique: str) -> None:
+    key = receipt(unique, b"").key
+    model.push(0, 1, [view(unique, 1)])
+    model.answer([receipt(unique, b"applied")])
+    async with asyncio.timeout(PATIENCE_S):
+        while not await client.exists(key):
+            continue
+    assert await read_customer(client, unique) == Stored(1, b"state-1", 1_000)
+
+
 async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(tmp_path: Path) -> None:
     with Stack(tmp_path) as stack:
         async with opened(stack.redis_url, "cx", OURS) as model:
@@ -123,6 +148,7 @@ async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(
             await asyncio.to_thread(stack.redis.kill)
             for version in range(2, 50):
                 model.push(0, version, [view("lan", version), view("mai", version)])
+            model.answer([receipt("lan", b"applied")])
             assert await position(model, 0) == -1
             await asyncio.to_thread(stack.redis.start)
             await drained(model)
@@ -132,6 +158,7 @@ async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(
             for name in ("lan", "mai"):
                 assert await read_customer(client, name) == Stored(49, b"state-49", 49_000)
             assert await position(model, 0) == 49
+            assert await client.hgetall(receipt("lan", b"").key) == {b"one": b"applied"}
             await client.aclose()
 
 

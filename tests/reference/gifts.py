@@ -50,7 +50,9 @@ class Giver(Member):
                     self.tell("expiring", key, at, gift.chosen)
                 if gift.until == at:
                     gift.until = NEVER
-                    if gift.status == "offered":
+                    if gift.status == "offered" and self.rule(key).get("unchosen") == "none":
+                        self.end(key, "expired", at, gift.chosen)
+                    elif gift.status == "offered":
                         self.choose(key, gift.choices[0], at)
                     else:
                         self.end(key, "expired", at, gift.chosen)

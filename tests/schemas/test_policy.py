@@ -315,6 +315,15 @@ def test_only_the_gift_desk_has_something_instead_or_lets_wait(part: dict[str, A
     assert "is only for gifts from the desk" in fault(rewards)
 
 
+@pytest.mark.parametrize("part", [{"choose_days": 3}, {"unchosen": "none"}])
+def test_only_of_several_gifts_one_is_chosen(part: dict[str, Any]) -> None:
+    reward = {"id": "r", "when": {"birthday": True}} | part
+    several = [GIFT, GIFT | {"id": "tea"}]
+
+    assert policy({"rewards": [reward | {"choices": several}]}).rewards[0].id == "r"
+    assert "is only for choices" in fault({"rewards": [reward | {"gift": GIFT}]})
+
+
 def test_no_gift_stands_twice_among_the_fallbacks() -> None:
     reward = {"id": "r", "when": {"birthday": True}, "gift": GIFT, "fallbacks": ["tea", "tea"]}
 
