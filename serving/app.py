@@ -59,11 +59,8 @@ def build(service: Service, feed: Feed | None = None, *, is_tls: bool = False) -
     app.state.service, app.state.is_ready = service, False
     install(app)
     app.include_router(health.router)
-    app.include_router(customers.router)
-    app.include_router(follow.router)
-    app.include_router(checkout.router)
-    app.include_router(events.router)
-    app.include_router(rewards.router)
+    for router in (customers.router, follow.router, checkout.router, events.router, rewards.router):
+        app.include_router(router, responses=described(401, 403, 408, 413, 429, 503))
     app.add_middleware(RawPath)
     app.add_middleware(Guard, is_tls=is_tls)  # before the others, so that its headers are on every answer
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI wants it to be done

@@ -98,11 +98,14 @@ async def decision(
     except RedisAwayError:
         detail = "decisions cannot be looked up now"
         raise ProblemError(503, "redis-away", detail, headers={"Retry-After": "1"}) from None
-    found = [outcome for field, outcome in known.items() if content in {None, field}]
+    found = [
+        outcome
+        for field, outcome in known.items()
+        if content in {None, field} and caller.customer in {None, outcome.customer}  # of others there is nothing to see
+    ]
     if not found:
         raise ProblemError(404, "no-decision", "no decision is known of that event: not yet, or not any more")
     outcome = next(filter(_stands, found), found[0])
-    caller.check_customer(outcome.customer)
     return JSONResponse({"source": source, "id": event_id, "decision": shown(outcome)})
 
 

@@ -126,10 +126,12 @@ async def test_an_event_sent_again_is_answered_as_the_first_time_and_another_con
     event = buys(unique[-20:], 1_000)
     first = await decided(till, event)
     again = await decided(till, event)
-    other = await post(till, buys(unique[-20:], 2_000, id=event["id"]), **WAIT)
+    other = buys(unique[-20:], 2_000, id=event["id"])
 
     assert again.decision == first.decision
-    assert problem(other) == (409, "conflicting-id")
+    assert problem(await post(till, other, **WAIT)) == (409, "conflicting-id")
+    assert problem(await post(till, other)) == (409, "conflicting-id")
+    assert problem(await post(till, [buys(unique[-20:], 1), other], **WAIT)) == (409, "conflicting-id")
     measures = (await till.get(f"/v1/customers/{unique[-20:]}")).json()["measures"]
     assert (measures["spend"], measures["orders"]) == (1_000, 1)
 
