@@ -91,9 +91,8 @@ def serving() -> Iterator[Served]:
             local.start()
             command = (sys.executable, "-m", "bench.harness.bare", stack.redis_url, str(port))
             log = Path(folder) / "bare.log"
-            other = Child(
-                "bare", command, log_path=log, cwd=ROOT, grace_seconds=GRACE_S, environment=environment(settings)
-            )
+            own = environment(settings)
+            other = Child("bare", command, log_path=log, cwd=ROOT, grace_seconds=GRACE_S, environment=own)
             other.launch()
             try:
                 _await(local)
@@ -130,12 +129,13 @@ async def _prepare(local: Local) -> str:
             (await api.post("/v1/events", content=content, headers={"content-type": EVENTS})).raise_for_status()
         deadline = time.monotonic() + READY_S
         for number in range(CUSTOMERS):
-            while not (answer := await api.get(f"/v1/customers/{customer(number)}")).json()["known"]:
+            while not (await api.get(f"/v1/customers/{customer(number)}")).json()["known"]:
                 if time.monotonic() > deadline:
                     message = "customers are not decided on"
                     raise TimeoutError(message)
                 await asyncio.sleep(LOOK_S)
-    await redis.set(bare.KEY, answer.content)
+        profile = await api.get(f"/v1/customers/{customer(0)}")
+    await redis.set(bare.KEY, profile.content)
     await breaker.close()
     return bearer
 
@@ -237,10 +237,10 @@ def describe(rounds: Rounds, figures: Mapping[str, Any], targets: Sequence[Targe
     lines = [
         "## Checkout",
         "",
-        "From when a call was due to when its answer was read whole: one `cx serve`, one worker, Kafka and Redis on the",
-        f"machine of whoever calls. {CUSTOMERS:,} customers; {figures['seconds']} s at each rate, after {WARM_S} s of",
-        f"warm-up; medians of {count} rounds, least and greatest in brackets; {figures['at']}. The generator is our own",
-        "and open-loop: tools that wait for an answer before they ask again ask less where it takes long.",
+        "From when a call was due to when its answer was read whole: one `cx serve`, one worker, Kafka and Redis on",
+        f"the machine of whoever calls. {CUSTOMERS:,} customers; {figures['seconds']} s at each rate, after {WARM_S} s",
+        f"of warm-up; medians of {count} rounds, least and greatest in brackets; {figures['at']}. The generator is our",
+        "own and open-loop: tools that wait for an answer before they ask again ask less where it takes long.",
         "",
         "![Latency by rate](benchmarks/checkout.svg)",
         "",

@@ -24,11 +24,14 @@ def build(redis_url: str) -> FastAPI:
 
 
 if __name__ == "__main__":
-    config = {
-        "loop": "uvloop",
-        "http": "httptools",
-        "access_log": False,
-        "timeout_keep_alive": 60,
-        "log_level": "warning",
-    }
-    uvicorn.run(build(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]), **config)  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        build(sys.argv[1]),
+        host="127.0.0.1",
+        port=int(sys.argv[2]),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        timeout_keep_alive=60,
+        log_level="warning",
+    )
+    uvicorn.Server(config).run()

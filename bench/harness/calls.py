@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.harness.figures import percentile
@@ -53,9 +54,11 @@ class Connection:
         await self._reader.readexactly(int(length))
         return int(lines[0].split()[1])
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End."""
         self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
 
 class Phase(NamedTuple):
@@ -85,7 +88,7 @@ async def drive(host: str, port: int, phase: Phase, request: Callable[[int], byt
         try:
             status = await connection.call(request(number))
         except (OSError, asyncio.IncompleteReadError):
-            connection.close()
+            await connection.close()
             connection, status = Connection(*await asyncio.open_connection(host, port)), CUT_OFF
         done = time.perf_counter()
         free.put_nowait(connection)
@@ -101,7 +104,7 @@ async def drive(host: str, port: int, phase: Phase, request: Callable[[int], byt
                 await asyncio.sleep(left)
             calls.create_task(one(number, due))
     while not free.empty():
-        free.get_nowait().close()
+        await free.get_nowait().close()
     ordered = sorted(took)
     figures = {name: percentile(ordered, share) for name, share in SHARES.items()}
     return Answered(figures, percentile(sorted(late), SHARES["p99"]), dict(statuses))
