@@ -21,6 +21,7 @@ VERBS = {
     "serve": "Answer tills, web shops and apps over HTTP.",
     "token": "Make, list and take back tokens of the API.",
     "vendor": "Have gifts made by one vendor, by HTTP.",
+    "webhooks": "Tell endpoints over HTTP what happens, signed.",
     "aggregate": "Count customers by week, store and channel, for reports.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -18,6 +19,7 @@ from cli.worker import faults_of, load_rules
 from ops.codes import Locker
 from serving.access import Access
 from serving.app import build
+from serving.feed import Feed
 from serving.limits import per_second
 from serving.producer import Producer
 from serving.profiles import Breaker, Profiles
@@ -58,8 +60,9 @@ def command() -> None:
 def run(settings: Settings, rules: Rules) -> None:
     """Serve in this process until a signal comes, which is raised again then."""
     api = settings.api
+    feed = Feed(settings.kafka.client_options(), settings.partitions)
     config = uvicorn.Config(
-        build(service(settings, rules), is_tls=api.is_tls),
+        build(service(settings, rules), feed, is_tls=api.is_tls),
         host=api.host,
         port=api.port,
         loop="uvloop",
@@ -76,7 +79,21 @@ def run(settings: Settings, rules: Rules) -> None:
         timeout_graceful_shutdown=STOP_S,
     )
     log.info("api listens", extra={"at": api.listen})
-    uvicorn.Server(config).run()
+    Server(config, feed).run()
+
+
+class Server(uvicorn.Server):
+    """A server that sends those away who follow events before it waits for others to be answered."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        """Run by *config*."""
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._feed.close()
+        await super().shutdown(sockets)
 
 
 def service(settings: Settings, rules: Rules) -> Service:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
@@ -10,16 +10,18 @@ from fastapi.openapi.utils import get_openapi
 
 from schemas.answers import Basket, Choice, Redemption
 from schemas.reader import type_of
-from serving import checkout, customers, events, health, rewards
+from serving import checkout, customers, events, follow, health, rewards
 from serving.bodies import schemas_of
 from serving.guard import Guard
 from serving.intake import EVENTS
 from serving.paths import RawPath
 from serving.problems import Problem, described, install
+from serving.stream import Streams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from serving.feed import Feed
     from serving.service import Service
 
 VERSION: Final = "1"
@@ -29,18 +31,25 @@ _DESCRIPTION: Final = (
 )
 
 
-def build(service: Service, *, is_tls: bool = False) -> FastAPI:
-    """Return the application, which opens and closes *service*; *is_tls* says that it is reached by TLS."""
+def build(service: Service, feed: Feed | None = None, *, is_tls: bool = False) -> FastAPI:
+    """Return the application, which opens and closes *service*, and follows *feed* where there is one.
+
+    *is_tls* says that it is reached by TLS.
+    """
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         await service.open()
-        app.state.is_ready = True
-        try:
-            yield
-        finally:
-            app.state.is_ready = False
-            await service.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(service.close)
+            if feed is not None:
+                app.state.streams = Streams(feed)
+                await stack.enter_async_context(feed.running())
+            app.state.is_ready = True
+            try:
+                yield
+            finally:
+                app.state.is_ready = False
 
     # No pages of documentation: these would load their scripts from somewhere else.
     app = FastAPI(
@@ -49,7 +58,7 @@ def build(service: Service, *, is_tls: bool = False) -> FastAPI:
     app.state.service, app.state.is_ready = service, False
     install(app)
     app.include_router(health.router)
-    for router in (customers.router, checkout.router, events.router, rewards.router):
+    for router in (customers.router, checkout.router, events.router, rewards.router, follow.router):
         app.include_router(router, responses=described(401, 403, 408, 413, 429, 503))
     app.add_middleware(RawPath)
     app.add_middleware(Guard, is_tls=is_tls)  # before the others, so that its headers are on every answer

@@ -258,6 +258,27 @@ class VendorSettings(BaseModel):
     at_once: Annotated[int, Field(ge=1, le=200)] = 8
 
 
+class WebhookSettings(BaseModel):
+    """How `cx webhooks run` delivers.
+
+    Attributes:
+        inside: Whether addresses of private networks and of this machine may be delivered to, and http:// without TLS.
+        timeout_s: For one try, from the name's address to the answer.
+        tries: Before a delivery is given up.
+        pause_s: After the first try; each pause is five times the last one, up to `pause_max_s`.
+        at_once: Deliveries to one endpoint at the same time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    inside: bool = False
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 15.0
+    tries: Annotated[int, Field(ge=1, le=50)] = 9
+    pause_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+    pause_max_s: Annotated[float, Field(gt=0, le=86_400)] = 43_200.0
+    at_once: Annotated[int, Field(ge=1, le=100)] = 8
+
+
 class ApiSettings(BaseModel):
     """Where `cx serve` listens, and how much it lets a caller do.
 
@@ -344,6 +365,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     codes: CodeSettings = CodeSettings()
     vendor: VendorSettings = VendorSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     api: ApiSettings = ApiSettings()
 
     @model_validator(mode="after")

@@ -76,6 +76,15 @@ async def bearer(served: Service, *scopes: Scope, **bounds: Any) -> str:
     return sent
 
 
+async def token_in(redis_url: str) -> str:
+    """Return what the holder of a new token sends, who may do all, to servers that know it from *redis_url*."""
+    made_of = service(redis_url)
+    try:
+        return await bearer(made_of)
+    finally:
+        await made_of.close()
+
+
 def problem(answer: httpx.Response) -> tuple[int, str]:
     """Return status and kind of the problem in *answer*."""
     assert answer.headers["content-type"] == "application/problem+json"
