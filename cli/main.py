@@ -35,6 +35,8 @@ VERBS = {
     "why": "Say why a customer's tier is what it is.",
     "report": "Tell managers where customers stand, by week.",
     "tail": "Show outputs as they come.",
+    "exporter": "Tell Prometheus how far behind the workers are.",
+    "lag": "Show how far behind the workers are, in messages and seconds.",
 }
 
 _EXIT_UNWRITTEN: Final = 2

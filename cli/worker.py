@@ -12,7 +12,8 @@ import click
 from cli.logs import set_up
 from cli.preflight import end_with
 from cx.rules import compile_policy
-from ops.metrics import PrometheusMeter, process_registry, serve
+from ops.endpoint import serve
+from ops.metrics import PrometheusMeter, process_registry
 from schemas.policy_file import PolicyError, read_policy
 from schemas.topics import Lane
 from streams import admin

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from schemas.errors import CxError
 from streams.meter import Phase
 
 if TYPE_CHECKING:
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 
 COMMIT_S: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 RECOVERY_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0)
-PATH: Final = "/metrics"
-
-
-class MetricsError(CxError):
-    """The port of the metrics cannot be listened on."""
 
 
 class PrometheusMeter:
@@ -108,17 +102,3 @@ def process_registry() -> CollectorRegistry:
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     return registry
-
-
-def serve(address: str, registry: CollectorRegistry) -> None:
-    """Answer on *address* (host:port) in a thread, until the process ends.
-
-    Raises:
-        MetricsError: nobody can listen there.
-    """
-    host, _, port = address.rpartition(":")
-    try:
-        start_http_server(int(port), host.strip("[]"), registry)
-    except OSError as error:
-        message = f"metrics: {address} cannot be listened on ({error.strerror or type(error).__name__})"
-        raise MetricsError(message) from None

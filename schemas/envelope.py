@@ -14,6 +14,7 @@ FoundHeader = tuple[str, bytes | None]  # Kafka lets a header have no value
 
 CONTENT_TYPE: Final = "content-type"
 STRUCTURED: Final = b"application/cloudevents+json"
+SENT: Final = "cx-sent"  # wall time of sending in milliseconds, where the record's own timestamp tells another time
 HEADERS_BYTES_MAX: Final = 64 * 1024
 _STRUCTURED_PREFIX: Final = b"application/cloudevents"
 _PREFIX: Final = "ce_"

@@ -34,7 +34,8 @@ _DESCRIPTION: Final = (
 def build(service: Service, feed: Feed | None = None, *, is_tls: bool = False) -> FastAPI:
     """Return the application, which opens and closes *service*, and follows *feed* where there is one.
 
-    *is_tls* says that it is reached by TLS.
+    Args:
+        is_tls: Whether it is reached by TLS.
     """
 
     @asynccontextmanager
@@ -58,7 +59,7 @@ def build(service: Service, feed: Feed | None = None, *, is_tls: bool = False) -
     app.state.service, app.state.is_ready = service, False
     install(app)
     app.include_router(health.router)
-    for router in (customers.router, checkout.router, events.router, rewards.router, follow.router):
+    for router in (customers.router, follow.router, checkout.router, events.router, rewards.router):
         app.include_router(router, responses=described(401, 403, 408, 413, 429, 503))
     app.add_middleware(RawPath)
     app.add_middleware(Guard, is_tls=is_tls)  # before the others, so that its headers are on every answer
@@ -75,5 +76,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         refs = {type_of(model): f"#/components/schemas/{model.__name__}" for model in EVENTS}
         discriminator = {"propertyName": "type", "mapping": refs}
         schemas["Event"] = {"oneOf": [{"$ref": ref} for ref in refs.values()], "discriminator": discriminator}
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"] = _refusals(operation) | operation["responses"]
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _refusals(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return how a call is refused before its route sees it, or by the token that it comes with."""
+    statuses = [401, 403, 429, 503] * ("security" in operation) + [408, 413] * ("requestBody" in operation)
+    return {str(status): said for status, said in described(*statuses).items()}

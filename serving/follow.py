@@ -45,7 +45,7 @@ def streams_of(request: Request) -> Streams:
     responses={200: _OK, **described(400, 403, 422, 503)},
 )
 async def follow(
-    streams: Annotated[Streams, Depends(streams_of)],
+    request: Request,
     caller: Annotated[Caller, Depends(reader)],
     types: Annotated[list[str] | None, Query(alias="type", max_length=len(TYPES))] = None,
     customer: Annotated[CustomerId | None, Query()] = None,
@@ -61,7 +61,7 @@ async def follow(
     if own is not None and (customer not in {None, own} or wanted & FOR_STAFF):
         raise ProblemError(403, "forbidden", "this token is for another customer's events, or not for these types")
     try:
-        events = streams.open(Wish(wanted, own or customer), last_event_id)
+        events = streams_of(request).open(Wish(wanted, own or customer), last_event_id)
     except PlacesError as error:
         raise ProblemError(400, "other-stream", str(error)) from None
     except FeedError as error:

@@ -64,7 +64,7 @@ class ChangelogReader:
         self._client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **kafka.client_options())
         self._topic = topic
         self._positions: dict[int, int] = {}  # where the next fetch of a partition begins
-        self._fetches: dict[int, asyncio.Task[list[_Part]]] = {}  # by broker
+        self._fetches: dict[int, asyncio.Task[list[Part]]] = {}  # by broker
         self._fetched: set[int] = set()  # partitions that a fetch is under way for
         self._leaders = Leaders(self._client)
         self.patience = Patience(self._client.force_metadata_update, log)
@@ -127,7 +127,7 @@ class ChangelogReader:
             return []
         fetches = self._fetches.values()
         done, _ = await asyncio.wait(fetches, timeout=READ_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
-        parts: list[_Part] = []
+        parts: list[Part] = []
         for node, fetch in list(self._fetches.items()):
             if fetch in done:
                 del self._fetches[node]
@@ -147,7 +147,7 @@ class ChangelogReader:
                 self._fetched |= asked.keys()
                 self._fetches[node] = asyncio.create_task(self._fetch(node, asked))
 
-    async def _fetch(self, node: int, asked: Mapping[int, int]) -> list[_Part]:
+    async def _fetch(self, node: int, asked: Mapping[int, int]) -> list[Part]:
         try:
             return await self._fetch_once(node, asked)
         except KafkaError as error:
@@ -158,7 +158,7 @@ class ChangelogReader:
         finally:
             self._fetched -= asked.keys()
 
-    async def _fetch_once(self, node: int, asked: Mapping[int, int]) -> list[_Part]:
+    async def _fetch_once(self, node: int, asked: Mapping[int, int]) -> list[Part]:
         topics = [(self._topic, [(number, offset, FETCH_BYTES) for number, offset in asked.items()])]
         request = FetchRequest(FETCH_WAIT_MS, 1, ANSWER_BYTES, _READ_COMMITTED, topics)
         answer = await self._client.send(node, request)
@@ -167,7 +167,7 @@ class ChangelogReader:
         for _, partitions in answer.topics:
             for number, code, _, _, _, aborted, _, data in partitions:
                 if not code:
-                    parts.append(_Part.of(number, asked[number], aborted, data))
+                    parts.append(Part.of(number, asked[number], aborted, data))
                 elif for_code(code) is OffsetOutOfRangeError:
                     lost.append(number)
                 else:
@@ -180,11 +180,11 @@ class ChangelogReader:
         if lost:
             # The log begins later by now, or ends earlier: what there is of it, is read.
             starts = await self.earliest(lost)
-            parts += [_Part(number, asked[number], starts[number], (), ()) for number in lost]
+            parts += [Part(number, asked[number], starts[number], (), ()) for number in lost]
         return parts
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """A partition's part of an answer, not decoded yet."""
 
     number: int
@@ -194,7 +194,8 @@ class _Part(NamedTuple):
     batches: Sequence[Any]
 
     @classmethod
-    def of(cls, number: int, asked: int, aborted: Iterable[tuple[int, int]] | None, data: bytes) -> _Part:
+    def of(cls, number: int, asked: int, aborted: Iterable[tuple[int, int]] | None, data: bytes) -> Part:
+        """Return the part of partition *number* that was *asked* from this offset on."""
         batches = []
         found = MemoryRecords(data)
         while found.has_next():  # the last one may be there in part
@@ -203,14 +204,15 @@ class _Part(NamedTuple):
         return cls(number, asked, next_offset, sorted(aborted or (), key=_first_offset), batches)
 
     def records(self) -> list[tuple[int, bytes, bytes | None]]:
+        """Return offset, key and value of what is committed."""
         found: list[tuple[int, bytes, bytes | None]] = []
-        for batch in self._committed():
+        for batch in self.committed():
             found += [(record.offset, record.key, record.value) for record in batch]
         # A batch comes whole, also if it was asked for from its middle.
         del found[: bisect_left(found, (self.asked,))]
         return found
 
-    def _committed(self) -> Iterator[Any]:
+    def committed(self) -> Iterator[Any]:
         """Yield the batches with records, but for those of transactions that were aborted."""
         aborting: set[int] = set()
         ahead = list(reversed(self.aborted))

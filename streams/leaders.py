@@ -95,11 +95,11 @@ class Leaders:
                 found[tp] = offset
         return found
 
-    async def told_by(self, node: int, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return where those of *tps* end of which *node* says it; open transactions are included."""
+    async def told_by(self, node: int, tps: Sequence[TopicPartition], which: int = LATEST) -> dict[TopicPartition, int]:
+        """Return where those of *tps* end, or begin, of which *node* says it; open transactions are included."""
         try:
             # On a connection of its own: it shall not wait behind batches, which their followers may hold up.
-            answers = await self._ask(node, tps, LATEST, ConnectionGroup.COORDINATION)
+            answers = await self._ask(node, tps, which, ConnectionGroup.COORDINATION)
         except KafkaError:
             return {}
         if any(code for code, _ in answers.values()):

@@ -11,6 +11,7 @@ from cx.state import decode
 from ops.audit.gifts import ANSWERS, Gifts
 from ops.audit.latency import Latencies
 from schemas import dead_letters, outputs
+from schemas.envelope import SENT
 from schemas.errors import CxError, Reason
 from schemas.inputs import CLOCK
 from schemas.topics import TOPICS, Lane
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Position = tuple[str, int, int]  # topic, partition, offset
 
-SENT: Final = "cx-sent"  # header: wall instant of sending, in milliseconds
 LATEST_MAX: Final = 8  # of a kind
 _BY_TIME: Final = frozenset({"reward.expiring", "reward.expired"})  # many, and of no reason but the time
 # Refused only after it had been taken and had waited: then every other record of that event is a repeat.

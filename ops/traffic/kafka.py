@@ -15,13 +15,13 @@ from aiokafka.partitioner import murmur2
 from ops.traffic.clockwork import Acknowledged, Clockwork, Hold, at_once
 from ops.traffic.errors import SinkError
 from ops.traffic.records import Arrival
+from schemas.envelope import SENT
 from schemas.inputs import CLOCK
 from schemas.topics import POLICIES, Lane, Role, lane_topics
 
 Client = str | Mapping[str, Any]
 """Bootstrap servers, or all that an aiokafka client takes to connect."""
 
-SENT_HEADER: Final = "cx-sent"  # wall time of sending in milliseconds, so that latency can be told in simulated time
 # Of each partition one batch may be on its way and one be filled: the window beyond which sending waits for Kafka.
 _BATCH_BYTES: Final = 128 * 1024
 _REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024  # the broker's limit for these topics; larger than any poison
@@ -96,7 +96,7 @@ class KafkaSink:
             arrival.key,
             partition,
             arrival.at,
-            [(SENT_HEADER, b"%d" % (time.time() * 1_000))],
+            [_sent_now()],
         )
         receipt.add_done_callback(self._acknowledged)
         self._clockwork.sent(arrival.topic, partition, receipt)
@@ -129,7 +129,7 @@ class KafkaSink:
         return partition
 
     async def _send_tick(self, partition: int, value: bytes, at: int) -> None:
-        receipt: Receipt = await self._producer.send(CLOCK, value, None, partition, at)
+        receipt: Receipt = await self._producer.send(CLOCK, value, None, partition, at, [_sent_now()])
         receipt.add_done_callback(self._acknowledged)
 
     def _acknowledged(self, receipt: Receipt) -> None:
@@ -150,6 +150,10 @@ class KafkaSink:
                 await self._ticking
         if self._producer is not None:
             await self._producer.stop()
+
+
+def _sent_now() -> tuple[str, bytes]:
+    return SENT, b"%d" % (time.time() * 1_000)
 
 
 async def partition_counts(client: Client) -> dict[str, int]:

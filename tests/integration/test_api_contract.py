@@ -20,7 +20,7 @@ from ops.embedded.stack import Stack
 from serving.app import build
 from streams import admin
 from streams.settings import KafkaSettings, RedisSettings, Settings
-from tests.serving.api import service, token_in
+from tests.serving.api import service, stored_bearer
 
 DEADLINE_S = 60.0
 PARTITIONS = 4
@@ -44,7 +44,7 @@ def served(own_stack: Stack) -> Iterator[Served]:
     while not server.started:
         thread.join(0.01)
         assert thread.is_alive()
-    token = asyncio.run(token_in(redis.url))
+    token = asyncio.run(stored_bearer(redis.url))
     yield Served(f"http://{HOST}:{port}", {"Authorization": f"Bearer {token}"})
     server.should_exit = True
     thread.join(DEADLINE_S)

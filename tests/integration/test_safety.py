@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from limits import RateLimitItemPerYear
+from redis.asyncio import Redis
 
 from cli.policy import load
 from cx.rules import compile_policy
@@ -26,6 +27,7 @@ from serving.service import Service
 from serving.tokens import SCOPES, Scope, made, token_key
 from streams import admin
 from streams.settings import ApiSettings, KafkaSettings, RedisSettings, Settings
+from tests.house.tree import ROOT
 from tests.integration.door import Door
 from tests.schemas.samples import least
 from tests.serving.api import AWAY, bearer, calling, problem, service
@@ -42,6 +44,7 @@ CALLS: dict[tuple[str, str], Scope] = {
     ("GET", "/v1/customers/lan/journey"): "cx:read",
     ("GET", "/v1/customers/lan/points"): "cx:read",
     ("GET", "/v1/customers/lan/rewards"): "cx:read",
+    ("GET", "/v1/stream?customer=lan"): "cx:read",
     ("POST", "/v1/checkout/quote"): "cx:read",
     ("POST", "/v1/events"): "cx:events",
     ("GET", "/v1/decisions?source=/tills/7&id=e1"): "cx:events",
@@ -361,6 +364,34 @@ async def test_every_answer_has_headers_that_keep_browsers_safe(
 
     assert {name: answer.headers[name] for name in guard.HEADERS} == guard.HEADERS
     assert not any(name.startswith("access-control") for name in answer.headers)
+
+
+async def test_users_of_redis_need_what_the_page_says(settings: Settings) -> None:
+    """In `docs/security.md`: first the rights of a server, then those of whoever makes tokens."""
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    rights = [found.split() for found in re.findall("`(~cx:[^`]+)`", page)]
+    client = Redis.from_url(settings.redis.url)
+    urls = []
+    for name, rules in zip(("server", "operator"), rights, strict=True):
+        await client.execute_command("ACL SETUSER", name, "reset", "on", ">pass", *rules)  # type: ignore[no-untyped-call]
+        urls.append(settings.redis.url.replace("redis://", f"redis://{name}:pass@"))
+    server, operator = (service(url, settings.kafka.bootstrap, RULES) for url in urls)
+    sent = await bearer(operator)
+    async with calling(server, sent) as api:
+        answer = await call(api, "GET", "/v1/customers/lan", sent)
+        assert (answer.status_code, answer.json()["degraded"]) == (200, False)
+        assert (await call(api, "GET", "/v1/decisions?source=/tills/7&id=none", sent)).status_code == 404
+        await server.access.limits.sync()
+        await server.access.tokens.refresh()
+        assert not server.profiles.redis.is_open
+    tokens = operator.access.tokens
+    name = sent.split("_")[1]
+    await tokens.rotate(name, until=NOW)
+    assert name in {one.id for one in await tokens.all()}
+    await tokens.revoke(name)
+    await operator.profiles.redis.close()
+    await client.execute_command("ACL DELUSER", "server", "operator")  # type: ignore[no-untyped-call]
+    await client.aclose()
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:80", "localhost:80", "[::1]:80"])

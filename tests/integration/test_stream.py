@@ -28,13 +28,13 @@ from serving.access import Caller
 from serving.feed import Feed
 from serving.problems import install
 from serving.stream import Streams
-from serving.tokens import SCOPES, made
+from serving.tokens import made
 from streams import admin
 from streams.settings import KafkaSettings, RedisSettings, Settings
 from tests.integration.processes import Command
 from tests.integration.rig import until
 from tests.schemas.test_outputs import OUTPUTS
-from tests.serving.api import token_in
+from tests.serving.api import stored_bearer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,7 +53,7 @@ async def token(request: Request) -> Caller:
     """Stand for a token: the header names the customer to whom it is bound."""
     now = datetime.now(UTC)
     bound = request.headers.get("x-bound")
-    return Caller(made("test", SCOPES, now=now, expires=now + timedelta(hours=1), customer=bound)[0])
+    return Caller(made("test", ("cx:read",), now=now, expires=now + timedelta(hours=1), customer=bound)[0])
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Site:
     def __init__(self, url: str, feed: Feed, producer: AIOKafkaProducer) -> None:
         self.url, self.feed, self.producer = url, feed, producer
         self.number = 0
-        self.token = ""  # where one is asked for
+        self.headers: dict[str, str] = {}
         self.written: list[tuple[str, str, str]] = []  # id, type, customer
 
     async def write(self, count: int, *, fails: bool = False) -> list[str]:
@@ -114,9 +114,8 @@ class Site:
     ) -> AsyncIterator[tuple[httpx.Response, Told]]:
         """Follow in the background; what came is in the second thing."""
         told = Told(last_id)
-        headers = {"Last-Event-ID": last_id} if last_id else {}
+        headers = self.headers | ({"Last-Event-ID": last_id} if last_id else {})
         headers |= {"x-bound": customer} if customer else {}
-        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         async with (
             httpx.AsyncClient(timeout=PATIENCE_S) as http,
             http.stream("GET", f"{self.url}/v1/stream{query}", headers=headers) as response,
@@ -357,7 +356,8 @@ async def test_cx_serve_has_the_stream_and_ends_at_once_when_asked_to(site: Site
         "API__LISTEN": listen,
     }
     with Command("serve", **settings) as server:
-        site.url, site.token = f"http://{listen}", await token_in(own_stack.redis_url)
+        site.url = f"http://{listen}"
+        site.headers = {"Authorization": f"Bearer {await stored_bearer(own_stack.redis_url, 'cx:read')}"}
         async with asyncio.timeout(PATIENCE_S):
             while not await reachable(site):  # noqa: ASYNC110  # a process of its own
                 await asyncio.sleep(0.1)

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops.embedded import ports
-from ops.metrics import MetricsError, PrometheusMeter, process_registry, serve
+from ops.endpoint import MetricsError, serve
+from ops.metrics import PrometheusMeter, process_registry
 from streams.meter import Phase
 
 

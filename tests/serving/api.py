@@ -53,10 +53,10 @@ def service(
 
 
 @asynccontextmanager
-async def calling(served: Service, *scopes: Scope) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the API over *served*, which is opened and closed with it; it may do all, or has *scopes*."""
+async def calling(served: Service, sent: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the API over *served*, which is opened and closed with it; it may do all, or sends *sent*."""
     app = build(served)
-    headers = {"Authorization": f"Bearer {await bearer(served, *scopes)}"}
+    headers = {"Authorization": f"Bearer {sent or await bearer(served)}"}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -76,13 +76,12 @@ async def bearer(served: Service, *scopes: Scope, **bounds: Any) -> str:
     return sent
 
 
-async def token_in(redis_url: str) -> str:
-    """Return what the holder of a new token sends, who may do all, to servers that know it from *redis_url*."""
-    made_of = service(redis_url)
-    try:
-        return await bearer(made_of)
-    finally:
-        await made_of.close()
+async def stored_bearer(redis_url: str, *scopes: Scope) -> str:
+    """Return what the holder of a new token in the Redis at *redis_url* sends to any server."""
+    served = service(redis_url)
+    sent = await bearer(served, *scopes)
+    await served.profiles.redis.close()
+    return sent
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:

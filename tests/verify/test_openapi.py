@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -20,7 +20,7 @@ from ops.embedded.stack import Stack
 from streams import admin
 from streams.settings import KafkaSettings, RedisSettings, Settings
 from tests.integration.processes import Command
-from tests.serving.api import token_in
+from tests.serving.api import stored_bearer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,14 +39,9 @@ ANSWER_S = "30"
 pytestmark = [pytest.mark.verify, pytest.mark.timeout(1_800)]
 
 
-class Api(NamedTuple):
-    url: str
-    token: str
-
-
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """The address of `cx serve` on a Kafka and a Redis of its own."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of `cx serve` on a Kafka and a Redis of its own, and a token that it knows."""
     with Stack(tmp_path_factory.mktemp("stack")) as stack:
         settings = Settings(
             partitions=PARTITIONS,
@@ -60,6 +55,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             "REDIS__URL": stack.redis_url,
             "PARTITIONS": str(PARTITIONS),
             "API__LISTEN": listen,
+            "API__CALLS_PER_SECOND": "100000",
         }
         with Command("serve", **variables) as server:
             deadline = time.monotonic() + START_S
@@ -67,12 +63,12 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
                 assert server.process.poll() is None, server.lines
                 assert time.monotonic() < deadline, server.lines
                 time.sleep(0.1)
-            yield Api(f"http://{listen}", asyncio.run(token_in(stack.redis_url)))
+            yield f"http://{listen}", asyncio.run(stored_bearer(stack.redis_url))
 
 
 @pytest.fixture
-def url(api: Api) -> str:
-    return api.url
+def url(served: tuple[str, str]) -> str:
+    return served[0]
 
 
 def _is_there(url: str) -> bool:
@@ -96,9 +92,10 @@ def schemathesis(location: str, *arguments: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_every_call_does_what_the_document_says(api: Api, url: str) -> None:
-    arguments = ["--exclude-path", ENDLESS, "--max-examples", str(EXAMPLES)]
-    done = schemathesis(f"{url}/openapi.json", "--header", f"Authorization: Bearer {api.token}", *arguments)
+def test_every_call_does_what_the_document_says(served: tuple[str, str]) -> None:
+    url, bearer = served
+    by = ("--header", f"Authorization: Bearer {bearer}")
+    done = schemathesis(f"{url}/openapi.json", *by, "--exclude-path", ENDLESS, "--max-examples", str(EXAMPLES))
 
     assert done.returncode == 0, done.stdout[-8_000:]
     count = sum(len(operations) for path, operations in document(url)["paths"].items() if path != ENDLESS)
