@@ -71,8 +71,8 @@ def metered(settings: Settings, lane: str) -> Meter:
     if settings.metrics is None:
         return SILENT
     registry = process_registry()
-    meter = PrometheusMeter(lane, registry)
-    serve(settings.metrics, registry)
+    meter = PrometheusMeter(lane, registry, stuck_s=settings.stuck_seconds)
+    serve(settings.metrics, registry, meter.pulse)
     return meter
 
 
