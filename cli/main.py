@@ -21,6 +21,7 @@ VERBS = {
     "serve": "Answer tills, web shops and apps over HTTP.",
     "vendor": "Have gifts made by one vendor, by HTTP.",
     "aggregate": "Count customers by week, store and channel, for reports.",
+    "doctor": "Look at Kafka, Redis, disk and policy, and say what is wrong.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",
     "replay": "Fold events from files, without a server.",
