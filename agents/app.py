@@ -26,7 +26,7 @@ TICKS_MISSED = 3  # after which a gift desk is behind
 
 def build_app(settings: Settings, rules: Rules, meter: Meter = SILENT) -> LaneApp:
     """Return the app of one worker, its figures going to *meter*; nothing connects before it is started."""
-    readmodel = ReadModel(connect(settings.redis), settings.app, LANE)
+    readmodel = ReadModel(connect(settings.redis), settings.app, LANE, meter)
     app = lane_app(settings, LANE, CustomerFold(rules), readmodel, meter=meter)
     _register(app)
     return app

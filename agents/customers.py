@@ -63,12 +63,15 @@ class CustomerFold:
                     asked[record.offset] = asked_by(event)
                 arrival = self._arrival(event, record, state)
             except Unreadable as refusal:
+                effects.happened.append(0)
                 effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.error_type))
                 effects.receipts += of_refusal(asked.get(record.offset), refusal.reason, refusal.loc)
             except NotTakenError as refusal:
+                effects.happened.append(0)
                 effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.reason))
                 effects.receipts += of_refusal(asked.get(record.offset), refusal.reason, refusal.loc)
             else:
+                effects.happened.append(arrival.moment.at)
                 arrivals.setdefault(record.key, []).append(arrival)
         for key, own in arrivals.items():
             self._decide(state, key, own, effects, asked)

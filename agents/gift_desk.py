@@ -59,8 +59,10 @@ class DeskFold(LaneFold):
         effects = Effects()
         desks = _Desks(state, state.tick, self._rules)
         for record in records:
+            effects.happened.append(0)
             try:
                 event = self._read(record)
+                effects.happened[-1] = micros(event.time)
                 desks.of(record).take(event, behind=record.timestamp * MILLI > state.tick + self._behind)
             except Unreadable as refusal:
                 effects.outputs.append(rejected(record, refusal.reason, refusal.loc, refusal.error_type))

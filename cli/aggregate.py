@@ -14,6 +14,9 @@ from cli.worker import load_rules
 from cx.state import StateFormatError
 from ops.aggregates.consumer import Consumer
 from ops.aggregates.store import EXIT_BROKEN, Store
+from ops.endpoint import serve
+from ops.metrics import process_registry
+from ops.metrics_beside import Counted
 from streams.access import ask_kafka
 from streams.partition import PartitionFormatError
 from streams.settings import Settings
@@ -46,6 +49,11 @@ async def _count(settings: Settings, rules: Rules) -> NoReturn:
     await ask_kafka(settings.kafka)
     store = Store(settings.data)
     try:
-        await Consumer(settings, rules, store).run()
+        figures = None
+        if settings.metrics is not None:
+            registry = process_registry()
+            figures = Counted(registry)
+            serve(settings.metrics, registry, figures.pulse)
+        await Consumer(settings, rules, store, figures).run()
     finally:
         store.close()

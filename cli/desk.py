@@ -7,8 +7,9 @@ import asyncio
 import click
 
 from cli.logs import set_up
-from cli.preflight import end_with, faults_of
+from cli.preflight import end_with, faults_for
 from cli.worker import load_rules, run
+from schemas.topics import Lane
 from streams.settings import Settings
 
 
@@ -21,5 +22,5 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    end_with(asyncio.run(faults_of(settings)))
+    end_with(asyncio.run(faults_for(settings, {Lane.GIFTS})))
     run(settings, rules, desk=True)

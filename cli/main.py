@@ -23,6 +23,7 @@ VERBS = {
     "vendor": "Have gifts made by one vendor, by HTTP.",
     "webhooks": "Tell endpoints over HTTP what happens, signed.",
     "aggregate": "Count customers by week, store and channel, for reports.",
+    "doctor": "Look at Kafka, Redis, disk and policy, and say what is wrong.",
     "topics": "Make or check the topics.",
     "policy": "Check a policy, or say what it does.",
     "replay": "Fold events from files, without a server.",

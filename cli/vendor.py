@@ -11,6 +11,9 @@ from cli.logs import set_up
 from cli.preflight import end_with, faults_of
 from cli.stopping import stoppable
 from ops.codes import Locker
+from ops.endpoint import serve
+from ops.metrics import process_registry
+from ops.metrics_beside import Ordered
 from ops.vendors.agent import Agent
 from ops.vendors.http import HttpVendor
 from ops.vendors.patience import Patience
@@ -42,4 +45,9 @@ def command() -> None:
 
 async def _run(settings: Settings, locker: Locker) -> None:
     patience = Patience(HttpVendor(settings.vendor), settings.vendor, SystemRandom())
-    await Agent(settings, patience, locker).run()
+    figures = None
+    if settings.metrics is not None:
+        registry = process_registry()
+        figures = Ordered(settings.vendor.name, registry)
+        serve(settings.metrics, registry, figures.pulse)
+    await Agent(settings, patience, locker, figures).run()

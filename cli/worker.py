@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.logs import set_up
-from cli.preflight import end_with
+from cli.preflight import end_with, faults_for
 from cx.rules import compile_policy
 from ops.endpoint import serve
 from ops.metrics import PrometheusMeter, process_registry
@@ -38,12 +38,12 @@ def command() -> None:
     settings = Settings()
     set_up(settings.log_level)
     rules = load_rules(settings)
-    end_with(asyncio.run(faults_of(settings)))
+    end_with(asyncio.run(faults_for(settings, {Lane.CUSTOMERS})))
     run(settings, rules)
 
 
 async def faults_of(settings: Settings) -> list[str]:
-    """Return what is wrong with the topics, once Kafka and Redis have let us in."""
+    """Return what is wrong with the topics, once Kafka and Redis have let us in; for who only reads profiles."""
     await ask_kafka(settings.kafka)
     try:
         await ask_redis(settings.redis, settings.app, Lane.CUSTOMERS)
@@ -71,8 +71,8 @@ def metered(settings: Settings, lane: str) -> Meter:
     if settings.metrics is None:
         return SILENT
     registry = process_registry()
-    meter = PrometheusMeter(lane, registry)
-    serve(settings.metrics, registry)
+    meter = PrometheusMeter(lane, registry, stuck_s=settings.stuck_seconds)
+    serve(settings.metrics, registry, meter.pulse)
     return meter
 
 

@@ -112,6 +112,8 @@ class Effects(msgspec.Struct):
         views: For the read model, after the commit.
         receipts: For whoever waits for one of the records, after the commit and after the views.
         folded: Number of records that took effect.
+        happened: When what each record tells of happened, in microseconds, in the order of the records; 0 for one that
+            could not be read. Only for figures: a fold may leave it empty.
         more: A tick only: the same tick has more to do, and wants to be called again.
     """
 
@@ -120,6 +122,7 @@ class Effects(msgspec.Struct):
     views: list[View] = []
     receipts: list[Receipt] = []
     folded: int = 0
+    happened: list[int] = []
     more: bool = False
 
     def check_sizes(self) -> None:

@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from streams.effects import Effects
+from streams.meter import SILENT
 from streams.repair import Repair
 from streams.writer import Folded
 
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from streams.effects import Fold
+    from streams.meter import Meter
     from streams.settings import Settings
     from streams.showing import Showing
+    from streams.shown import Shown
     from streams.slot import Slot
     from streams.ticks import Ticks
     from streams.writer import Writer
 
 ROUND_S: Final = 0.5
 IDLE_COMMIT_S: Final = 1.0
+BEAT_S: Final = 1.0
 RENEW_S: Final = 900.0  # a store is trusted for hours from its mark on: a quiet partition's is moved now and then
 
 
@@ -46,6 +50,10 @@ class Host(Protocol):
     def put(self, slot: Slot, folded: Folded) -> None:
         """Take what is to be written."""
 
+    @property
+    def standing_s(self) -> float:
+        """For how long there has been work of which nothing moved, in seconds."""
+
     def failed(self, error: BaseException) -> None:
         """End the worker for *error*."""
 
@@ -53,8 +61,18 @@ class Host(Protocol):
 class Housekeeping:
     """Keeps the house of *host*, from its first assignment on."""
 
-    def __init__(self, host: Host, fold: Fold, ticks: Ticks, readmodel: Showing) -> None:
-        """Prepare to look after the *ticks* of *fold* and after its *readmodel*."""
+    def __init__(
+        self,
+        host: Host,
+        fold: Fold,
+        ticks: Ticks,
+        readmodel: Showing,
+        *,
+        shown: Shown | None = None,
+        meter: Meter = SILENT,
+    ) -> None:
+        """Prepare to look after the *ticks* of *fold* and its *readmodel*, and to tell *meter* that we are alive."""
+        self._shown, self._meter = shown, meter
         self._host, self._fold, self._ticks, self._readmodel = host, fold, ticks, readmodel
         self._repair = Repair(readmodel, fold)
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,6 +85,10 @@ class Housekeeping:
             return
         self._readmodel.start()
         self._tasks += [self._guarded(self._keep_house()), self._guarded(self._mend())]
+        if self._meter is not SILENT:
+            self._tasks.append(self._guarded(self._beat()))
+        if self._shown is not None:
+            self._tasks.append(self._guarded(self._shown.run()))
         if settings.clock == "owner" and self._fold.clock:
             self._tasks.append(self._guarded(self._write_ticks(settings.tick_seconds)))
 
@@ -130,6 +152,15 @@ class Housekeeping:
             if now - self._idle_since >= IDLE_COMMIT_S:
                 self._idle_since = now
                 self.commit_idle()
+
+    async def _beat(self) -> None:
+        """Say that we are alive, and for how long nothing has moved although there is work."""
+        while True:
+            asked = time.monotonic()
+            await asyncio.sleep(BEAT_S)
+            late = time.monotonic() - asked - BEAT_S
+            writer = self._host.writer
+            self._meter.beat(self._host.standing_s, max(late, 0.0), writer.pending if writer is not None else 0)
 
     async def _mend(self) -> None:
         """Push partitions again of which the read model has lost something."""

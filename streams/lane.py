@@ -17,11 +17,13 @@ from schemas.errors import CxError
 from streams.effects import Effects, TooLargeError
 from streams.failpoints import AFTER_FOLD, BEFORE_REDIS, reach
 from streams.housekeeping import Housekeeping
+from streams.measured import measure
 from streams.meter import SILENT
 from streams.opening import Opening, close
 from streams.partition import PartitionFormatError
 from streams.recovery import BrokenOffError
 from streams.settings import EXIT_CONFIG
+from streams.shown import Shown
 from streams.store import StoreError
 from streams.ticks import Ticks
 from streams.transactions import Member, ReplacedError, partition_of
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from streams.effects import Fold
     from streams.hooks import LaneApp, LaneConsumer
+    from streams.measured import Measured
     from streams.meter import Meter
     from streams.settings import Settings
     from streams.showing import Showing
@@ -73,8 +76,10 @@ class Lane:
         self._slots: dict[int, Slot] = {}
         self._leaving: dict[int, Slot] = {}  # folded no more; what they have in flight is still committed and shown
         self._opening = Opening(name, fold.topics, self.changelog, settings, meter)
-        self._ticks = Ticks(self, fold, self._opening)
-        self._housekeeping = Housekeeping(self, fold, self._ticks, readmodel)
+        self._ticks = Ticks(self, fold, self._opening, meter)
+        self._shown = None if meter is SILENT else Shown(readmodel, meter)
+        self._housekeeping = Housekeeping(self, fold, self._ticks, readmodel, shown=self._shown, meter=meter)
+        self._moved_at = 0.0  # when there was nothing to do last, by `time.monotonic`
         self._writer: Writer | None = None
         self.epoch = 0  # counts revocations
         self._generation = -1
@@ -159,6 +164,7 @@ class Lane:
             self._meter.assigned(len(slots))
             self._housekeeping.start(self._settings)
             seconds = round(time.monotonic() - started, 3)
+            self._meter.joined(seconds)
             log.info("partitions opened", extra={"partitions": len(numbers), "seconds": seconds})
             return True
 
@@ -199,6 +205,7 @@ class Lane:
 
     async def _drop_all(self) -> None:
         self._generation = -1
+        self._meter.joined(None)
         async with self._dropping:  # whoever comes second may open the stores again: they have to be closed
             slots, self._slots = self._slots, {}
             self._leaving = slots
@@ -281,10 +288,11 @@ class Lane:
             self._fold(slot, topic, records)
 
     def _fold(self, slot: Slot, topic: str, records: list[ConsumerRecord[bytes, bytes]]) -> None:
+        began = time.perf_counter()
         effects = self.fold.fold(slot.partition, records)
         reach(AFTER_FOLD)
         try:
-            self.done(slot, effects, topic, records[0].offset, records[-1].offset)
+            self._folded(slot, effects, topic, records, time.perf_counter() - began)
         except TooLargeError as error:
             self._fold_again(slot, topic, records, effects, error)
 
@@ -306,13 +314,21 @@ class Lane:
         log.warning("record refused", extra={"topic": topic, "partition": slot.number, "detail": str(error)})
         letter = self.fold.reject(records[0], error.reason, "")
         effects = Effects(outputs=[letter], receipts=self.fold.refused(records[0], error.reason))
-        self.done(slot, effects, topic, records[0].offset, records[0].offset)
+        self._folded(slot, effects, topic, records, 0.0)
+
+    def _folded(
+        self, slot: Slot, effects: Effects, topic: str, records: list[ConsumerRecord[bytes, bytes]], seconds: float
+    ) -> None:
+        measured = None if self._meter is SILENT else measure(topic, records, effects, seconds)
+        self.done(slot, effects, topic, records[0].offset, records[-1].offset, measured=measured)
 
     # What ticks call (streams/ticks.py)
 
-    def done(self, slot: Slot, effects: Effects, topic: str, first: int, last: int) -> None:
+    def done(
+        self, slot: Slot, effects: Effects, topic: str, first: int, last: int, *, measured: Measured | None = None
+    ) -> None:
         """Give the effects of the records *first* to *last* to the writer, with the offset behind them."""
-        self.put(slot, Folded(effects, {topic: last + 1}, [(topic, first, last)]))
+        self.put(slot, Folded(effects, {topic: last + 1}, [(topic, first, last)], measured=measured))
         slot.folded[topic] = last + 1
 
     def put(self, slot: Slot, folded: Folded) -> None:
@@ -354,6 +370,16 @@ class Lane:
         return self._slots
 
     @property
+    def standing_s(self) -> float:
+        """For how long there has been work of which nothing moved, in seconds; that Kafka is waited for is a move."""
+        now, writer = time.monotonic(), self._writer
+        coming = any(firsts for slot in self._slots.values() for firsts in slot.coming.values())
+        if writer is None or not (coming or writer.has_work):
+            self._moved_at = now
+            return 0.0
+        return now - max(self._moved_at, writer.moved_at, self._opening.tried_at)
+
+    @property
     def writer(self) -> Writer | None:
         """What writes for them; none where there are none."""
         return self._writer
@@ -375,7 +401,9 @@ class Lane:
         slot.partition.committed(written.changed, written.own_record, written.offset)
         reach(BEFORE_REDIS)
         slot.logged = written.offset
-        self._readmodel.push(written.number, written.offset, written.views)
+        ticket = self._readmodel.push(written.number, written.offset, written.views)
+        if self._shown is not None:
+            self._shown.add(ticket, written.measured)
 
     # Guards
 

@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from streams.measured import Measured
 
 
 class Phase(StrEnum):
@@ -36,6 +38,39 @@ class Meter(Protocol):
     def committed(self, records: int, seconds: float) -> None:
         """A transaction of *records* has been committed, in *seconds* from its first request."""
 
+    def joined(self, seconds: float | None) -> None:
+        """The group has us and all numbers are open, after so long; None once they are given up."""
+
+    def decided(self, batches: Sequence[Measured], letters: Mapping[tuple[str, str], int]) -> None:
+        """What *batches* led to is committed, with so many dead letters by topic and reason, just now."""
+
+    def shown(self, batches: Sequence[Measured]) -> None:
+        """What *batches* led to can be seen in the read model, just now."""
+
+    def ticked(self, number: int, at: int) -> None:
+        """A tick of partition *number* was applied whose instant is *at*, in microseconds."""
+
+    def repeated(self, error: str) -> None:
+        """A transaction is made again, because of *error*: the name of a class."""
+
+    def beat(self, standing_s: float, late_s: float, pending: int) -> None:
+        """The event loop goes round: *late_s* later than asked for, with *pending* records that are not committed yet.
+
+        There has been work for *standing_s* of which nothing moved; 0 where there is none.
+        """
+
+    def wrote(self, seconds: float, waiting: int) -> None:
+        """The read model was written to in *seconds*; so many views wait by now."""
+
+    def not_written(self, error: str, waiting: int) -> None:
+        """The read model could not be written to, because of *error*; so many views wait."""
+
+    def lost(self, partitions: int) -> None:
+        """The read model has lost what it had of *partitions*."""
+
+    def mended(self) -> None:
+        """A partition of the read model was made whole again."""
+
 
 class Silent:
     """A meter that nobody reads."""
@@ -53,6 +88,36 @@ class Silent:
         """Take it."""
 
     def committed(self, records: int, seconds: float) -> None:
+        """Take it."""
+
+    def joined(self, seconds: float | None) -> None:
+        """Take it."""
+
+    def decided(self, batches: Sequence[Measured], letters: Mapping[tuple[str, str], int]) -> None:
+        """Take it."""
+
+    def shown(self, batches: Sequence[Measured]) -> None:
+        """Take it."""
+
+    def ticked(self, number: int, at: int) -> None:
+        """Take it."""
+
+    def repeated(self, error: str) -> None:
+        """Take it."""
+
+    def beat(self, standing_s: float, late_s: float, pending: int) -> None:
+        """Take it."""
+
+    def wrote(self, seconds: float, waiting: int) -> None:
+        """Take it."""
+
+    def not_written(self, error: str, waiting: int) -> None:
+        """Take it."""
+
+    def lost(self, partitions: int) -> None:
+        """Take it."""
+
+    def mended(self) -> None:
         """Take it."""
 
 

@@ -111,7 +111,9 @@ class Opening:
     async def transactions(self) -> Transactions:
         """Return the connection for transactions, made on first use."""
         if self._transactions is None:
-            made = Transactions(self._settings.kafka, self._settings.app, f"{self._settings.app}-{self._lane}")
+            made = Transactions(
+                self._settings.kafka, self._settings.app, f"{self._settings.app}-{self._lane}", self._meter
+            )
             try:
                 await made.start([*self._topics, self._changelog])
             except BaseException:
@@ -119,6 +121,11 @@ class Opening:
                 raise
             self._transactions = made
         return self._transactions
+
+    @property
+    def tried_at(self) -> float:
+        """When Kafka last did not do what was asked, for a reason that passes, by `time.monotonic`."""
+        return 0.0 if self._transactions is None else self._transactions.tried_at
 
     def leaders(self) -> Leaders | None:
         """Return who knows the brokers that lead partitions; nobody before the first transaction."""

@@ -59,6 +59,7 @@ class Patience:
         """Have the client *look_again* where everything is before anything is tried again, and say in *log* why."""
         self._look_again = look_again
         self.say = Reminder(log).say
+        self.tried_at = 0.0  # when something failed for a passing reason last, by `time.monotonic`
 
     async def until_done(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do *work*, again while it fails for a passing reason.
@@ -82,6 +83,7 @@ class Patience:
 
     def say_failed(self, error: BaseException, message: str) -> None:
         """Log *message* for *error*; where a topic or a leader is missing, that."""
+        self.tried_at = time.monotonic()
         if isinstance(error, UnknownTopicOrPartitionError):
             message = "a topic does not exist, or may not be seen, waiting"
         elif isinstance(error, _LEADERLESS):

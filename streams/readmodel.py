@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams.backlog import Backlog, Claim
+from streams.meter import SILENT
 from streams.receipts import Receipts
 from streams.receipts import write as write_receipts
 from streams.scripts import ADVANCE, MARK, NOWHERE, UNKNOWN, WRITE, Position, read_position
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from streams.backlog import Waiting
     from streams.effects import Receipt, View
+    from streams.meter import Meter
     from streams.settings import RedisSettings
 
 log = logging.getLogger(__name__)
@@ -61,8 +63,9 @@ class ReadModel:
     views are made again from the state once Redis is back.
     """
 
-    def __init__(self, client: Redis, app: str, lane: str) -> None:
+    def __init__(self, client: Redis, app: str, lane: str, meter: Meter = SILENT) -> None:
         """Write with *client* for the workers of *app* and its *lane*; other lanes have positions of their own."""
+        self._meter = meter
         self._client = client
         self._key = partial(position_key, app, lane)
         self._write = client.register_script(WRITE)
@@ -155,6 +158,7 @@ class ReadModel:
         if self.soiled(partition) != soiled:
             return
         self._dirty.pop(partition, None)
+        self._meter.mended()
         self.push(partition, offset, [])
 
     async def positions(self, partitions: Collection[int]) -> dict[int, int]:
@@ -202,22 +206,25 @@ class ReadModel:
             await self._wake.wait()
             self._wake.clear()
             while self._backlog or self._positions or self._receipts:
-                taken = self._pushed
+                taken, began = self._pushed, time.monotonic()
                 try:
                     await self._write_some()
                 except (RedisError, OSError) as error:
                     if not self._failing:
                         log.warning("read model is away", extra={"error": type(error).__name__})
                     self._failing = True
+                    self._meter.not_written(type(error).__name__, len(self._backlog))
                     await asyncio.sleep(RETRY_S)
                 except Exception as error:  # noqa: BLE001  # whatever it was: without this task nothing is shown any more
                     # Its text is not told: it may be about a customer.
                     log.error("views could not be written", extra={"error": type(error).__name__})  # noqa: TRY400
+                    self._meter.not_written(type(error).__name__, len(self._backlog))
                     await asyncio.sleep(RETRY_S)
                 else:
                     if self._failing:
                         log.info("read model is back")
                     self._failing = False
+                    self._meter.wrote(time.monotonic() - began, len(self._backlog))
                     await self._note_written(taken)
             self._idle.set()
             await self._note_written(self._pushed)
@@ -277,6 +284,7 @@ class ReadModel:
         self._stored |= {claim.partition: offset for claim, offset in moving.items() if claim not in lost}
         if lost:
             log.warning("read model has lost data", extra={"partitions": len(lost)})
+            self._meter.lost(len(lost))
         for claim in lost:
             self.soil(claim.partition)
 

@@ -339,6 +339,7 @@ class Settings(BaseSettings):
         policy: A file, or one of the presets that come along: `retail-vn`, `minimal`.
         clock: Who writes ticks: the `owner` of a partition, or an `external` producer (a generator, an import).
         partitions: Partitions of each topic of the customer lane; final once events are in.
+        stuck_seconds: After so long `/live` says of a worker that has work, and of which nothing moves, that it is not.
         metrics: Where a worker answers Prometheus, host:port; without it nowhere.
         weeks: How many weeks of customers' levels and scores `cx aggregate` remembers for reports.
     """
@@ -358,6 +359,7 @@ class Settings(BaseSettings):
     clock: Literal["owner", "external"] = "owner"
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600)] = 1.0
     partitions: Annotated[int, Field(ge=1, le=1_000)] = CUSTOMER_PARTITIONS
+    stuck_seconds: Annotated[float, Field(ge=5, le=3_600)] = 60.0
     metrics: Annotated[str | None, AfterValidator(_listener)] = None
     weeks: Annotated[int, Field(ge=2, le=1_000)] = 104
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -13,6 +13,7 @@ from faust.types import TP
 from schemas.errors import CxError, Reason
 from streams.effects import Effects
 from streams.ends import End, Ends
+from streams.meter import SILENT
 from streams.patience import Reminder
 from streams.writer import Folded
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from streams.effects import Fold
+    from streams.meter import Meter
     from streams.opening import Opening
     from streams.slot import Slot
 
@@ -58,8 +60,9 @@ class Host(Protocol):
 class Ticks:
     """Applies and writes the ticks of a lane's partitions."""
 
-    def __init__(self, host: Host, fold: Fold, opening: Opening) -> None:
+    def __init__(self, host: Host, fold: Fold, opening: Opening, meter: Meter = SILENT) -> None:
         """Work for *host*, with the ticks that *fold* reads and makes."""
+        self._meter = meter
         self._host, self._fold = host, fold
         self._inputs = tuple(topic for topic in fold.topics if topic != fold.clock)
         self._wanted: set[TP] = set()
@@ -120,6 +123,7 @@ class Ticks:
             self._host.put(slot, Folded(effects, {}))
             await asyncio.sleep(0)
         self._finish(slot, effects)
+        self._meter.ticked(slot.number, at)
         return True
 
     def _refuse(self, slot: Slot, reason: str, loc: str) -> None:

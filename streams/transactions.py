@@ -35,6 +35,7 @@ from aiokafka.structs import TopicPartition
 from schemas.errors import CxError
 from streams.failpoints import IN_TRANSACTION, OFFSETS_SENT, reach
 from streams.leaders import LATEST, Leaders
+from streams.meter import SILENT
 from streams.patience import PASSING, RETRY_PAUSE_S, Patience, UnreadyError, is_passing
 from streams.protocol import StableOffsetFetchRequest, TxnOffsetCommitRequest
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from aiokafka.protocol.api import Request
 
+    from streams.meter import Meter
     from streams.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -115,8 +117,9 @@ class _InDoubtError(Exception):
 class Transactions:
     """Writes the transactions of one worker, one after the other; not to be called concurrently."""
 
-    def __init__(self, kafka: KafkaSettings, group: str, prefix: str) -> None:
+    def __init__(self, kafka: KafkaSettings, group: str, prefix: str, meter: Meter = SILENT) -> None:
         """Prepare; *prefix* and a partition number make a transactional id."""
+        self._meter = meter
         self._group, self._prefix = group, prefix
         self._client = AIOKafkaClient(request_timeout_ms=REQUEST_TIMEOUT_MS, **kafka.client_options())
         self.leaders, self._patience = Leaders(self._client), Patience(self._client.force_metadata_update, log)
@@ -134,6 +137,11 @@ class Transactions:
     async def stop(self) -> None:
         """Close the connections; an open transaction is the successor's to end."""
         await self._client.close()
+
+    @property
+    def tried_at(self) -> float:
+        """When Kafka last did not do what was asked, for a reason that passes, by `time.monotonic`."""
+        return self._patience.tried_at
 
     async def fence(self, numbers: Collection[int]) -> None:
         """End what earlier owners of *numbers* have open, and write under the id of the lowest from now on."""
@@ -214,6 +222,7 @@ class Transactions:
                 if isinstance(error, KafkaError) and not is_passing(error):
                     raise RefusedError(type(error).__name__) from None
                 self._patience.say_failed(error, "transaction is made again")
+                self._meter.repeated(type(error).__name__.strip("_"))
                 self._client.force_metadata_update()
                 await asyncio.sleep(RETRY_PAUSE_S)
                 await self._renew(member)

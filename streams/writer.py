@@ -12,6 +12,7 @@ import msgspec
 import orjson
 from aiokafka.structs import TopicPartition
 
+from schemas.topics import DEAD_LETTERS
 from streams.effects import Effects, forgotten
 from streams.failpoints import COMMITTED, reach
 from streams.meter import SILENT
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from streams.effects import Receipt, View
+    from streams.measured import Measured
     from streams.meter import Meter
     from streams.transactions import Member, Transactions
 
@@ -44,6 +46,7 @@ class Folded(msgspec.Struct):
     offsets: dict[str, int]
     batches: list[tuple[str, int, int]] = []  # topic, first and last offset, in the order of folding
     own_record: bytes | None = None
+    measured: Measured | None = None
 
     @property
     def records(self) -> int:
@@ -66,6 +69,7 @@ class Written(NamedTuple):
     views: list[View]
     offset: int  # of its last changelog record, which is its own; -1 where the changelog was not written to
     receipts: Sequence[Receipt] = ()
+    measured: Sequence[Measured] = ()
 
 
 class _Share:
@@ -75,6 +79,7 @@ class _Share:
         self.changed: dict[bytes, bytes | None] = {}
         self.views: dict[str, View] = {}
         self.receipts: list[Receipt] = []
+        self.measured: list[Measured] = []
         self.batches: list[tuple[str, int, int]] = []
         self.own_record: bytes | None = None
 
@@ -85,6 +90,8 @@ class _Share:
         gone = [forgotten(key) for key, value in folded.effects.changed.items() if value is None]
         self.views |= {view.key: view for view in gone}
         self.receipts += folded.effects.receipts
+        if folded.measured is not None:
+            self.measured.append(folded.measured)
         self.batches += folded.batches
         self.own_record = folded.own_record or self.own_record
 
@@ -118,6 +125,7 @@ class Writer:
         self._room.set()
         self._empty.set()
         self._failed = False
+        self.moved_at = time.monotonic()  # when something was committed last
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -143,6 +151,16 @@ class Writer:
         self._wake.set()
         if not self.has_room():
             self._room.clear()
+
+    @property
+    def pending(self) -> int:
+        """How many records wait to be taken into a transaction."""
+        return self._records
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything that was put is not committed yet."""
+        return not self._empty.is_set()
 
     def is_idle(self, number: int) -> bool:
         """Whether all that was put for partition *number* is committed."""
@@ -228,15 +246,21 @@ class Writer:
                 records.append(Record(self._changelog, number, OWN_KEY, share.own_record, headers))
         began = time.monotonic()
         last = await self._transactions.commit(records, offsets, self._member)
-        self._meter.committed(len(records), time.monotonic() - began)
+        self.moved_at = time.monotonic()
+        self._meter.committed(len(records), self.moved_at - began)
         reach(COMMITTED)
         self.committed |= offsets
         for number, _ in group:
             self._unwritten[number] -= 1
+        if self._meter is not SILENT:
+            batches = [folded.measured for _, folded in group if folded.measured is not None]
+            self._meter.decided(batches, _letters(group))
         for number, share in shares.items():
             offset = last.get(TopicPartition(self._changelog, number), -1)
             views = list(share.views.values())
-            self._on_commit(Written(number, share.changed, share.own_record, views, offset, share.receipts))
+            self._on_commit(
+                Written(number, share.changed, share.own_record, views, offset, share.receipts, share.measured)
+            )
 
     def _known_offset(self, number: int) -> dict[TopicPartition, int]:
         """Return an offset of partition *number* that is committed already.
@@ -251,3 +275,14 @@ class Writer:
         if partition is not None:
             return partition
         return await self._transactions.partition_for(topic, key)
+
+
+def _letters(group: Sequence[tuple[int, Folded]]) -> Counter[tuple[str, str]]:
+    """Count the dead letters among the outputs of *group*, by the topic that they came from and by reason."""
+    found: Counter[tuple[str, str]] = Counter()
+    for _, folded in group:
+        for output in folded.effects.outputs:
+            if output.topic == DEAD_LETTERS:
+                said = dict(output.headers)
+                found[said.get("cx-topic", b"").decode(), said.get("cx-reason", b"").decode()] += 1
+    return found

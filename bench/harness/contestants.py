@@ -59,17 +59,17 @@ def everyone() -> tuple[Contestant, ...]:
 
 
 def _ours() -> tuple[Contestant, ...]:
-    return (
-        Contestant(
-            "ours",
-            "cxstream's lane, in Faust",
-            "exactly-once",
-            "disk",
-            _python("ours"),
-            changelog="{app}-simple-changelog",
-            decode=_ours_record,
-        ),
+    ours = Contestant(
+        "ours",
+        "cxstream's lane, in Faust",
+        "exactly-once",
+        "disk",
+        _python("ours"),
+        changelog="{app}-simple-changelog",
+        decode=_ours_record,
     )
+    metered = {"BENCH_METERED": "1"}
+    return ours, replace(ours, name="ours_metered", label="cxstream's lane, with metrics", environment=metered)
 
 
 def _bare_loops() -> tuple[Contestant, ...]:

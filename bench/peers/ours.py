@@ -6,6 +6,7 @@ Redis, because this job has neither.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from mode.loop import use
@@ -17,8 +18,10 @@ from faust import Worker
 
 from bench.harness.fold import State, answer, update
 from bench.harness.job import Job
+from ops.metrics import PrometheusMeter, process_registry
 from streams.app import lane_app
 from streams.effects import NO_DEADLINE, Effects, Fold, Outgoing
+from streams.meter import SILENT
 from streams.readmodel import NoReadModel
 from streams.settings import KafkaSettings, Settings
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from streams.hooks import LaneApp
 
 LANE = "simple"
+METERED = "BENCH_METERED"  # set: with all the figures that a worker tells Prometheus
 
 
 class SimpleFold(Fold):
@@ -79,7 +83,8 @@ def build(job: Job) -> LaneApp:
         partitions=job.partitions,
         kafka=KafkaSettings(bootstrap=job.bootstrap),
     )
-    app = lane_app(settings, LANE, SimpleFold(job), NoReadModel())
+    meter = PrometheusMeter(LANE, process_registry()) if os.environ.get(METERED) else SILENT
+    app = lane_app(settings, LANE, SimpleFold(job), NoReadModel(), meter=meter)
 
     @app.agent(app.input(job.source))
     async def purchases(stream: StreamT[Any]) -> None:

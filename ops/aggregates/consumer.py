@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cx.rules import Rules
     from ops.aggregates.store import Store
+    from ops.metrics_beside import Counted
     from streams.changelog import Portion
     from streams.settings import Settings
 
@@ -47,8 +48,9 @@ class ReadingError(AggregatesError):
 class Consumer:
     """Counts into a store whatever the workers of an app decide."""
 
-    def __init__(self, settings: Settings, rules: Rules, store: Store) -> None:
-        """Read where *settings* say, by *rules*, into *store*; nothing connects yet."""
+    def __init__(self, settings: Settings, rules: Rules, store: Store, figures: Counted | None = None) -> None:
+        """Read where *settings* say, by *rules*, into *store*, and tell *figures* of it; nothing connects yet."""
+        self._figures = figures
         self._settings = settings
         self._topic = admin.changelog(settings)
         self._store = store
@@ -102,7 +104,11 @@ class Consumer:
                 if not ends or time.monotonic() - said > SAY_EVERY_S:
                     said = time.monotonic()
                     log.info("counting" if ends else "counted all there was", extra={"records": done})
-            if sum(len(portion.records) for portion in portions) < MUCH:
+            came = sum(len(portion.records) for portion in portions)
+            if self._figures is not None:
+                at = self._store.positions() if ends else {}
+                self._figures.read(came, {number: end - at.get(number, 0) for number, end in ends.items()})
+            if came < MUCH:
                 await asyncio.sleep(PAUSE_S)
 
     def _take(self, portions: Sequence[Portion], numbers: Collection[int]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka.errors import KafkaError, UnsupportedCodecError
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
-from schemas.envelope import SENT
 from streams.changelog import Part
+from streams.measured import sent_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +23,6 @@ WHOLE: Final = 8 << 20  # then one by one: whatever a broker takes as a batch
 ALONE_MAX: Final = 16  # of these in one look, so that it ends; who is left out is asked for in the next one
 ANSWER_BYTES: Final = 8 << 20
 _COMMITTED, _UNCOMMITTED = 1, 0
-_MS_MAX: Final = 1 << 53
 
 
 class Oldest(NamedTuple):
@@ -126,11 +125,3 @@ def _first(part: Part) -> int | None:
         except UnsupportedCodecError:  # we know the instant of a batch that we cannot open
             return int(batch.first_timestamp)
     return None
-
-
-def sent_ms(record: Any) -> int:  # noqa: ANN401  # aiokafka has no types
-    """Return when *record* was sent, in milliseconds since 1970: by its header, else by its timestamp."""
-    for name, value in record.headers:
-        if name == SENT and value and value.isdigit() and (sent := int(value[:20])) < _MS_MAX:
-            return sent
-    return int(record.timestamp)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from ops.codes import Locker
+    from ops.metrics_beside import Ordered
     from ops.vendors.patience import Patience
     from ops.vendors.vendor import Voucher
     from schemas.vendors import VendorRequested
@@ -46,13 +48,15 @@ _HEADERS: Final = ((CONTENT_TYPE, STRUCTURED),)
 class Agent:
     """Does all that one vendor is asked for; several of one name share the partitions."""
 
-    def __init__(self, settings: Settings, patience: Patience, locker: Locker) -> None:
+    def __init__(self, settings: Settings, patience: Patience, locker: Locker, figures: Ordered | None = None) -> None:
         """Read orders for the vendor that *settings* name, in a running event loop; nothing connects yet.
 
         Args:
             patience: Asks the vendor.
             locker: Seals the codes, before anything else sees them.
+            figures: Is told what becomes of orders.
         """
+        self._figures = figures
         self._vendor, self._at_once = settings.vendor.name, settings.vendor.at_once
         self._patience, self._locker = patience, locker
         self._running: dict[TopicPartition, deque[tuple[int, asyncio.Task[None]]]] = {}
@@ -78,6 +82,9 @@ class Agent:
             while True:
                 await self._read()
                 await self._commit()
+                if self._figures is not None:
+                    running = sum(map(len, self._running.values()))
+                    self._figures.beat(running, assigned=bool(self._consumer.assignment()))
         finally:
             self._forget(tuple(self._running))
             await self._consumer.stop()
@@ -125,20 +132,28 @@ class Agent:
             return
         data = event.data
         reach(VENDOR_ASKED)
+        began = time.monotonic()
         try:
             voucher = await self._patience.fulfil(Order(event.id, data.gift_id, data.face_value, data.currency))
         except VendorRefusedError:
             reach(VENDOR_ANSWERED)
             await self._tell(event, "vendor.failed", {"reason": "vendor-refused"})
+            self._count("refused", began)
         except VendorBusyError:
             reach(VENDOR_ANSWERED)
             # First what somebody has to look at: it may have made the gift, and only not said so.
             await self._reject(record, Reason.VENDOR_FAILED, "", Reason.VENDOR_FAILED)
             await self._tell(event, "vendor.failed", {"reason": "vendor-failed"})
+            self._count("failed", began)
         else:
             reach(VENDOR_ANSWERED)
             await self._tell(event, "vendor.fulfilled", self._sealed(event, voucher))
+            self._count("fulfilled", began)
         reach(VENDOR_TOLD)
+
+    def _count(self, result: str, began: float) -> None:
+        if self._figures is not None:
+            self._figures.answered(result, time.monotonic() - began)
 
     def _sealed(self, event: VendorRequested, voucher: Voucher) -> dict[str, Any]:
         data = self._locker.entry(event.subject, event.data.gift_id, voucher.code)

@@ -15,7 +15,7 @@ CLOCKS = {"now", "today", "utcnow"}
 # Read where no worker runs: by the API, the console and tools beside a cluster.
 FAUST_FREE = (
     "schemas/*.py", "cx/*.py", "streams/readmodel.py", "ops/metrics*.py", "ops/lag/*.py", "ops/dead*.py",
-    "ops/aggregates/*.py", "serving/*.py",
+    "ops/aggregates/*.py", "ops/exporter.py", "ops/endpoint.py", "ops/latencies.py", "ops/pulse.py", "serving/*.py",
 )  # fmt: skip
 
 

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from ops.embedded import ports
 from ops.embedded.stack import Stack
 from tests.integration.processes import Command
+from tests.integration.scraped import Samples, ask, read
 from tests.integration.test_lag import HUNDRED_S_MS, Case, case
 
 __all__ = ["case"]  # the fixture
 DEADLINE_S = 60.0
-Samples = dict[str, dict[tuple[str, ...], float]]
-
-
-def read(address: str) -> Samples:
-    """Return what *address* tells, by name, then by the values of the labels in the order of their names."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        families = list(text_string_to_metric_families(answer.read().decode()))
-    found: Samples = {}
-    for family in families:
-        for one in family.samples:
-            found.setdefault(one.name, {})[tuple(value for _, value in sorted(one.labels.items()))] = one.value
-    return found
-
-
-def ask(address: str, path: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 async def until_up(address: str, *, up: float) -> Samples:

@@ -16,11 +16,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.partitioner import DefaultPartitioner
 from redis.asyncio import Redis
 
+from ops.embedded import ports
 from ops.embedded.stack import Stack
 from schemas import dead_letters, outputs
 from streams import admin
 from streams.settings import KafkaSettings, RedisSettings, Settings
 from tests.integration.rig import until
+from tests.integration.scraped import ask
 from tests.integration.shown import profile_in
 from tests.integration.worker import READY, Worker
 
@@ -439,10 +441,14 @@ async def test_a_worker_that_is_held_up_while_it_opens_partitions_says_by_what_a
     await holder.start()
     await holder.begin_transaction()
     await holder.send_offsets_to_transaction({TopicPartition("cx.purchases", 2): 0}, settings.app)
+    address = f"{ports.HOST}:{ports.choose(None, set())}"
     try:
-        with Worker(tmp_path / "worker.log", **environment) as held:
+        with Worker(tmp_path / "worker.log", **environment, METRICS=address) as held:
             await until(lambda: "offsets are part of an open transaction, waiting of=cx.purchases-2" in held.text())
             assert READY not in held.text()
+            unready = (503, "partitions are being opened: offsets\n")
+            assert await asyncio.to_thread(ask, address, "/ready") == unready
+            assert await asyncio.to_thread(ask, address, "/live") == (200, "ok\n")
             assert await asyncio.to_thread(held.stop) == 0, held.text()[-3000:]
     finally:
         await holder.abort_transaction()

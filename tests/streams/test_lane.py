@@ -344,3 +344,53 @@ def test_what_is_written_makes_way_for_the_next_tick(lane: Lane) -> None:
     assert slot.ticked, "that was another partition"
     lane._committed(Written(0, {}, None, [], -1))  # noqa: SLF001
     assert not slot.ticked
+
+
+@pytest.fixture
+def clock(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Time and what moves, as the lane's watchdog sees them: a writer, and a Kafka that failed last at `tried_at`."""
+    made = SimpleNamespace(now=100.0, has_work=False, moved_at=0.0, tried_at=0.0)
+    made.monotonic = lambda: made.now
+    monkeypatch.setattr(module, "time", made)
+    monkeypatch.setattr(lane, "_writer", made)
+    monkeypatch.setattr(lane, "_opening", made)
+    return made
+
+
+def standing(lane: Lane, clock: SimpleNamespace, after_s: float) -> float:
+    clock.now += after_s
+    return lane.standing_s
+
+
+def test_a_lane_without_work_stands_for_no_time_however_long_it_has_none(lane: Lane, clock: SimpleNamespace) -> None:
+    assert standing(lane, clock, 0) == standing(lane, clock, 1_000) == 0
+
+
+def test_work_that_does_not_move_stands_since_there_was_none(lane: Lane, clock: SimpleNamespace) -> None:
+    standing(lane, clock, 0)
+    clock.has_work = True
+
+    assert standing(lane, clock, 5) == 5
+    assert standing(lane, clock, 5) == 10
+    clock.moved_at = clock.now  # a commit, with more to do
+    assert standing(lane, clock, 3) == 3
+    clock.has_work = False
+    assert standing(lane, clock, 3) == 0
+
+
+def test_a_batch_that_nobody_folds_is_work_as_well(lane: Lane, clock: SimpleNamespace) -> None:
+    standing(lane, clock, 0)
+    lane.slots[0].coming["in"] = deque([7])
+
+    assert standing(lane, clock, 5) == 5
+    lane.slots[0].coming["in"].clear()
+    assert standing(lane, clock, 5) == 0
+
+
+def test_who_waits_for_kafka_and_tries_again_does_not_stand(lane: Lane, clock: SimpleNamespace) -> None:
+    standing(lane, clock, 0)
+    clock.has_work = True
+    clock.now += 500
+    clock.tried_at = clock.now
+
+    assert standing(lane, clock, 4) == 4

@@ -12,6 +12,8 @@ from aiokafka.structs import TopicPartition
 
 from streams import writer as module
 from streams.effects import Effects, Outgoing, Receipt, View
+from streams.measured import Instants, Measured
+from streams.meter import Silent
 from streams.partition import OWN_KEY
 from streams.transactions import Member, Record, ReplacedError
 from streams.writer import BATCHES_HEADER, Folded, Writer, Written
@@ -314,3 +316,30 @@ async def test_what_is_not_committed_has_no_receipt(rig: Rig) -> None:
     await until(lambda: rig.failures)
 
     assert rig.written == []
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.decisions: list[tuple[list[str], dict[tuple[str, str], int]]] = []
+
+    def decided(self, batches: Sequence[Measured], letters: Mapping[tuple[str, str], int]) -> None:
+        self.decisions.append(([one.topic for one in batches], dict(letters)))
+
+
+async def test_what_was_measured_is_told_once_it_is_committed_and_not_before() -> None:
+    rig, told = Rig(), Told()
+    rig.writer._meter = told  # noqa: SLF001
+    rig.writer.start()
+    rig.transactions.open.clear()
+    letter = Outgoing("cx.dead-letters", None, None, (("cx-topic", b"in"), ("cx-reason", b"invalid")))
+    batch = Measured("in", 2, 1, 1, 0.1, *(Instants([], 0),) * 3)
+    rig.writer.put(0, Folded(Effects(outputs=[letter, letter]), {"in": 2}, measured=batch))
+    await until(lambda: rig.transactions.begun)
+
+    assert (told.decisions, rig.writer.has_work) == ([], True)
+    rig.transactions.open.set()
+    await until(lambda: told.decisions)
+    await until(lambda: not rig.writer.has_work)
+    assert told.decisions == [(["in"], {("in", "invalid"): 2})]
+    assert [list(written.measured) for written in rig.written] == [[batch]]
+    await rig.writer.stop(0)

@@ -1,0 +1,1 @@
+"""What is looked at before anything runs, and whenever somebody asks `cx doctor`. Imports no Faust."""
