@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from serving.tokens import Token, digest_of
+from serving.profiles import RedisAwayError
+from serving.tokens import Token, digest_of, made
+from tests.serving.api import AWAY, service
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 TOKEN = Token(
@@ -40,3 +42,22 @@ def test_without_a_rotation_there_is_nothing_of_before() -> None:
 
     assert not plain.fits("old", END - timedelta(days=2))
     assert not plain.fits("", END - timedelta(days=2))
+
+
+async def test_what_was_seen_long_ago_is_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = service(AWAY)
+    tokens, now = served.access.tokens, datetime.now(UTC)
+    token, sent = made("till", ("cx:read",), now=now, expires=now + timedelta(hours=1))
+    tokens.remember(token)
+    assert await tokens.known(sent, now) == token
+    monkeypatch.setattr("serving.tokens.STALE_S", 0.0)
+    with pytest.raises(RedisAwayError):
+        await tokens.known(sent, now)
+    await served.profiles.redis.close()
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "cx", "cx__", "cx_0123456789ab", "cx_0123456789ab_", "cy_0123456789ab_x"]
+)
+async def test_what_is_no_token_is_looked_up_nowhere(sent: str) -> None:
+    assert await service(AWAY).access.tokens.known(sent, datetime.now(UTC)) is None
