@@ -55,7 +55,7 @@ endif
 faults: setup ## break Kafka, Redis and workers on purpose, and count every event; half an hour
 	@FAULTS_PAGE=docs/faults.md $(BIN)/python -m pytest -m faults --session-timeout=5400 tests/faults
 
-verify: setup ## a million events against the reference; later what needs Node, Chromium, promtool or Java build tools
+verify: setup ## a million events against the reference, and what needs Node or Java build tools
 	@VERIFY_PAGE=docs/verify.md $(BIN)/python -m pytest -m verify --session-timeout=14400 tests/verify
 
 properties: setup ## what always holds, on 10,000 logs of chance each; hours; EXAMPLES=200 for fewer
@@ -80,7 +80,7 @@ lock: ## renew requirements/*.lock from pyproject.toml; needs uv
 	@$(LOCK) --extra bench --output-file requirements/bench.lock
 
 clean: ## remove .venv and caches; data in .cx stays
-	@rm -rf $(VENV) $(VENV_BENCH) bench/peers/kafka-streams/target .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist mutants *.egg-info
+	@rm -rf $(VENV) $(VENV_BENCH) bench/peers/kafka-streams/target examples/subscribers/java/target examples/subscribers/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist mutants *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first stamp says which folder the environment was made in: one that was moved, copied or left behind by a removed

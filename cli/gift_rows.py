@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.sheet import BadRowError, Sheet, event_of, fault_in_words, number
-from cx.calendar import rfc3339
+from cx.calendar import micros, rfc3339
 from ops.codes import CODE_BYTES_MAX
 from schemas.desk import TOPIC_OF, parse
 from schemas.errors import Unreadable
@@ -44,6 +44,11 @@ class GiftRows(Sheet):
         self._at, self._rules, self._locker = at, rules, locker
         self._programme: Final = rules.policy.programme
         self._seen: set[str] = set()
+        tiers = {rung.name for rung in rules.policy.tiers.ladder}
+        self._scopes: Final = {
+            "tier": tiers,
+            "campaign": set(rules.rewards),
+        }  # a budget of any other would bound nothing
 
     @property
     def topic(self) -> str:
@@ -63,6 +68,7 @@ class GiftRows(Sheet):
         own = f"gifts/{self._programme}/{kind}/{about}"
         value = event_of(own, source=SOURCE, kind=kind, at=self._at, subject=self._programme, data=data)
         self._check(line, value)
+        self._check_use(line, data)
         if name in self._seen:
             raise BadRowError(line, column, "stands twice")
         self._seen.add(name)
@@ -91,10 +97,20 @@ class GiftRows(Sheet):
     def _end_of(self, cell: str) -> str:
         """Return when the local day in *cell* is over; anything else stays, and the contract says what it should be."""
         try:
-            day = date.fromisoformat(cell).toordinal()
-        except ValueError:
+            return rfc3339(self._rules.calendar.start(date.fromisoformat(cell).toordinal() + 1))
+        except (ValueError, OverflowError):  # no day, or one of which calendars do not know the end
             return cell
-        return rfc3339(self._rules.calendar.start(day + 1))
+
+    def _check_use(self, line: int, data: dict[str, Any]) -> None:
+        """Refuse what is as the contract says, and would be of no use."""
+        for column in ("valid_until", "give_until"):
+            if column in data and micros(datetime.fromisoformat(data[column])) <= self._at:
+                raise BadRowError(line, column, "is over already")
+        known = self._scopes.get(data.get("scope", ""))
+        if known is not None and data.get("name") not in known:
+            raise BadRowError(
+                line, "name", f"is not known to the policy; there are {', '.join(sorted(known)) or 'none'}"
+            )
 
     def _check(self, line: int, value: bytes) -> None:
         try:

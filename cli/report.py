@@ -15,7 +15,7 @@ from rich.console import Console
 
 from cli.here import kept_here, settings_here
 from cli.offline import OptionError
-from cli.screen.gift_usage import lines, page, table
+from cli.screen.gift_usage import lines, page, tables
 from cli.screen.report import Move, move, picture
 from cli.worker import load_rules
 from cx.calendar import iso_day, iso_week, micros
@@ -106,6 +106,9 @@ def gifts(*, first: str | None, last: str | None, by: ByGift, as_csv: bool, as_j
     rules = load_rules(settings)
     now = micros(datetime.now(UTC))
     until = rules.calendar.day(now) if until is None else until
+    if begin > until:
+        message = f"--from: {first} is after the last day, {iso_day(until)}"
+        raise OptionError(message)
     file = settings.data / GIFTS_FILE if runs(settings) else None
     with Facts(file or kept_here(GIFTS_FILE)) as facts:
         if file:
@@ -119,7 +122,10 @@ def gifts(*, first: str | None, last: str | None, by: ByGift, as_csv: bool, as_j
     elif as_csv:
         click.echo(lines(rows, by), nl=False)
     elif html is None:
-        Console().print(table(rows, by, currency))
+        console = Console()
+        for part in tables(rows, by, currency, console.width):
+            console.print(part)
+            console.print()
 
 
 def runs(settings: Settings) -> bool:

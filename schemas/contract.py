@@ -1,4 +1,4 @@
-"""The published contract: JSON Schema of each event type and of the policy file, and the table of topics.
+"""The published contract: JSON Schemas of events and of the policy file, the table of topics, the AsyncAPI document.
 
 They are files under `docs/contract/`: `python -m schemas.contract --write` writes them, `--check` says which are not
 current.
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import desk, inputs, outputs, vendors
+from schemas import asyncapi, desk, inputs, outputs, vendors
 from schemas.envelope import Envelope
 from schemas.output import OutputEnvelope
 from schemas.policy import Policy
@@ -21,8 +21,8 @@ from schemas.topics import TOMBSTONE_DAYS, TOPICS, Cleanup, Topic
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "contract"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 POLICY_SCHEMA: Final = "policy.schema.json"
-_READERS: Final = (inputs.READERS, desk.READERS, vendors.READERS, outputs.READERS)
-SINGLE: Final = frozenset({POLICY_SCHEMA, "topics.md"})  # beside the folders
+ASYNCAPI: Final = "asyncapi.json"
+SINGLE: Final = frozenset({POLICY_SCHEMA, ASYNCAPI, "topics.md"})  # beside the folders
 
 
 def schema_of(event: type[Envelope]) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def files() -> dict[str, str]:
         **dict(_schemas("desk", vendors.READERS)),
         **dict(_schemas("out", outputs.READERS)),
         POLICY_SCHEMA: text_of(policy_schema()),
+        ASYNCAPI: text_of(asyncapi.document()),
         "topics.md": _table(),
     }
 
@@ -108,7 +109,7 @@ def _table() -> str:
 
 
 def _row(topic: Topic) -> str:
-    reader = next((known[topic.name] for known in _READERS if topic.name in known), None)
+    reader = asyncapi.READERS.get(topic.name)
     if topic.cleanup is Cleanup.COMPACT:
         kept = f"newest per key, tombstones {TOMBSTONE_DAYS} day"
     else:

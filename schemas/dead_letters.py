@@ -17,6 +17,11 @@ from schemas.inputs import VALUE_BYTES_MAX
 KEPT_BYTES: Final = 64 * 1024  # of a value that is too large to keep
 FEEDBACK: Final = "cx.feedback"
 
+HEADERS: Final = (
+    *("cx-topic", "cx-partition", "cx-offset", "cx-reason", "cx-loc", "cx-error-type", "cx-size", "cx-sha256"),
+    "cx-time",
+)
+
 _CE_HEADERS: Final = frozenset({CONTENT_TYPE, *(f"ce_{name}" for name in ATTRIBUTES)})
 # What a refused feedback event may keep; whatever else is in it may be the customer's own words.
 _FEEDBACK_FIELDS: Final = frozenset({*Feedback.model_fields, "instrument", "score"} - {"text"})

@@ -22,6 +22,7 @@ class Lane(StrEnum):
     CUSTOMERS = "customers"
     GIFTS = "gifts"
     POLICIES = "policies"
+    WEBHOOKS = "webhooks"
 
 
 class Role(StrEnum):
@@ -67,7 +68,7 @@ class Topic:
 
     def partitions(self, customers: int = CUSTOMER_PARTITIONS, gifts: int = GIFT_PARTITIONS) -> int:
         """Return the partition count where the lanes have *customers* and *gifts* partitions."""
-        return {Lane.CUSTOMERS: customers, Lane.GIFTS: gifts, Lane.POLICIES: 1}[self.lane]
+        return {Lane.CUSTOMERS: customers, Lane.GIFTS: gifts, Lane.POLICIES: 1, Lane.WEBHOOKS: 1}[self.lane]
 
     def config(self) -> dict[str, str]:
         """Return the broker's settings for the topic, as Kafka names and writes them."""
@@ -90,10 +91,16 @@ def _gifts(name: str, role: Role, key: str = "programme") -> Topic:
     return Topic(name, Lane.GIFTS, role, key)
 
 
+def _webhooks(name: str, key: str) -> Topic:
+    return Topic(name, Lane.WEBHOOKS, Role.CHANGELOG, key, retention_days=None, cleanup=Cleanup.COMPACT)
+
+
 CUSTOMERS_CHANGELOG: Final = "cx-customers-changelog"
 GIFTS_CHANGELOG: Final = "cx-desk-gifts-changelog"
 DEAD_LETTERS: Final = "cx.dead-letters"
 POLICIES: Final = "cx.policies"
+WEBHOOKS: Final = "cx.webhooks"
+WEBHOOK_STATE: Final = "cx.webhook-state"
 
 TOPICS: Final[Mapping[str, Topic]] = MappingProxyType(
     {
@@ -135,6 +142,8 @@ TOPICS: Final[Mapping[str, Topic]] = MappingProxyType(
                 retention_days=None,
                 cleanup=Cleanup.COMPACT,
             ),
+            _webhooks(WEBHOOKS, "subscription"),
+            _webhooks(WEBHOOK_STATE, "subscription and event"),
         )
     }
 )

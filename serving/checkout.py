@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from schemas.answers import Basket, Quote
+from serving.access import Caller, allowed
 from serving.bodies import body_of, described_body
-from serving.gate import Caller, allowed
 from serving.problems import described
 from serving.profiles import now
 from serving.quote import quote

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from schemas.base import CustomerId
 from schemas.profiles import Decisions, Journey, PointsView, Profile, RewardsView
 from serving import shown
-from serving.gate import Caller, allowed
+from serving.access import Caller, allowed
 from serving.paths import CUSTOMER
 from serving.problems import described
 from serving.profiles import Known

@@ -12,8 +12,8 @@ from schemas.answers import BatchAnswer, EventAnswer
 from schemas.base import EventId, Source
 from schemas.decisions import Outcome, decision_key
 from schemas.errors import Reason
-from serving.gate import Caller, allowed
-from serving.intake import BATCH, JSON, ONE, Taken, read_body
+from serving.access import Caller, allowed
+from serving.intake import BATCH, BATCH_MAX, JSON, ONE, Taken, read_body
 from serving.problems import ProblemError, described
 from serving.profiles import RedisAwayError
 from serving.service import Service, service_of
@@ -25,7 +25,7 @@ router = APIRouter(tags=["events"])
 Services = Annotated[Service, Depends(service_of)]
 Writer = Annotated[Caller, Depends(allowed("cx:events", "cx:rewards", "cx:admin"))]
 TimeoutMs = Annotated[int, Query(ge=1, le=TIMEOUT_MS_MAX, description="How long to wait, counted from the call.")]
-_EVENT: Final = {"type": "object", "required": ["specversion", "id", "source", "type", "time", "subject", "data"]}
+_EVENT: Final = {"$ref": "#/components/schemas/Event"}
 
 
 @router.post(
@@ -42,7 +42,7 @@ _EVENT: Final = {"type": "object", "required": ["specversion", "id", "source", "
             "required": True,
             "content": {
                 ONE: {"schema": _EVENT},
-                BATCH: {"schema": {"type": "array", "minItems": 1, "maxItems": 100, "items": _EVENT}},
+                BATCH: {"schema": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": _EVENT}},
                 JSON: {"schema": {"type": "object", "description": "The data alone, with ce- headers."}},
             },
         }
@@ -66,6 +66,9 @@ async def write(
         caller.check_scope(one.scope)
         caller.check_source(one.event.source)
         caller.check_customer(one.event.subject)
+    for one in taken:
+        if one.scope == "cx:admin":
+            caller.audit(one.type, one.place[1])
     outcomes = await deliver(service, taken, begun + timeout_ms / 1_000 if wait else None)
     if is_batch:
         found = [_told(one, outcome, wait) for one, outcome in zip(taken, outcomes, strict=True)]
@@ -95,11 +98,14 @@ async def decision(
     except RedisAwayError:
         detail = "decisions cannot be looked up now"
         raise ProblemError(503, "redis-away", detail, headers={"Retry-After": "1"}) from None
-    found = [outcome for field, outcome in known.items() if content in {None, field}]
+    found = [
+        outcome
+        for field, outcome in known.items()
+        if content in {None, field} and caller.customer in {None, outcome.customer}  # of others there is nothing to see
+    ]
     if not found:
         raise ProblemError(404, "no-decision", "no decision is known of that event: not yet, or not any more")
     outcome = next(filter(_stands, found), found[0])
-    caller.check_customer(outcome.customer)
     return JSONResponse({"source": source, "id": event_id, "decision": shown(outcome)})
 
 

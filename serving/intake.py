@@ -10,7 +10,7 @@ import orjson
 from schemas.decisions import decision_key, fingerprint
 from schemas.envelope import CONTENT_TYPE, CustomerEnvelope, encode, structured
 from schemas.errors import Unreadable
-from schemas.inputs import CLOCK, TOPIC_OF, parse_line
+from schemas.inputs import CLOCK, READERS, TOPIC_OF, parse_line
 from serving.problems import Fault, ProblemError
 from serving.producer import Letter
 
@@ -25,6 +25,9 @@ BATCH: Final = "application/cloudevents-batch+json"
 JSON: Final = "application/json"
 OURS: Final = "cxstream"  # the source of what workers say
 _INTERNAL: Final = frozenset({CLOCK, "cx.gift-answers"})  # what lanes say to each other is nobody else's to say
+EVENTS: Final = tuple(
+    model for topic, reader in READERS.items() if topic not in _INTERNAL for model in reader.types.values()
+)
 _FOR_STAFF: Final = frozenset(
     {
         "customer.erased",

@@ -119,7 +119,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _broken(_request: Request, _error: Exception) -> Response:
-        return answer(ProblemError(500, _CODES[500], "a fault of the server; its log says more"))
+        return answer(broken())
+
+
+def broken() -> ProblemError:
+    """Return the problem of a fault of ours, of which the log says more than a caller need know."""
+    return ProblemError(500, _CODES[500], "a fault of the server; its log says more")
 
 
 def invalid(errors: Sequence[Any]) -> ProblemError:

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from cx.state import Customer, StateFormatError, decode
 from schemas.errors import CxError
@@ -65,7 +65,8 @@ class Breaker:
             async with asyncio.timeout(self._patience_s if patience_s is None else patience_s):
                 found = await answer
         except (RedisError, OSError) as error:  # a time-out is an OSError too
-            self._strikes += 1 if isinstance(error, TimeoutError) else STRIKES_MAX
+            # What Redis says no to may be about one key; a connection that is refused is about all of them.
+            self._strikes += 1 if isinstance(error, TimeoutError | ResponseError) else STRIKES_MAX
             if self._strikes >= STRIKES_MAX and not self.is_open:
                 log.warning("read model is away", extra={"error": type(error).__name__})
                 self._probe = asyncio.create_task(self._come_back(), name="redis-probe")

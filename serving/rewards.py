@@ -27,10 +27,10 @@ from schemas.base import Uuid
 from schemas.decisions import Outcome
 from schemas.inputs import parse_line
 from serving import events
+from serving.access import Caller, allowed
 from serving.bodies import body_of, described_body
 from serving.customers import Own, Services
 from serving.events import TIMEOUT_MS, TimeoutMs
-from serving.gate import Caller, allowed
 from serving.intake import OURS, Taken, take
 from serving.paths import CUSTOMER
 from serving.problems import ProblemError, described

@@ -10,6 +10,7 @@ from fastapi import Request
 if TYPE_CHECKING:
     from cx.rules import Rules
     from ops.codes import Locker
+    from serving.access import Access
     from serving.producer import Producer
     from serving.profiles import Profiles
     from serving.waiting import Waiting
@@ -23,13 +24,16 @@ class Service:
     profiles: Profiles
     producer: Producer
     waiting: Waiting
+    access: Access
     locker: Locker
 
     async def open(self) -> None:
         """Connect to nothing: what is away at the beginning may be there when it is wanted."""
+        self.access.open()
 
     async def close(self) -> None:
         """Let go of everything."""
+        await self.access.close()
         await self.waiting.close()
         await self.producer.close()
         await self.profiles.redis.close()

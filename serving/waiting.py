@@ -30,6 +30,11 @@ class Waiting:
         self._waiting: dict[Place, list[asyncio.Future[Outcome]]] = {}
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether Redis is being looked at for anybody."""
+        return self._task is not None and not self._task.done()
+
     async def known(self, keys: Sequence[str]) -> list[dict[str, Outcome]]:
         """Return what is known under each of *keys* already: outcomes by the fingerprint of their content.
 
@@ -50,7 +55,7 @@ class Waiting:
         futures = [loop.create_future() for _ in places]
         for place, future in zip(places, futures, strict=True):
             self._waiting.setdefault(place, []).append(future)
-        if self._task is None or self._task.done():
+        if not self.is_busy:
             self._task = asyncio.create_task(self._look(), name="decisions")
         try:
             await asyncio.wait(futures, timeout=timeout_s)

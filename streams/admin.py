@@ -157,7 +157,7 @@ def _partition_faults(described: Mapping[str, list[Any]], wanted: Mapping[str, T
         if count != should:
             lane = (
                 f"; all topics of the lane {wanted[name].lane} need the same"
-                if wanted[name].lane is not Lane.POLICIES
+                if wanted[name].lane in {Lane.CUSTOMERS, Lane.GIFTS}
                 else ""
             )
             faults.append(f"{name}: has {count} partitions, should have {should}{lane}")

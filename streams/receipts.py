@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
+
+from redis.exceptions import ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from streams.effects import Receipt
+
+log = logging.getLogger(__name__)
 
 RECEIPTS_MAX: Final = 5_000  # some MB; who waits has given up long before so many have come together
 BATCH_MAX: Final = 500
@@ -56,4 +61,7 @@ async def write(client: Redis, receipts: Sequence[Receipt]) -> None:
         for receipt in receipts[start : start + BATCH_MAX]:
             pipeline.hsetnx(receipt.key, receipt.field, receipt.value)
             pipeline.expire(receipt.key, receipt.kept_s)
-        await pipeline.execute()
+        try:
+            await pipeline.execute()
+        except ResponseError as error:  # this user may not, or another thing has the key: views must not wait for that
+            log.warning("receipts could not be written", extra={"error": type(error).__name__})

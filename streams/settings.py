@@ -8,11 +8,12 @@ import re
 import ssl
 import tomllib
 from base64 import b64decode
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from schemas.errors import CxError
@@ -257,12 +258,77 @@ class VendorSettings(BaseModel):
     at_once: Annotated[int, Field(ge=1, le=200)] = 8
 
 
-class HttpSettings(BaseModel):
-    """Where `cx serve` listens."""
+class WebhookSettings(BaseModel):
+    """How `cx webhooks run` delivers.
+
+    Attributes:
+        inside: Whether addresses of private networks and of this machine may be delivered to, and http:// without TLS.
+        timeout_s: For one try, from the name's address to the answer.
+        tries: Before a delivery is given up.
+        pause_s: After the first try; each pause is five times the last one, up to `pause_max_s`.
+        at_once: Deliveries to one endpoint at the same time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    inside: bool = False
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 15.0
+    tries: Annotated[int, Field(ge=1, le=50)] = 9
+    pause_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+    pause_max_s: Annotated[float, Field(gt=0, le=86_400)] = 43_200.0
+    at_once: Annotated[int, Field(ge=1, le=100)] = 8
+
+
+class ApiSettings(BaseModel):
+    """Where `cx serve` listens, and how much it lets a caller do.
+
+    Attributes:
+        listen: host:port. Other hosts than loopback need TLS, or `plain`.
+        cert_file: Its certificate, with `key_file`: then it speaks TLS and nothing else.
+        plain: Whether it may listen on other hosts without TLS, behind a proxy that ends TLS.
+        calls_per_second: Of one token.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     listen: Annotated[str, AfterValidator(_listener)] = "127.0.0.1:8400"
+    cert_file: FilePath | None = None
+    key_file: FilePath | None = None
+    plain: bool = False
+    calls_per_second: Annotated[int, Field(ge=1, le=100_000)] = 200
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        """Refuse to have tokens sent over a network in the clear, unless somebody says so."""
+        if (self.cert_file is None) != (self.key_file is None):
+            message = "cert_file and key_file go together"
+            raise ValueError(message)
+        if not (self.is_tls or self.plain or _is_loopback(self.host)):
+            message = "listening on other than loopback needs cert_file and key_file, or plain where a proxy has TLS"
+            raise ValueError(message)
+        return self
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether it speaks TLS."""
+        return self.cert_file is not None
+
+    @property
+    def host(self) -> str:
+        """The host it listens on, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.listen.rpartition(":")[2])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Settings(BaseSettings):
@@ -301,7 +367,8 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     codes: CodeSettings = CodeSettings()
     vendor: VendorSettings = VendorSettings()
-    http: HttpSettings = HttpSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    api: ApiSettings = ApiSettings()
 
     @model_validator(mode="after")
     def _no_unknown_variables(self) -> Self:

@@ -12,7 +12,7 @@ from rich.table import Table
 from cli.screen.money import money
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 COLUMNS: Final = {
     "offered": "offered",
@@ -39,15 +39,25 @@ section { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1
 svg { width: 100%; height: auto } text { font-size: 13px; fill: currentColor } rect { fill: #2f81f7 }
 """
 _WIDTH, _BAR, _LABEL = 720, 22, 180
+_WIDE: Final = 130  # characters, for amounts in đồng
 
 
-def table(rows: Mapping[str, dict[str, Any]], by: str, currency: str) -> Table:
-    """Return the table for the terminal."""
-    drawn = Table(by, *COLUMNS.values(), box=None, header_style="bold")
-    for column in drawn.columns[1:]:
-        column.justify = "right"
+def tables(rows: Mapping[str, dict[str, Any]], by: str, currency: str, width: int) -> list[Table]:
+    """Return the table for a terminal of this *width*, in two parts where all of it would not be read there."""
+    names = list(COLUMNS)
+    parts = (
+        [names] if width >= _WIDE else [names[: names.index("redemption_pct")], names[names.index("redemption_pct") :]]
+    )
+    return [_table(rows, by, currency, part) for part in parts]
+
+
+def _table(rows: Mapping[str, dict[str, Any]], by: str, currency: str, names: Sequence[str]) -> Table:
+    drawn = Table(box=None, header_style="bold")
+    drawn.add_column(by)
+    for name in names:
+        drawn.add_column(COLUMNS[name], justify="right", no_wrap=True)
     for name, row in rows.items():
-        drawn.add_row(name or "-", *(_said(key, row[key], currency) for key in COLUMNS))
+        drawn.add_row(name or "-", *(_said(key, row[key], currency) for key in names))
     return drawn
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 By = Literal["month", "tier", "gift", "brand"]
 COUNTED = ("offered", "chosen", "issued", "unavailable", "redeemed", "expired", "revoked")
 _ENDS = {"redeemed", "expired", "revoked"}
+_MONEY = {"paid", "returned"}  # said by the gift desk of a claim
 
 
 @dataclass(slots=True)
@@ -29,7 +31,8 @@ class Usage:
     Attributes:
         counts: How often each of `COUNTED` happened.
         face: The face value of what was issued.
-        cost: What the budgets paid for it, less what came back; the face value of what is not from the gift desk.
+        cost: What the budgets paid, less what came back, whether anybody was told of the gift or not; the face value of
+            what is not from the gift desk.
         days: How long each redeemed gift took from issue to use.
         liability: The face value of what was issued and could still be used at the end.
         used: How many of the gifts issued here were redeemed before the end, wherever that is counted.
@@ -66,12 +69,14 @@ def usage(facts: Iterable[Fact], by: By, first: int, last: int, calendar: Calend
     for _, own in groupby(facts, key=attrgetter("reward")):
         told = _told(own, end)
         tier = next((fact.tier for fact in told if fact.tier), "")
-        costs = {fact.claim: fact.amount for fact in told if fact.kind == "paid"}
+        costs = {fact.claim: fact for fact in told if fact.kind == "paid"}
+        claims = costs | {fact.claim: fact for fact in told if fact.kind == "issued"}
         is_open, gift = False, None
         for fact, gift in _with_gifts(told):
             is_open = fact.kind == "issued" or (is_open and fact.kind not in _ENDS)
-            if fact.at >= begin and fact.kind != "paid":
-                _add(groups.setdefault(_group(fact, gift, tier, by, calendar), Usage()), fact, gift, costs)
+            if fact.at >= begin:
+                about = claims.get(fact.claim, fact) if fact.kind in _MONEY else gift
+                _add(groups.setdefault(_group(fact, about, tier, by, calendar), Usage()), fact, gift, costs)
             if fact.kind == "redeemed" and gift is not None and gift.at >= begin:
                 groups.setdefault(_group(gift, gift, tier, by, calendar), Usage()).used += 1
         if is_open and gift is not None:
@@ -80,11 +85,21 @@ def usage(facts: Iterable[Fact], by: By, first: int, last: int, calendar: Calend
 
 
 def _told(facts: Iterable[Fact], end: int) -> list[Fact]:
-    """Return the facts of one reward before *end*; of its uses the first, and none of a reward that nobody was told."""
+    """Return the facts of one reward before *end*, but for words that had no effect.
+
+    Of its uses the first counts, and none of a reward that nobody was told; of choices as many as there were offers.
+    """
     told = [fact for fact in facts if fact.at < end]
-    issued = any(fact.kind == "issued" for fact in told)
-    uses = [fact for fact in told if fact.kind == "redeemed"]
-    return [fact for fact in told if fact.kind != "redeemed" or (issued and fact is uses[0])]
+    kinds = Counter(fact.kind for fact in told)
+    bounds = {"redeemed": min(kinds["issued"], 1), "chosen": kinds["offered"]}
+    left = []
+    for fact in told:
+        bound = bounds.get(fact.kind, 1)
+        if bound and fact.kind in bounds:
+            bounds[fact.kind] = bound - 1
+        if bound:
+            left.append(fact)
+    return left
 
 
 def _with_gifts(facts: list[Fact]) -> Iterator[tuple[Fact, Fact | None]]:
@@ -104,13 +119,15 @@ def _group(fact: Fact, gift: Fact | None, tier: str, by: By, calendar: Calendar)
     return str(getattr(gift or fact, by))
 
 
-def _add(usage: Usage, fact: Fact, gift: Fact | None, costs: Mapping[str, int]) -> None:
-    if fact.kind == "returned":
-        usage.cost -= costs.get(fact.claim, 0)
+def _add(usage: Usage, fact: Fact, gift: Fact | None, costs: Mapping[str, Fact]) -> None:
+    paid = costs.get(fact.claim)
+    if fact.kind in _MONEY:
+        amount = paid.amount if paid is not None else 0
+        usage.cost += amount if fact.kind == "paid" else -amount
         return
     usage.counts[fact.kind] += 1
     if fact.kind == "issued":
         usage.face += fact.amount
-        usage.cost += costs.get(fact.claim, fact.amount)
+        usage.cost += 0 if paid is not None else fact.amount
     elif fact.kind == "redeemed" and gift is not None:
         usage.days.append(max(fact.at - gift.at, 0) / DAY)

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 KEYS = {"CX_CODES__KEYS": f"2026:{b64encode(bytes(32)).decode()}", "CX_CODES__IDENTITY": b64encode(b"i" * 32).decode()}
 GIFTS = "gift_id,brand,face_value,cost,valid_days,returns\ncoffee,Highlands,50000,45000,30,no\ncake,Paris,60000,,,\n"
-CODES = "gift_id;code;valid_until;give_until\ncoffee;SECRET-ONE-1;2026-12-31;\ncake;SECRET-TWO-2;;2026-06-30\n"
+CAMPAIGNS = (
+    "line 2: name is not known to the policy; there are apology, birthday, committed, diamond-welcome, friends, "
+    "gold-welcome, silver-welcome, six-months"
+)
+BEYOND = "line 2: valid_until is not written as it should be"  # no calendar knows the day after
+CODES = "gift_id;code;valid_until;give_until\ncoffee;SECRET-ONE-1;2126-12-31;\ncake;SECRET-TWO-2;;2126-06-30\n"
 
 
 @pytest.fixture
@@ -83,7 +88,7 @@ def test_a_code_leaves_masked_and_sealed_and_its_days_are_local(cx: Cx) -> None:
 
     assert "SECRET" not in Path("o").read_text("utf-8")
     assert (one["data"]["masked"], one["data"]["key_id"]) == ("••••E-1", "2026")
-    assert (one["data"]["valid_until"], two["data"]["give_until"]) == ("2026-12-31T17:00:00Z", "2026-06-30T17:00:00Z")
+    assert (one["data"]["valid_until"], two["data"]["give_until"]) == ("2126-12-31T17:00:00Z", "2126-06-30T17:00:00Z")
     assert "valid_until" not in two["data"]
     sealed = b64decode(one["data"]["ciphertext"])
     assert locker.open("retail-vn", "coffee", "2026", sealed) == "SECRET-ONE-1"
@@ -128,6 +133,11 @@ def test_bad_rows_are_told_without_what_stands_in_them_and_the_rest_goes_on(cx: 
         ("scope,name\nshop,x\n", "line 2: scope is not one of those that there are"),
         ("scope,name\ntier,\n", "line 2: scope has no name where one is needed, or one for the programme"),
         ("scope,name\ntier,gold\ntier,silver\ntier,gold\n", "line 4: scope stands twice"),
+        ("scope,name\ntier,glod\n", "line 2: name is not known to the policy; there are diamond, gold, member, silver"),
+        ("scope,name\ncampaign,nope\n", CAMPAIGNS),
+        ("gift_id,code,valid_until\ncoffee,SECRET-ONE-1,2020-01-01\n", "line 2: valid_until is over already"),
+        ("gift_id,code,give_until\ncoffee,SECRET-ONE-1,2020-01-01\n", "line 2: give_until is over already"),
+        ("gift_id,code,valid_until\ncoffee,SECRET-ONE-1,9999-12-31\n", BEYOND),
     ],
 )
 def test_what_is_wrong_with_a_row_is_told_in_words(cx: Cx, text: str, complaint: str) -> None:

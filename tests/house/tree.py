@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MADE = {".venv", ".venv-bench", ".cx", ".git", "__pycache__", "build", "dist", "mutants", "target"}
+MADE = {".venv", ".venv-bench", ".cx", ".git", "__pycache__", "build", "dist", "mutants", "node_modules", "target"}
 
 
 def files(*patterns: str) -> list[Path]:

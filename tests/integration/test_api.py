@@ -21,7 +21,7 @@ from serving.service import Service
 from streams import admin
 from streams.settings import KafkaSettings, RedisSettings, Settings
 from tests.integration.worker import Worker
-from tests.serving.api import calling, problem, service
+from tests.serving.api import AWAY, calling, problem, service
 
 PARTITIONS = 4
 WAIT = {"wait": "decision", "timeout_ms": "10000"}
@@ -126,10 +126,12 @@ async def test_an_event_sent_again_is_answered_as_the_first_time_and_another_con
     event = buys(unique[-20:], 1_000)
     first = await decided(till, event)
     again = await decided(till, event)
-    other = await post(till, buys(unique[-20:], 2_000, id=event["id"]), **WAIT)
+    other = buys(unique[-20:], 2_000, id=event["id"])
 
     assert again.decision == first.decision
-    assert problem(other) == (409, "conflicting-id")
+    assert problem(await post(till, other, **WAIT)) == (409, "conflicting-id")
+    assert problem(await post(till, other)) == (409, "conflicting-id")
+    assert problem(await post(till, [buys(unique[-20:], 1), other], **WAIT)) == (409, "conflicting-id")
     measures = (await till.get(f"/v1/customers/{unique[-20:]}")).json()["measures"]
     assert (measures["spend"], measures["orders"]) == (1_000, 1)
 
@@ -195,6 +197,19 @@ async def test_events_come_in_binary_mode_too(worker: Worker, till: httpx.AsyncC
 
     assert answer.json()["decision"]["outcome"] == "applied"
     assert (await decided(till, event)).decision == EventAnswer.model_validate_json(answer.content).decision
+
+
+async def test_without_redis_events_are_taken_all_the_same_and_decided(
+    worker: Worker, settings: Settings, served: Service, till: httpx.AsyncClient, unique: str
+) -> None:
+    event = buys(unique[-20:], 1_000)
+    async with calling(service(AWAY, settings.kafka.bootstrap, served.rules)) as blind:
+        answers = [await post(blind, event, **WAIT) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert (await decided(till, event)).decision is not None
+    measures = (await till.get(f"/v1/customers/{unique[-20:]}")).json()["measures"]
+    assert (measures["spend"], measures["orders"]) == (1_000, 1)
 
 
 async def test_without_a_worker_the_call_says_where_to_ask_and_the_answer_is_there_later(

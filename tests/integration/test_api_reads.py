@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import pytest
 from redis.asyncio import Redis
 
 from cx.state import encode
+from schemas.decisions import Outcome, decision_key, write
 from schemas.profiles import Profile
-from streams.readmodel import customer_key
+from serving import profiles
+from serving.profiles import RedisAwayError
+from streams.readmodel import customer_key, read_customer
+from tests.integration.door import Door
 from tests.schemas.samples import LINE
 from tests.serving.api import PATIENCE_S, calling, problem, service
 from tests.spec import at, bought, given, rules
 
 if TYPE_CHECKING:
     from cx.rules import Rules
+    from serving.service import Service
 
 NOW = at("2026-03-10T10:00")
 RULES = rules()
@@ -106,38 +110,44 @@ async def test_a_quote_leaves_no_trace(api: httpx.AsyncClient, redis: Redis, uni
     assert (await api.get(f"/v1/customers/{name}")).json()["tier"] == "silver"
 
 
-class Door:
-    """The way to Redis, which can be shut."""
+async def test_what_redis_says_no_to_is_about_one_customer(api: httpx.AsyncClient, redis: Redis, unique: str) -> None:
+    await redis.set(customer_key(unique[-20:]), "something else")
+    await store(redis, f"{unique[-18:]}-m")
 
-    def __init__(self, url: str) -> None:
-        self._host, self._port = urlsplit(url).hostname, urlsplit(url).port
-        self.port = 0
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def unlock(self) -> None:
-        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def shut(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._open:
-            writer.close()
-        await self._server.wait_closed()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self._host, self._port)
-        self._open |= {writer, back}
-        await asyncio.gather(_copied(reader, back), _copied(there, writer))
+    assert (await api.get(f"/v1/customers/{unique[-20:]}")).json()["degraded"] is True
+    assert (await api.get(f"/v1/customers/{unique[-18:]}-m")).json()["degraded"] is False
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while part := await reader.read(65_536):
-            writer.write(part)
-            await writer.drain()
-    writer.close()
+async def test_an_answer_that_came_too_late_is_nobody_elses(
+    redis_url: str, redis: Redis, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection with an answer on its way would give it to the next who asks: to a till, another customer."""
+    lan, mai = f"{unique[-18:]}-1", f"{unique[-18:]}-2"
+    for name in (lan, mai):
+        await store(redis, name)
+        await redis.hset(decision_key("till", name), "f", write(Outcome(outcome="duplicate", customer=name)))
+    served = service(redis_url, by=RULES)
+    breaker, client = served.profiles.redis, served.profiles.redis.client
+    monkeypatch.setattr(profiles, "STRIKES_MAX", 1_000)
+    late = 0
+    for _ in range(20):
+        await redis.client_pause(40)
+        for asked in (read_customer(client, lan), decisions_of(served, lan)):
+            try:
+                await breaker.ask(asked, 0.005)
+            except RedisAwayError:
+                late += 1
+        known = await served.profiles.know(mai)
+        assert known.customer.id == mai
+        assert [one["f"].customer for one in await served.waiting.known([decision_key("till", mai)])] == [mai]
+    assert late
+    await breaker.close()
+
+
+async def decisions_of(served: Service, name: str) -> object:
+    pipeline = served.profiles.redis.client.pipeline(transaction=False)
+    pipeline.hgetall(decision_key("till", name))
+    return await pipeline.execute()
 
 
 async def test_that_redis_goes_away_is_noticed_at_once_and_that_it_is_back_too(

@@ -14,6 +14,7 @@ from cli.policy import load
 from cx.rules import compile_policy
 from schemas.answers import EventAnswer, RedemptionAnswer, Revealed
 from schemas.profiles import RewardsView
+from serving import audit
 from streams.settings import CodeSettings
 from tests.faults.gift_shop import KEYS, gift_shop, plain
 from tests.faults.logs import read_topics
@@ -106,7 +107,7 @@ async def test_a_gift_is_chosen_shown_and_seen_by_nobody_else(tmp_path: Path, ca
         shop.codes("shop", "tea", 1)
         rules = compile_policy(load(str(policy)))
         where = (shop.settings.redis.url, shop.settings.kafka.bootstrap, rules)
-        async with calling(service(*where, CODES)) as api, calling(service(*where)) as without_keys:
+        async with calling(service(*where, codes=CODES)) as api, calling(service(*where)) as without_keys:
             await buys(api)
             reward = (await the_reward(api, "offered")).reward_id
             path = f"{PATH}/rewards/{reward}"
@@ -150,8 +151,8 @@ async def test_a_gift_is_chosen_shown_and_seen_by_nobody_else(tmp_path: Path, ca
                 (False, "not-enough"),
             ]
             assert (await api.get(f"{PATH}/points")).json()["points"]["balance"] == 40
-        audited = [record for record in caplog.records if record.name == "cx.audit"]
-        assert [record.message for record in audited] == ["reveal", "revealed"] * 2
+        audited = [record for record in caplog.records if record.name == audit.LOGGER]
+        assert [vars(record)["action"] for record in audited] == ["reveal", "revealed"] * 2
         assert "PLAIN-" not in "".join(str(record.__dict__) for record in caplog.records)
         assert await shop.dead_letters() == []
         assert await shop.leaks() == []

@@ -140,6 +140,15 @@ async def test_whoever_finds_a_receipt_finds_the_view_behind_it(model: ReadModel
     assert await read_customer(client, unique) == Stored(1, b"state-1", 1_000)
 
 
+async def test_a_receipt_that_redis_refuses_holds_no_view_up(model: ReadModel, client: Redis, unique: str) -> None:
+    await client.set(receipt(unique, b"").key, "something else")
+    model.answer([receipt(unique, b"applied")])
+    model.push(2, 41, [view(unique, 1)])
+    await drained(model)
+    assert await position(model, 2) == 41
+    assert await client.get(receipt(unique, b"").key) == b"something else"
+
+
 async def test_redis_away_holds_nobody_up_and_is_caught_up_with_when_it_is_back(tmp_path: Path) -> None:
     with Stack(tmp_path) as stack:
         async with opened(stack.redis_url, "cx", OURS) as model:

@@ -41,7 +41,7 @@ PARTITIONS = 2
 PATIENCE_S = 60.0
 SASL = "org.apache.kafka.common.security"
 # What a worker needs of Redis, and no more; README says the same.
-COMMANDS = "+mget +mset +hget +hset +hmget +del +evalsha +script|load"
+COMMANDS = "+mget +mset +hget +hset +hmget +hsetnx +expire +del +evalsha +script|load"
 
 
 @dataclass(frozen=True)

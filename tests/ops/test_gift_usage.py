@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from cli.screen.gift_usage import lines, page
+from cli.screen.gift_usage import lines, page, tables
 from cx.calendar import DAY, HOUR, Calendar
 from ops.gifts.facts import FILE, Fact, Facts, fact_of
 from ops.gifts.usage import usage
@@ -85,6 +87,30 @@ def test_what_came_back_costs_nothing() -> None:
     found = counted(issued(), paid(), fact("revoked", START + HOUR), fact("returned", START + HOUR, claim="c1"))
 
     assert found == {"coffee": {"issued": 1, "revoked": 1, "face_value": 50}}
+
+
+def test_what_the_budgets_paid_counts_though_nobody_was_told_of_the_gift() -> None:
+    given = paid()._replace(gift="coffee")
+    assert counted(given) == {"coffee": {"cost": 40}}
+    assert counted(given, fact("returned", START + HOUR, claim="c1")) == {"coffee": {}}
+
+
+def test_what_comes_back_is_of_the_gift_that_was_paid_and_of_its_own_month() -> None:
+    again = issued(START + 2 * DAY, claim="c2", gift="cake")
+    back = fact("returned", START + 30 * DAY, claim="c1")
+    facts = (issued(), paid(), fact("revoked", START + DAY), paid(START + 2 * DAY, claim="c2", amount=60), again, back)
+    assert {name: one["cost"] for name, one in counted(*facts).items()} == {"cake": 60, "coffee": 40}
+    assert {name: one.get("cost", 0) for name, one in counted(*facts, last="2026-04-30").items()} == {
+        "cake": 60,
+        "coffee": 0,
+    }
+    assert counted(*facts, by="month", last="2026-04-30")["2026-04"] == {"cost": -40}
+
+
+def test_of_one_offer_one_choice_counts() -> None:
+    chosen = [fact("chosen", START + hours * HOUR) for hours in (1, 2, 3)]
+    assert counted(fact("offered", START, gift="coffee"), *chosen, by="month")["2026-03"] == {"offered": 1, "chosen": 1}
+    assert counted(*chosen) == {}
 
 
 def test_what_is_not_from_the_desk_costs_its_face_value() -> None:
@@ -194,3 +220,16 @@ def test_a_page_and_lines_of_csv_say_what_there_is() -> None:
     header, line = lines(rows, "gift").splitlines()
     assert header.startswith("gift,offered,chosen,issued,")
     assert line == "<coffee>,0,0,1,0,0,0,0,50,40,0.0,,50"
+
+
+@pytest.mark.parametrize(("width", "parts"), [(80, 2), (129, 2), (130, 1)])
+def test_amounts_are_whole_on_any_terminal(width: int, parts: int) -> None:
+    facts = [issued(amount=20_322_000), paid(amount=20_322_000)]
+    rows = {"2026-03": usage(facts, "month", day("2026-03-01"), day("2026-03-31"), ZONE)["2026-03"].as_data()}
+    console = Console(file=io.StringIO(), width=width)
+    drawn = tables(rows, "month", "VND", width)
+    for part in drawn:
+        console.print(part)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert (len(drawn), text.count("2026-03"), text.count("20,322,000 VND"), "…" in text) == (parts, parts, 2, False)

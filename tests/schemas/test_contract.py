@@ -50,7 +50,7 @@ def test_there_is_one_file_a_type_and_a_table() -> None:
     sides = {"in": inputs.TOPIC_OF, "desk": desk.TOPIC_OF, "out": outputs.TOPIC_OF}
     types = {f"{side}/{name}.json" for side, topics in sides.items() for name in topics}
     types |= {f"desk/{name}.json" for reader in vendors.READERS.values() for name in reader.types}
-    assert paths == types | {"README.md", "policy.schema.json", "topics.md"}
+    assert paths == types | {"README.md", "asyncapi.json", "policy.schema.json", "topics.md"}
 
 
 def test_a_changed_a_missing_and_a_forgotten_file_are_noticed_and_put_right(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tests.serving.api import calling, problem, service
     [
         ("GET", "/v1/nothing", (404, "not-found")),
         ("GET", "/v1/customers/a/b", (404, "not-found")),
+        ("GET", "/v1/customers/lan/", (404, "not-found")),
         ("DELETE", "/v1/customers/lan", (405, "method-not-allowed")),
         ("GET", "/v1/customers/" + "x" * 65, (422, "invalid")),
         ("GET", "/v1/customers/%FF", (422, "invalid")),

@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from streams import writer as module
-from streams.effects import Effects, Outgoing, View
+from streams.effects import Effects, Outgoing, Receipt, View
 from streams.measured import Instants, Measured
 from streams.meter import Silent
 from streams.partition import OWN_KEY
@@ -295,6 +295,27 @@ async def test_a_commit_that_cannot_be_kept_ends_the_writer(rig: Rig, monkeypatc
     rig.writer.put(0, folded(0))
     await until(lambda: rig.failures)
     assert isinstance(rig.failures[0], OSError)
+
+
+async def test_receipts_of_all_that_shares_a_transaction_come_with_its_commit_and_not_before(rig: Rig) -> None:
+    receipts = [Receipt(f"k{number}", "f", b"v", 60) for number in range(2)]
+    await rig.begin()
+    rig.writer.put(0, Folded(Effects(receipts=receipts[:1]), {"in": 1}))
+    rig.writer.put(0, Folded(Effects(receipts=receipts[1:]), {"in": 2}))
+    await asyncio.sleep(0)
+    assert rig.written == []
+    rig.transactions.open.set()
+    await until(lambda: rig.writer.is_idle(0))
+
+    assert [written.receipts for written in rig.written] == [[], receipts]
+
+
+async def test_what_is_not_committed_has_no_receipt(rig: Rig) -> None:
+    rig.transactions.error = ReplacedError("m1")
+    rig.writer.put(0, Folded(Effects(receipts=[Receipt("k", "f", b"v", 60)]), {"in": 1}))
+    await until(lambda: rig.failures)
+
+    assert rig.written == []
 
 
 class Told(Silent):
