@@ -1,4 +1,4 @@
-"""`cx demo`: a system of its own on lifelike traffic, watched, and judged at the end by an independent reader."""
+"""`cx demo`: a system of its own on lifelike traffic, watched, judged by an independent reader, and a till at last."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import click
 from rich.console import Console, Group
 from rich.live import Live
 
+from cli import till
 from cli.generate import Duration
 from cli.giving import Giving, fill
 from cli.logs import quieten
@@ -97,8 +98,8 @@ def command(
 ) -> None:
     """Run Kafka, Redis and a worker on lifelike traffic, and watch events become tiers and rewards.
 
-    Ends by itself. Exit codes: 0 every event is accounted for, 1 not so, 130 interrupted, otherwise that of a worker
-    that ended.
+    At the end somebody pays at a till, by the API. Exit codes: 0 every event is accounted for, 1 not so, 130
+    interrupted, otherwise that of a worker that ended.
     """
     quieten()
     settings = Settings()
@@ -121,19 +122,20 @@ def command(
     )
     console = Console()
     stack = Stack(root, brokers=int(brokers), notify=click.echo)
-    local = Local(stack, settings, brokers=int(brokers), workers=workers, desk=desk, clock="external")
+    local = Local(stack, settings, brokers=int(brokers), workers=workers, desk=desk, api=True, clock="external")
     with stoppable():
         try:
             result = _run(local, options, compile_policy(policy), console)
+            figures = (result.verdict, result.p50_ms, result.p99_ms, result.events_per_second)
+            text = outcomes.as_text(*figures)
+            console.print(text)
+            console.print(till.as_text(asyncio.run(till.play(local)), policy.currency), soft_wrap=True)
         except KeyboardInterrupt:
             click.echo("stopping", err=True)
             sys.exit(EXIT_INTERRUPTED)
         finally:
             be_deaf()
             local.stop()
-    figures = (result.verdict, result.p50_ms, result.p99_ms, result.events_per_second)
-    text = outcomes.as_text(*figures)
-    console.print(text)
     if save_screen:
         save_screen.parent.mkdir(parents=True, exist_ok=True)
         save_screen.write_text(svg(Group(picture(result.last), text), "make demo"), encoding="utf-8")
@@ -216,7 +218,7 @@ def empty(root: Path) -> None:
 
 def _await_workers(local: Local) -> None:
     deadline = time.monotonic() + READY_S
-    while not all(worker.ready for worker in local.workers):  # the gift desk may take a moment longer
+    while not all(worker.ready for worker in local.workers + local.apis):  # the gift desk may take a moment longer
         local.news()
         local.check()
         if time.monotonic() > deadline:

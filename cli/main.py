@@ -15,7 +15,7 @@ from streams.settings import EXIT_CONFIG, PREFIX
 
 # One line each, so that `cx --help` imports no verb.
 VERBS = {
-    "up": "Run Kafka, Redis, the topics and one worker here.",
+    "up": "Run Kafka, Redis, the topics, one worker and the API here.",
     "worker": "Run one worker against the cluster that the settings name.",
     "desk": "Run one gift desk: stock, budgets and codes.",
     "serve": "Answer tills, web shops and apps over HTTP.",

@@ -1,4 +1,4 @@
-"""`cx up`: Kafka, Redis, the topics, one worker and, where gifts come from it, the gift desk, until Ctrl-C."""
+"""`cx up`: Kafka, Redis, the topics, one worker, the API and, where gifts come from it, the gift desk, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def command(
     infra_only: bool,
     clock: Literal["owner", "external"] | None,
 ) -> None:
-    """Run Kafka, Redis, the topics and one worker here until Ctrl-C.
+    """Run Kafka, Redis, the topics, one worker and the API here until Ctrl-C.
 
     A gift desk runs beside it where the policy says that gifts come from one. The data is kept under the folder of
     --root and found again by the next run. Exit codes: 0 stopped when asked, 1 Kafka or Redis could not be started or
@@ -53,7 +53,9 @@ def command(
     stack = Stack(root, brokers=int(brokers), kafka_port=kafka_port, redis_port=redis_port, notify=click.echo)
     workers, settings = 0 if infra_only else 1, Settings()
     desk = bool(workers) and has_desk(settings)
-    local = Local(stack, settings, brokers=int(brokers), workers=workers, desk=desk, clock=clock, notify=click.echo)
+    local = Local(
+        stack, settings, brokers=int(brokers), workers=workers, desk=desk, api=True, clock=clock, notify=click.echo
+    )
     with stoppable():
         try:
             _run(local, root)
@@ -90,11 +92,12 @@ def _addresses(local: Local, root: Path) -> str:
     worker = "one, starting" if local.workers else "none: run `cx worker` where the two lines below are set"
     metrics = "".join(f"\n  metrics  http://{one.metrics}/metrics" for one in local.workers)
     desk = "\n  desk     one, starting; `cx gifts import` fills it" if local.desks else ""
+    api = f"\n  API      http://{local.settings.api.listen}; `cx token create` lets somebody in" if local.apis else ""
     return f"""
   Kafka    {bootstrap}
   Redis    {redis}
   data     {root}    logs  {root / "logs"}
-  worker   {worker}{metrics}{desk}
+  worker   {worker}{metrics}{desk}{api}
 
 For other terminals:
   export CX_KAFKA__BOOTSTRAP={bootstrap}

@@ -1,4 +1,4 @@
-"""A whole system on this machine: an embedded stack, its topics, workers, a gift desk, who counts for reports."""
+"""A whole system on this machine: an embedded stack, its topics, workers, a gift desk, the API, who counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ops.embedded import ports
 from ops.formats import bring_up_to_date
-from ops.supervise import Worker, settings_for
+from ops.supervise import SERVE, Worker, settings_for
 from streams import admin
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Local:
         brokers: int = 1,
         workers: int = 1,
         desk: bool = False,
+        api: bool = False,
         clock: str | None = None,
         notify: Callable[[str], None] = lambda _line: None,
     ) -> None:
@@ -38,6 +39,7 @@ class Local:
             base: The person's own settings; those of the servers are replaced.
             workers: 0 for Kafka, Redis and topics alone.
             desk: Whether a gift desk runs beside the workers.
+            api: Whether the API does.
             clock: Who writes ticks, if not as *base* says.
             notify: Gets a line for a person now and then.
         """
@@ -45,9 +47,10 @@ class Local:
         self.settings = base
         self.workers: tuple[Worker, ...] = ()
         self.desks: tuple[Worker, ...] = ()
+        self.apis: tuple[Worker, ...] = ()
         self.counting: tuple[Worker, ...] = ()  # who counts for reports, where there are workers
         self._base, self._brokers, self._worker_count, self._clock = base, brokers, workers, clock
-        self._desk, self._notify = desk, notify
+        self._desk, self._api, self._notify = desk, api, notify
 
     def start(self) -> None:
         """Start the stack, make the topics, launch the workers, which take a while longer to be ready.
@@ -76,6 +79,12 @@ class Local:
             own = self.settings.model_copy(update={"metrics": f"{ports.HOST}:{ports.choose(None, taken)}"})
             self.desks = (Worker(own, logs, Path.cwd(), verb="desk"),)
             self.desks[0].launch()
+        if self.workers and self._api:
+            if "listen" not in self._base.api.model_fields_set:
+                found = self._base.api.model_copy(update={"listen": f"{ports.HOST}:{ports.choose(None, taken)}"})
+                self.settings = self.settings.model_copy(update={"api": found})
+            self.apis = (Worker(self.settings, logs, Path.cwd(), verb=SERVE),)
+            self.apis[0].launch()
         if self.workers:
             self.counting = (Worker(self.settings, logs, Path.cwd(), verb="aggregate"),)
             self.counting[0].launch()
@@ -86,18 +95,18 @@ class Local:
         self.stack.stop()
 
     def stop_workers(self) -> None:
-        """Stop the workers, the desk and who counts, all at once."""
+        """Stop the workers, the desk, the API and who counts, all at once."""
         running = self._running
         for worker in running:
             worker.child.ask_to_stop()
         for worker in running:
             worker.child.stop()
-        self.workers = self.desks = self.counting = ()
+        self.workers = self.desks = self.apis = self.counting = ()
 
     @property
     def ready(self) -> bool:
-        """Whether every worker has its partitions, and the desk, as of the last call of `news`."""
-        return all(worker.ready for worker in self.workers + self.desks)
+        """Whether workers and desk have their partitions and the API takes calls, as of the last call of `news`."""
+        return all(worker.ready for worker in self.workers + self.desks + self.apis)
 
     def news(self) -> list[str]:
         """Return what happened to the workers since the last call, one line each."""
@@ -108,7 +117,7 @@ class Local:
 
         Raises:
             EmbeddedError: Kafka or Redis ended.
-            WorkerDiedError: a worker did, the desk, or who counts.
+            WorkerDiedError: a worker did, the desk, the API, or who counts.
         """
         self.stack.check()
         for worker in self._running:
@@ -116,7 +125,7 @@ class Local:
 
     @property
     def _running(self) -> tuple[Worker, ...]:
-        return self.workers + self.desks + self.counting
+        return self.workers + self.desks + self.apis + self.counting
 
     async def _prepare(self) -> None:
         made = await admin.create(self.settings, keep_for_ever=True)

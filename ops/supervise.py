@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 # `-P`, because a folder called `cli` where a person happens to stand must not be taken for ours.
 COMMAND: Final = (sys.executable, "-P", "-m", "cli")
-DECIDING: Final = ("worker", "desk")
+SERVE: Final = "serve"
+PROMPT: Final = ("worker", "desk", SERVE)
 BEHIND: Final = ("nice", "-n", "10")  # before the verbs that may wait while workers decide
-UNUSED: Final = {"codes", "vendor"}  # of the settings, by whatever we start
+UNUSED: Final = {"codes", "vendor"}  # of the settings, by workers; only the API shows codes
 GRACE_S: Final = 12.0  # to commit what is in flight and leave the group
 REASON_LENGTH_MAX: Final = 300
 
@@ -49,7 +50,7 @@ _WORDS: Final = (
     ("read model is away", "", "Redis does not answer; customers wait, events go on"),
     ("read model is back", "", "Redis is back"),
 )
-_FACT = re.compile(r"\b(\w+)=([\d.]+)")
+_FACT = re.compile(r"\b(\w+)=(\d+(?:\.\d+)?)(?!\S)")
 
 
 class WorkerDiedError(CxError):
@@ -79,13 +80,16 @@ def settings_for(stack: Stack, base: Settings, *, brokers: int, clock: str | Non
     return base.model_copy(update=found)
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings, verb: str = "worker") -> dict[str, str]:
     """Return our environment with exactly *settings* in it, so that neither a variable nor a file adds to them.
 
-    What a worker has no use for is left out: keys of gift codes, and how a vendor is spoken to.
+    What *verb* has no use for is left out: keys of gift codes mostly, and how a vendor is spoken to.
     """
     bare = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
     used = settings.model_dump(mode="json", exclude_none=True, exclude=UNUSED)
+    if verb == SERVE:
+        keys = {"keys": settings.codes.keys, "identity": settings.codes.identity}
+        used["codes"] = {name: key.get_secret_value() for name, key in keys.items() if key.get_secret_value()}
     return bare | {"CX_CONFIG": os.devnull} | _variables("CX_", used)
 
 
@@ -115,11 +119,11 @@ class Worker:
         self.log_path = logs_folder / (f"{verb}-{number}.log" if number > 1 else f"{verb}.log")
         self.child = Child(
             self.name,
-            (*COMMAND, verb) if verb in DECIDING else (*BEHIND, *COMMAND, verb),
+            (*COMMAND, verb) if verb in PROMPT else (*BEHIND, *COMMAND, verb),
             log_path=self.log_path,
             cwd=cwd,
             grace_seconds=GRACE_S,
-            environment=environment(settings),
+            environment=environment(settings, verb),
         )
         self.metrics = settings.metrics
         self.ready = False
@@ -142,6 +146,8 @@ class Worker:
             facts = {name: float(value) for name, value in _FACT.findall(text)}
             if text.startswith("partitions opened"):
                 self.ready = facts.get("partitions", 0) > 0
+            elif text.startswith("Uvicorn running"):
+                self.ready = True
             elif text.startswith("partitions closed"):
                 self.ready = False
             if words := _words(text, facts):

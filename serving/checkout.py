@@ -25,9 +25,9 @@ router = APIRouter(tags=["checkout"])
     openapi_extra=described_body(Basket),
 )
 async def ask(
+    caller: Annotated[Caller, Depends(allowed("cx:read"))],  # first: who may not call is told so, and no more
     basket: Annotated[Basket, Depends(body_of(Basket))],
     service: Annotated[Service, Depends(service_of)],
-    caller: Annotated[Caller, Depends(allowed("cx:read"))],
 ) -> Response:
     """Return tier, points, rewards and what is missing as they would be after paying; nothing is written.
 

@@ -63,11 +63,11 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 )
 async def choose(
     *,
+    caller: Chooser,  # first: who may not call is told so, and no more
     customer: Own,
     reward: RewardId,
     choice: Annotated[Choice, Depends(body_of(Choice))],
     service: Services,
-    caller: Chooser,
     timeout_ms: TimeoutMs = TIMEOUT_MS,
 ) -> Response:
     """Write `reward.chosen`, and wait for the decision."""
@@ -93,10 +93,10 @@ async def choose(
 )
 async def redeem(
     *,
+    caller: Chooser,  # first: who may not call is told so, and no more
     customer: Own,
     redemption: Annotated[Redemption, Depends(body_of(Redemption))],
     service: Services,
-    caller: Chooser,
     timeout_ms: TimeoutMs = TIMEOUT_MS,
 ) -> Response:
     """Write `points.redemption-requested`, and wait for the decision."""
@@ -120,10 +120,10 @@ async def redeem(
 )
 async def reveal(
     *,
+    caller: Chooser,  # first: who may not call is told so, and no more
     customer: Own,
     reward: RewardId,
     service: Services,
-    caller: Chooser,
     timeout_ms: TimeoutMs = REVEAL_MS,
 ) -> Response:
     """Return the code, once the gift desk has it that it may be shown: from then on it is nobody else's.

@@ -20,7 +20,7 @@ from ops.embedded.stack import Stack
 from serving.app import build
 from streams import admin
 from streams.settings import KafkaSettings, RedisSettings, Settings
-from tests.serving.api import bearer, service
+from tests.serving.api import service, stored_bearer
 
 DEADLINE_S = 60.0
 PARTITIONS = 4
@@ -44,18 +44,10 @@ def served(own_stack: Stack) -> Iterator[Served]:
     while not server.started:
         thread.join(0.01)
         assert thread.is_alive()
-    token = asyncio.run(token_in(redis.url))
+    token = asyncio.run(stored_bearer(redis.url))
     yield Served(f"http://{HOST}:{port}", {"Authorization": f"Bearer {token}"})
     server.should_exit = True
     thread.join(DEADLINE_S)
-
-
-async def token_in(redis_url: str) -> str:
-    made = service(redis_url)
-    try:
-        return await bearer(made)
-    finally:
-        await made.close()
 
 
 @settings(max_examples=25, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))

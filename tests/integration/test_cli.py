@@ -78,6 +78,7 @@ def test_up_survives_a_crash_rebuilds_an_older_format_and_ends_with_its_worker(t
     root = tmp_path / "root"
     with Command("up", "--root", str(root), PARTITIONS=str(PARTITIONS)) as up:
         up.until("worker: ready: 2 partitions")
+        up.until("API      http://127.0.0.1:")
         servers = exported(up)
         bootstrap = servers["CX_KAFKA__BOOTSTRAP"]
         # Ahead of everything in each partition, as if an older version had begun this folder.
@@ -91,6 +92,7 @@ def test_up_survives_a_crash_rebuilds_an_older_format_and_ends_with_its_worker(t
 
     with Command("up", "--root", str(root), PARTITIONS=str(PARTITIONS)) as up:
         up.until("worker: ready: 2 partitions")
+        up.until("API      http://127.0.0.1:")
         assert "data of format 0 found, this version has 2: state and outputs are rebuilt from the log" in up.lines
         again = asyncio.run(lan(exported(up)["CX_REDIS__URL"]))
         os.kill(up.descendant("-m cli worker"), signal.SIGKILL)

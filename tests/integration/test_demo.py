@@ -70,6 +70,9 @@ def test_a_demo_accounts_for_every_event(tmp_path: Path) -> None:
     assert min(figures[name] for name in FIELDS if name not in {"lag", "ok", *in_vain}) > 0
     assert figures["p50_ms"] <= figures["p99_ms"]
     assert any("every one accounted for" in line for line in demo.lines)
+    paid = [line for line in demo.lines if line.startswith("  pays ")]
+    assert [line.split(": ")[-1] for line in paid] == ["member → silver", "silver → gold"]
+    assert all(f"quoted: {tier})" in line for line, tier in zip(paid, ("silver", "gold"), strict=True))
     assert picture.read_text("utf-8").startswith("<svg")
     rows = reported(root)
     assert sum(row["issued"] for row in rows) == figures["rewards_issued"]

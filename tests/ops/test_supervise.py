@@ -50,6 +50,15 @@ def test_a_worker_is_not_given_the_keys_of_gift_codes() -> None:
     assert not any("*" in value for name, value in given.items() if name.startswith("CX_")), "nor what stands for one"
 
 
+def test_the_api_is_given_the_keys_that_it_shows_codes_with() -> None:
+    key = "a2V5" * 10 + "a2U="
+    codes = CodeSettings(keys=SecretStr(f"k1:{key}"), identity=SecretStr(key))
+
+    given = environment(Settings(codes=codes), "serve")
+    assert (given["CX_CODES__KEYS"], given["CX_CODES__IDENTITY"]) == (f"k1:{key}", key)
+    assert not any(name.startswith("CX_CODES") for name in environment(Settings(), "serve"))
+
+
 def test_a_stacks_settings_keep_the_persons_own_and_nothing_of_their_servers() -> None:
     made = given_settings("external")
 

@@ -4,6 +4,7 @@ import pytest
 from fastapi import FastAPI
 
 from serving.app import build
+from tests.schemas.samples import UUID
 from tests.serving.api import calling, problem, service
 
 
@@ -22,6 +23,24 @@ from tests.serving.api import calling, problem, service
 async def test_an_error_is_a_problem(method: str, path: str, expected: tuple[int, str]) -> None:
     async with calling(service()) as client:
         assert problem(await client.request(method, path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "media"),
+    [
+        ("/v1/checkout/quote", "application/json"),
+        ("/v1/customers/lan/points/redeem", "application/json"),
+        (f"/v1/customers/lan/rewards/{UUID}/choose", "application/json"),
+        ("/v1/events", "application/cloudevents+json"),
+        ("/v1/events?timeout_ms=never", "text/plain"),
+    ],
+)
+async def test_who_may_not_call_is_told_so_and_no_more(path: str, media: str) -> None:
+    async with calling(service()) as client:
+        headers = {"authorization": "Bearer nobody", "content-type": media}
+        assert problem(await client.post(path, content=b"{", headers=headers))[0] == 401
+        del client.headers["authorization"]
+        assert problem(await client.post(path, content=b"{", headers={"content-type": media})) == (401, "unauthorized")
 
 
 async def test_a_problem_says_where_and_what_and_repeats_nothing() -> None:
