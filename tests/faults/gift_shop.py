@@ -205,7 +205,7 @@ class Shop:
 
     async def leaks(self) -> list[str]:
         """Return where a plain code stands: in any record of any topic, aborted ones too, a log, Redis or a metric."""
-        topics = [name for name, topic in TOPICS.items() if topic.lane is not Lane.POLICIES]
+        topics = [name for name, topic in TOPICS.items() if topic.lane in {Lane.CUSTOMERS, Lane.GIFTS}]
         found = await read_topics(self.settings, topics, UNCOMMITTED)
         places = [
             place[0]
