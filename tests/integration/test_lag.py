@@ -29,7 +29,8 @@ class Case:
 
     def __init__(self, stack: Stack, unique: str, rig: Rig) -> None:
         self.stack, self.group, self.rig, self.topic = stack, unique, rig, rig.source
-        self.looker = Looker(rig.kafka, unique, groups=(unique,), stalled_after_s=0.0)
+        # Of an app of another name, whose topics would be looked at too where another test has made them.
+        self.looker = Looker(rig.kafka, f"{unique}-app", groups=(unique,), stalled_after_s=0.0)
 
     def tp(self, number: int = 0) -> TopicPartition:
         return TopicPartition(self.topic, number)
