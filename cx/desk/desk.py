@@ -377,17 +377,21 @@ class Desk:
 
     def _reveal(self, request: str) -> None:
         number, claim = self._known(request)
-        if claim.status == ALLOCATED:
-            claim = msgspec.structs.replace(claim, status=UNSEALED)
+        if claim.status not in {*HELD, REDEEMED}:
+            self._answers.reveal_refused(number, claim, self._now)
+        elif not _is_unsealed(claim):  # delivered or used, it may not have been shown yet
+            if claim.status == ALLOCATED:
+                claim = msgspec.structs.replace(claim, status=UNSEALED)
+            else:
+                claim = msgspec.structs.replace(claim, unsealed=True)
             self._book.put_claim(number, claim)
             self._answers.unsealed(number, claim, self._now)
-        elif claim.status not in {*HELD, REDEEMED}:
-            self._answers.reveal_refused(number, claim, self._now)
 
     def _deliver(self, request: str) -> None:
         number, claim = self._known(request)
         if claim.status in HELD:
-            self._book.put_claim(number, msgspec.structs.replace(claim, status=DELIVERED))
+            claim = msgspec.structs.replace(claim, status=DELIVERED, unsealed=_is_unsealed(claim))
+            self._book.put_claim(number, claim)
 
     def _redeem(self, request: str) -> None:
         number, claim = self._known(request)
@@ -395,7 +399,7 @@ class Desk:
             raise NotTakenError(Reason.UNKNOWN_REWARD, "data.request_id")
         if claim.status != REDEEMED:
             self._spend(claim)
-            self._end(number, claim, REDEEMED)
+            self._end(number, msgspec.structs.replace(claim, unsealed=_is_unsealed(claim)), REDEEMED)
 
     def _withdraw(self, request: str) -> None:
         number, claim = self._known(request)
@@ -450,6 +454,10 @@ class Desk:
             self._end(number, claim, EXPIRED)
         else:
             self._book.put_claim(number, None)
+
+
+def _is_unsealed(claim: Claim) -> bool:
+    return claim.unsealed or claim.status == UNSEALED
 
 
 def _opened(ciphertext: str) -> bytes:

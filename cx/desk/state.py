@@ -129,6 +129,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
         booked: When it was paid for, which says in which day and month.
         waits: The chains in which it waits, by gift; under `LINE` for its answer.
         tried: Gifts that could not be given, with the reason, while a vendor is asked, and those that vendors failed.
+        unsealed: Whether was said that the code may be shown, once `status` says more than that.
     """
 
     reward: str
@@ -148,6 +149,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
     booked: int = 0
     waits: dict[str, Link] = {}
     tried: tuple[tuple[str, str], ...] = ()
+    unsealed: bool = False
 
     @property
     def deadline(self) -> int:

@@ -32,6 +32,27 @@ def test_a_code_is_shown_only_once_the_desk_has_said_so_and_then_never_returns()
     assert desk.stock("coffee") == 0
 
 
+@pytest.mark.parametrize("kind", ["claim.delivered", "claim.redeemed"])
+def test_what_was_delivered_or_used_before_it_was_shown_can_still_be_shown(kind: str) -> None:
+    desk = counter()
+    desk.says(kind, "r1")
+
+    assert desk.says("reveal.requested", "r1") == "unsealed"
+    assert ("valid_until" in desk.told[-1]["data"]) == (kind == "claim.delivered"), "what was used has no end"
+    assert desk.says("reveal.requested", "r1") == "", "it is said once"
+    assert desk.withdraws("r1") == ("withdrawn" if kind == "claim.delivered" else "")
+    assert desk.stock("coffee") == 0
+
+
+@pytest.mark.parametrize("kind", ["claim.delivered", "claim.redeemed"])
+def test_what_was_shown_and_then_delivered_or_used_is_not_unsealed_again(kind: str) -> None:
+    desk = counter()
+    desk.says("reveal.requested", "r1")
+    desk.says(kind, "r1")
+
+    assert desk.says("reveal.requested", "r1") == ""
+
+
 def test_what_was_delivered_does_not_return() -> None:
     desk = counter()
     desk.says("claim.delivered", "r1")
