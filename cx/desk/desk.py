@@ -62,6 +62,7 @@ OUT_OF_STOCK: Final = "out-of-stock"
 NOT_LISTED: Final = "not-listed"
 UNKNOWN_GIFT: Final = "unknown-gift"
 BY_VENDOR: Final = "vendor-"  # how the reasons begin for which a gift is not tried again
+DEAD: Final = frozenset({"expired", "cancelled"})  # why a claim is withdrawn of whose code a vendor said so
 CODE_USED: Final = "vendor-code-used"  # it gave a code that somebody has, or had
 CODE_OVER: Final = "vendor-code-over"  # and one that nobody can use any more
 
@@ -138,7 +139,7 @@ class Desk:
             case ClaimRedeemed():
                 self._redeem(event.data.request_id)
             case ClaimWithdrawn():
-                self._withdraw(event.data.request_id)
+                self._withdraw(event.data.request_id, event.data.reason)
             case VendorFulfilled() | VendorFailed():
                 self._hear(event)
             case CodeAdded():
@@ -401,7 +402,7 @@ class Desk:
             self._spend(claim)
             self._end(number, msgspec.structs.replace(claim, unsealed=_is_unsealed(claim)), REDEEMED)
 
-    def _withdraw(self, request: str) -> None:
+    def _withdraw(self, request: str, reason: str) -> None:
         number, claim = self._known(request)
         if claim.status == WAITING:
             claim = self._wait_no_more(number, claim, list(claim.waits))
@@ -411,7 +412,7 @@ class Desk:
             self._answers.withdrawn(number, claim, self._now, returned=False)
             self._book.put_claim(number, msgspec.structs.replace(claim, status=RECALLED))
         elif claim.status in HELD:
-            claim, returned = self._let_go(claim)
+            claim, returned = self._let_go(claim, is_dead=reason in DEAD)
             self._answers.withdrawn(number, claim, self._now, returned=returned)
             self._end(number, claim, WITHDRAWN)
 
@@ -422,11 +423,14 @@ class Desk:
             raise NotTakenError(Reason.UNKNOWN_REWARD, "data.request_id")
         return number, claim
 
-    def _let_go(self, claim: Claim) -> tuple[Claim, bool]:
-        """Take the code away: back into stock, with its money, if nobody can have seen it and the terms allow it."""
+    def _let_go(self, claim: Claim, *, is_dead: bool = False) -> tuple[Claim, bool]:
+        """Take the code away: back into stock, with its money, if nobody can have seen it and the terms allow it.
+
+        What *is_dead*, as its vendor says, nobody can use any more: it is spent, and stays paid for.
+        """
         code = there(self._book.code(claim.code))
         terms = there(self._book.gift(claim.gift).terms)
-        if claim.status != ALLOCATED or not terms.returns or code.shelf <= self._now:
+        if is_dead or claim.status != ALLOCATED or not terms.returns or code.shelf <= self._now:
             self._spend(claim)
             return claim, False
         self._book.put_code(claim.code, msgspec.structs.replace(code, holder=b""))

@@ -251,6 +251,7 @@ def test_what_a_vendor_says_of_a_gift_reaches_the_desk_once(kind: str, said: lis
     assert shop.when(became(START + HOUR, KEY, kind)) == said
     assert shop.when(became(START + 2 * HOUR, KEY, kind, id="again")) == []
     assert claim_of(shop).status == claim
+    assert shop.desk.stock("coffee") == 0, "what a vendor ended goes to nobody else"
 
 
 def test_what_the_desk_takes_back_by_itself_is_revoked_and_not_given_again() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cx.desk.budgets import name_of
 from cx.desk.state import Claim, Code
 from cx.intake import NotTakenError
 from tests.cx.desk.counter import DAY, START, Counter, uuid
@@ -70,6 +71,24 @@ def test_what_nobody_has_seen_returns_and_goes_to_somebody_else() -> None:
     assert desk.asks("r2", "coffee", customer="mai") == "coffee *c1"
     with pytest.raises(NotTakenError, match="unknown-reward"):
         desk.says("claim.redeemed", "r1")
+
+
+@pytest.mark.parametrize("reason", ["expired", "cancelled"])
+def test_a_code_that_its_vendor_ended_goes_to_nobody_else_and_stays_paid_for(reason: str) -> None:
+    desk = counter()
+    assert desk.says("claim.withdrawn", "r1", reason=reason) == "withdrawn"
+
+    assert [code.spent for code in desk.of(Code)] == [True]
+    assert desk.asks("r2", "coffee", customer="mai") == "refused out-of-stock"
+    assert desk.book().account(name_of("programme", None)).spent[2] == 100
+
+
+@pytest.mark.parametrize("reason", ["refund", "correction", "hold-confirmed", "recalled"])
+def test_a_code_that_the_programme_takes_back_returns(reason: str) -> None:
+    desk = counter()
+
+    assert desk.says("claim.withdrawn", "r1", reason=reason) == "withdrawn and returned"
+    assert desk.book().account(name_of("programme", None)).spent[2] == 0
 
 
 def test_terms_may_say_that_nothing_returns() -> None:
