@@ -82,9 +82,9 @@ class Answers:
         """Tell why nothing is given."""
         self._tell("gift.refused", number, claim, at, {"reason": reason} | _tried(tried))
 
-    def waitlisted(self, number: bytes, claim: Claim, at: int) -> None:
-        """Tell that a claim waits."""
-        again = str(len(claim.tried)) if claim.tried else ""  # a vendor failed it, and it may have waited before
+    def waitlisted(self, number: bytes, claim: Claim, at: int, failed: int) -> None:
+        """Tell that a claim waits, of which vendors have *failed* so many gifts."""
+        again = str(failed) if failed else ""  # it may have waited before
         self._tell("gift.waitlisted", number, claim, at, {"wait_until": rfc3339(claim.until)}, again)
 
     def unsealed(self, number: bytes, claim: Claim, at: int) -> None:

@@ -244,23 +244,22 @@ class Desk:
 
     def _answer(self, number: bytes, claim: Claim) -> None:
         """Give the first gift that can be given, or let wait, or refuse."""
-        tried: list[tuple[str, str]] = []
-        failed = {name: reason for name, reason in claim.tried if reason.startswith(BY_VENDOR)}
+        failed = dict(_failed(claim))
         for name in claim.gifts:
             gift = self._fresh(name)
             reason = failed.get(name) or self._lacking(claim, name, gift)
             provider = None if reason else self._provider(gift, gift.waiting.count)
             if provider is not None:
-                self._give(number, claim, name, gift, provider, tuple(tried))
+                self._give(number, claim, name, gift, provider)
                 return
-            tried.append((name, reason or OUT_OF_STOCK))
-        chains = [name for name, reason in tried if reason == OUT_OF_STOCK]
+            claim = _tried(claim, name, reason or OUT_OF_STOCK)
+        chains = [name for name, reason in claim.tried if reason == OUT_OF_STOCK]
         if claim.wait_days and chains:
             claim = msgspec.structs.replace(claim, until=max(claim.at, self._now) + claim.wait_days * DAY)
             self._wait(number, claim, chains)
-            self._answers.waitlisted(number, claim, self._now)
+            self._answers.waitlisted(number, claim, self._now, len(failed))
         else:
-            self._refuse(number, claim, tried[0][1], tuple(tried))
+            self._refuse_tried(number, claim)
 
     def _lacking(self, claim: Claim, name: str, gift: Gift) -> str:
         """Return why *claim* may not have a gift, stock apart; empty where it may."""
@@ -286,17 +285,22 @@ class Desk:
         """Return who has one of a gift that is fresh, once so many that are *waiting* have theirs."""
         return next((one for one in self._providers if one.has(gift, waiting)), None)
 
-    def _give(  # noqa: PLR0917
-        self, number: bytes, claim: Claim, name: str, gift: Gift, provider: Provider, tried: Tried
-    ) -> None:
+    def _give(self, number: bytes, claim: Claim, name: str, gift: Gift, provider: Provider) -> None:
         """Pay for a gift that is fresh, and that budgets can pay, and have *provider* get it."""
         cost = there(gift.terms).cost
+        tried = tuple(one for one in claim.tried if one[0] != name)
         self._budgets.book(payers(name, claim.tier, claim.campaign), cost)
         provider.provide(number, msgspec.structs.replace(claim, gift=name, cost=cost, booked=self._now), gift, tried)
 
     def _refuse(self, number: bytes, claim: Claim, reason: str, tried: Tried = ()) -> None:
         self._answers.refused(number, claim, self._now, reason, tried)
-        self._end(number, claim, REFUSED)
+        self._end(number, msgspec.structs.replace(claim, tried=()), REFUSED)
+
+    def _refuse_tried(self, number: bytes, claim: Claim) -> None:
+        """Refuse for what was found last of each gift that the request names; that of the chosen one is the reason."""
+        known = dict(claim.tried)
+        tried = tuple((name, known.get(name, OUT_OF_STOCK)) for name in claim.gifts)
+        self._refuse(number, claim, tried[0][1], tried)
 
     def _end(self, number: bytes, claim: Claim, status: str) -> None:
         """Remember how a claim ended, for a while."""
@@ -320,12 +324,12 @@ class Desk:
             number = gift.waiting.first
             claim = there(self._book.claim(number))
             if reason := self._lacking(claim, name, gift):
-                claim = self._wait_no_more(number, claim, [name])
+                claim = self._wait_no_more(number, _tried(claim, name, reason), [name])
                 if not claim.waits:
-                    self._refuse(number, claim, reason, ((name, reason),))
+                    self._refuse_tried(number, claim)
             else:
                 claim = self._wait_no_more(number, claim, list(claim.waits))
-                self._give(number, claim, name, self._book.gift(name), provider, claim.tried)
+                self._give(number, claim, name, self._book.gift(name), provider)
 
     def _wait_no_more(self, number: bytes, claim: Claim, chains: list[str]) -> Claim:
         for name in chains:
@@ -370,9 +374,8 @@ class Desk:
         if claim.status == RECALLED:
             self._end(number, claim, WITHDRAWN)
             return
-        tried = (*claim.tried, (name, reason))
-        claim = msgspec.structs.replace(claim, status=WAITING, gift="", cost=0, booked=0, tried=tried)
-        self._answer(number, claim)
+        claim = msgspec.structs.replace(claim, status=WAITING, gift="", cost=0, booked=0)
+        self._answer(number, _tried(claim, name, reason))
 
     # What becomes of a gift
 
@@ -449,15 +452,24 @@ class Desk:
             self._book.put_claim(number, claim)
             self._answers.expiring(number, claim, self._now)
         elif claim.status == WAITING:
-            tried = tuple((name, OUT_OF_STOCK) for name in claim.waits)
-            claim = self._wait_no_more(number, claim, list(claim.waits))
-            self._refuse(number, claim, OUT_OF_STOCK, tried)
+            self._refuse_tried(number, self._wait_no_more(number, claim, list(claim.waits)))
         elif claim.status in HELD:
             claim, returned = self._let_go(claim)
             self._answers.lapsed(number, claim, self._now, returned=returned)
             self._end(number, claim, EXPIRED)
         else:
             self._book.put_claim(number, None)
+
+
+def _tried(claim: Claim, name: str, reason: str) -> Claim:
+    """Note why a gift could not be given, in place of what was noted before."""
+    known = dict(claim.tried) | {name: reason}
+    tried = tuple((gift, known[gift]) for gift in claim.gifts if gift in known)
+    return msgspec.structs.replace(claim, tried=tried)
+
+
+def _failed(claim: Claim) -> Tried:
+    return tuple(one for one in claim.tried if one[1].startswith(BY_VENDOR))
 
 
 def _is_unsealed(claim: Claim) -> bool:

@@ -128,7 +128,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
         remind: When is said that the gift is about to run out.
         booked: When it was paid for, which says in which day and month.
         waits: The chains in which it waits, by gift; under `LINE` for its answer.
-        tried: Gifts that could not be given, with the reason, while a vendor is asked, and those that vendors failed.
+        tried: Gifts that could not be given, each once, in the order of `gifts`, with the reason that was found last.
         unsealed: Whether was said that the code may be shown, once `status` says more than that.
     """
 

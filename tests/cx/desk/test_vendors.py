@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from cx.desk.desk import CODE_OVER, CODE_USED
 from cx.desk.state import Account, Code
 from cx.intake import NotTakenError
 from schemas.errors import Reason
+from schemas.gift_requests import FALLBACKS_MAX
 from tests.cx.desk.counter import DAY, START, Counter, answers, uuid
+
+SECOND = timedelta(seconds=1)
 
 
 def desk() -> Counter:
@@ -72,6 +77,24 @@ def test_what_a_vendor_does_not_make_is_paid_back_and_the_next_gift_is_tried() -
     assert counter.passes(DAY) == ["gift.allocated cake"]
     assert counter.told[-1]["data"]["tried"] == [{"gift_id": "film", "reason": "vendor-failed"}]
     assert len(counter.orders) == 2, "what failed is not ordered again"
+
+
+@pytest.mark.parametrize("served", ["g0", "g4", ""])
+def test_as_many_gifts_as_a_request_can_name_are_told_once_each_after_a_wait(served: str) -> None:
+    counter = desk()
+    others = [f"g{number}" for number in range(FALLBACKS_MAX)]
+    for gift in others:
+        counter.lists(gift, cost=50)
+    counter.asks("r1", *others, "film", wait_days=3)
+    assert counter.fails("r1", "film") == "waitlisted"
+    if served:
+        counter.adds(served, "c1")
+
+    said = f"gift.allocated {served}" if served else "gift.refused out-of-stock"
+    assert counter.passes(3 * DAY - SECOND if served else 3 * DAY) == [said]
+    tried = [one["gift_id"] for one in counter.told[-1]["data"]["tried"]]
+    assert tried == [one for one in (*others, "film") if one != served]
+    assert counter.told[-1]["data"]["tried"][-1] == {"gift_id": "film", "reason": "vendor-failed"}
 
 
 @pytest.mark.parametrize("first", ["makes", "fails"])
