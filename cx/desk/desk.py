@@ -305,7 +305,8 @@ class Desk:
     def _end(self, number: bytes, claim: Claim, status: str) -> None:
         """Remember how a claim ended, for a while."""
         until = max(self._now, claim.at) + REMEMBERED
-        self._book.put_claim(number, msgspec.structs.replace(claim, status=status, until=until, remind=NEVER))
+        claim = msgspec.structs.replace(claim, status=status, until=until, remind=NEVER, ordered=None)
+        self._book.put_claim(number, claim)
 
     # Waiting
 
@@ -374,7 +375,7 @@ class Desk:
         if claim.status == RECALLED:
             self._end(number, claim, WITHDRAWN)
             return
-        claim = msgspec.structs.replace(claim, status=WAITING, gift="", cost=0, booked=0)
+        claim = msgspec.structs.replace(claim, status=WAITING, gift="", cost=0, booked=0, ordered=None)
         self._answer(number, _tried(claim, name, reason))
 
     # What becomes of a gift

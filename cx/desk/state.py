@@ -130,6 +130,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
         waits: The chains in which it waits, by gift; under `LINE` for its answer.
         tried: Gifts that could not be given, each once, in the order of `gifts`, with the reason that was found last.
         unsealed: Whether was said that the code may be shown, once `status` says more than that.
+        ordered: The gift's terms when a vendor was asked for it, until it is given.
     """
 
     reward: str
@@ -150,6 +151,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
     waits: dict[str, Link] = {}
     tried: tuple[tuple[str, str], ...] = ()
     unsealed: bool = False
+    ordered: Terms | None = None
 
     @property
     def deadline(self) -> int:

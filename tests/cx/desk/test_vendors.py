@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cx.desk.desk import CODE_OVER, CODE_USED
-from cx.desk.state import Account, Code
+from cx.desk.state import Account, Claim, Code
 from cx.intake import NotTakenError
 from schemas.errors import Reason
 from schemas.gift_requests import FALLBACKS_MAX
@@ -41,6 +41,32 @@ def test_a_gift_is_ordered_once_and_paid_for_and_given_when_it_is_made() -> None
     assert counter.makes("r1", "film", "f1") == "film *f1"
     assert (len(counter.orders), spent(counter)) == (1, 80)
     assert counter.says("claim.redeemed", "r1") == ""
+
+
+def test_what_a_vendor_makes_is_told_by_the_terms_it_was_ordered_by() -> None:
+    counter = desk()
+    counter.lists("film", cost=80, vendor="studio", valid_days=30, remind_days=5, card_kind="voucher")
+    counter.asks("r1", "film")
+    counter.lists("film", cost=90, vendor="studio", valid_days=7, card_kind="physical", face_value=500, brand="Other")
+    assert counter.makes("r1", "film", "f1") == "film *f1"
+
+    data = counter.told[-1]["data"]
+    told = tuple(data[name] for name in ("brand", "card_kind", "face_value", "cost", "valid_until"))
+    assert told == ("Film", "voucher", 100, 80, "2026-04-09T03:00:00Z")
+    assert counter.passes(25 * DAY) == ["gift.expiring film"]
+    assert not any(claim.ordered for claim in counter.of(Claim)), "kept no longer than needed"
+    counter.asks("r2", "film")
+    counter.makes("r2", "film", "f2")
+    assert counter.told[-1]["data"]["face_value"] == 500
+
+
+def test_what_a_vendor_did_not_make_leaves_no_terms_to_what_is_given_instead() -> None:
+    counter = desk()
+    counter.adds("cake", "c1")
+    counter.asks("r1", "film", "cake")
+    counter.fails("r1", "film")
+
+    assert counter.told[-1]["data"]["brand"] == "Cake"
 
 
 def test_stock_comes_before_the_vendor() -> None:
