@@ -10,7 +10,7 @@ import msgspec
 
 from cx.calendar import DAY, micros
 from cx.desk.answers import Answers
-from cx.desk.book import Stock, Waiting, append, cut, number_of, parts_of, there
+from cx.desk.book import Stock, Waiting, append, cut, insert, number_of, parts_of, there
 from cx.desk.budgets import Budgets, name_of, payers
 from cx.desk.providers import Pools, Vendors
 from cx.desk.state import (
@@ -311,9 +311,15 @@ class Desk:
     # Waiting
 
     def _wait(self, number: bytes, claim: Claim, chains: list[str]) -> None:
+        """Put a claim among those that wait for a gift, by when it was asked for: a vendor may have failed it since."""
         self._book.put_claim(number, claim)
         for name in chains:
-            self._book.put_waiting(name, append(self._book.waiting(name), number, Waiting(self._book, name)))
+            ends, links = self._book.waiting(name), Waiting(self._book, name)
+            if name == LINE:
+                ends = append(ends, number, links)
+            else:
+                ends = insert(ends, number, links, lambda other: there(self._book.claim(other)).at > claim.at)
+            self._book.put_waiting(name, ends)
 
     def _serve(self, name: str) -> None:
         """Give what is in stock to those who wait for it, the oldest first."""

@@ -249,6 +249,9 @@ class DeskMachine(RuleBasedStateMachine):
             waits = [claim for claim in self.desk.of(Claim) if gift in claim.waits]
             assert len(set(self.chain(gift))) == len(waits)
             assert all(claim.status == WAITING for claim in waits)
+            asked = {uuid(name): claim.at for name in self.requests if (claim := self.desk.claim(name))}
+            order = [asked[one] for one in self.chain(gift)]
+            assert order == sorted(order), "somebody waits behind who asked later"
 
     @invariant()
     def every_request_is_answered_once(self) -> None:

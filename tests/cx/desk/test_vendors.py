@@ -60,6 +60,34 @@ def test_what_a_vendor_makes_is_told_by_the_terms_it_was_ordered_by() -> None:
     assert counter.told[-1]["data"]["face_value"] == 500
 
 
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_who_asked_before_others_waits_before_them_once_the_vendor_has_failed(place: int) -> None:
+    counter = desk()
+    counter.budget()
+    for number in range(4):
+        gifts = ("film", "cake") if number == place else ("cake",)
+        counter.asks(f"r{number}", *gifts, wait_days=9)
+        counter.now += SECOND
+    assert counter.fails(f"r{place}", "film") == "waitlisted"
+
+    given = []
+    for number in range(4):
+        counter.adds("cake", f"c{number}")
+        assert counter.passes(SECOND) == ["gift.allocated cake"]
+        given.append(counter.told[-1]["data"]["request_id"])
+    assert given == [uuid(f"r{number}") for number in range(4)]
+
+
+def test_who_asked_at_the_same_instant_waits_as_they_came() -> None:
+    counter = desk()
+    for name in ("r1", "r2"):
+        counter.asks(name, "cake", wait_days=9)
+    counter.adds("cake", "c1")
+
+    counter.passes(SECOND)
+    assert counter.told[-1]["data"]["request_id"] == uuid("r1")
+
+
 def test_what_a_vendor_did_not_make_leaves_no_terms_to_what_is_given_instead() -> None:
     counter = desk()
     counter.adds("cake", "c1")
