@@ -287,6 +287,9 @@ class _Lives:
                 self._tell_desk("claim.redeemed", key, life, at, cause)
             elif life.status in _HELD:
                 life = self._step(key, life, kind, at, cause, lost[0])
+        if life.status == "redeemed" and not life.unsealed:  # what was used can still be shown, in whatever order
+            shown = min((at for at, _, kind, _ in steps if kind == "unsealed" and at <= self._now), default=0)
+            self._told.rewards[key] = msgspec.structs.replace(life, unsealed=shown)
 
     def _step(self, key: str, life: Life, kind: str, at: int, cause: str | None, lost: str) -> Life:  # noqa: PLR0917
         match kind:

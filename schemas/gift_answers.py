@@ -32,7 +32,7 @@ class AllocationData(AnswerData):
 
     Attributes:
         cost: What the budgets paid, in minor units of `currency`.
-        tried: What came before it in the request and could not be given.
+        tried: What else of the request was tried before it was given, and why each could not be.
     """
 
     gift_id: Short
@@ -50,7 +50,7 @@ class AllocationData(AnswerData):
 
 
 class RefusalData(AnswerData):
-    """Why there is no gift: for the one that was chosen, and for each that was tried."""
+    """Why there is no gift: for the one that was chosen, and what was found last of each that the request names."""
 
     reason: Short
     tried: Annotated[tuple[Tried, ...], Field(max_length=1 + FALLBACKS_MAX)] = ()

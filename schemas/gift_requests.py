@@ -48,7 +48,7 @@ class ClaimData(Record):
 
 
 class WithdrawalData(ClaimData):
-    """Why the reward is no longer given."""
+    """Why the reward is no longer given; `expired` and `cancelled` are a vendor's word, and end the code as well."""
 
     reason: Short
 

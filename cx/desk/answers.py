@@ -10,6 +10,7 @@ import msgspec
 
 from cx.calendar import rfc3339
 from cx.desk.book import uuid_of
+from cx.desk.state import REDEEMED
 from cx.state import NEVER
 from schemas.vendors import ORDERS
 
@@ -81,14 +82,15 @@ class Answers:
         """Tell why nothing is given."""
         self._tell("gift.refused", number, claim, at, {"reason": reason} | _tried(tried))
 
-    def waitlisted(self, number: bytes, claim: Claim, at: int) -> None:
-        """Tell that a claim waits."""
-        again = str(len(claim.tried)) if claim.tried else ""  # a vendor failed it, and it may have waited before
+    def waitlisted(self, number: bytes, claim: Claim, at: int, failed: int) -> None:
+        """Tell that a claim waits, of which vendors have *failed* so many gifts."""
+        again = str(failed) if failed else ""  # it may have waited before
         self._tell("gift.waitlisted", number, claim, at, {"wait_until": rfc3339(claim.until)}, again)
 
     def unsealed(self, number: bytes, claim: Claim, at: int) -> None:
-        """Tell that the code may be shown."""
-        self._tell("gift.unsealed", number, claim, at, _later(claim))
+        """Tell that the code may be shown; what was used has no end any more."""
+        data = {"gift_id": claim.gift} if claim.status == REDEEMED else _later(claim)
+        self._tell("gift.unsealed", number, claim, at, data)
 
     def reveal_refused(self, number: bytes, claim: Claim, at: int) -> None:
         """Tell that it may not; each time that it is asked."""

@@ -188,6 +188,28 @@ def append(ends: Ends, number: bytes, links: Links) -> Ends:
     return Ends(ends.first, number, ends.count + 1)
 
 
+def insert(ends: Ends, number: bytes, links: Links, is_later: Callable[[bytes], bool]) -> Ends:
+    """Put an entry into a chain before all at its end that are later; return its ends.
+
+    What comes in order touches no more entries than `append`; else each one that is later is looked at.
+    """
+    after, before = b"", ends.last
+    for _ in range(ends.count):
+        if not is_later(before):
+            break
+        after, before = before, links.link(before).before
+    else:
+        before = b""
+    if not after:
+        return append(ends, number, links)
+    links.relink(number, Link(before, after))
+    links.relink(after, msgspec.structs.replace(links.link(after), before=number))
+    if not before:
+        return Ends(number, ends.last, ends.count + 1)
+    links.relink(before, msgspec.structs.replace(links.link(before), after=number))
+    return Ends(ends.first, ends.last, ends.count + 1)
+
+
 def cut(ends: Ends, number: bytes, links: Links) -> Ends:
     """Take an entry out of a chain, wherever it is; return its ends. The entry's own link stays as it was.
 

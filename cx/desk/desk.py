@@ -10,7 +10,7 @@ import msgspec
 
 from cx.calendar import DAY, micros
 from cx.desk.answers import Answers
-from cx.desk.book import Stock, Waiting, append, cut, number_of, parts_of, there
+from cx.desk.book import Stock, Waiting, append, cut, insert, number_of, parts_of, there
 from cx.desk.budgets import Budgets, name_of, payers
 from cx.desk.providers import Pools, Vendors
 from cx.desk.state import (
@@ -62,6 +62,7 @@ OUT_OF_STOCK: Final = "out-of-stock"
 NOT_LISTED: Final = "not-listed"
 UNKNOWN_GIFT: Final = "unknown-gift"
 BY_VENDOR: Final = "vendor-"  # how the reasons begin for which a gift is not tried again
+DEAD: Final = frozenset({"expired", "cancelled"})  # why a claim is withdrawn of whose code a vendor said so
 CODE_USED: Final = "vendor-code-used"  # it gave a code that somebody has, or had
 CODE_OVER: Final = "vendor-code-over"  # and one that nobody can use any more
 
@@ -138,7 +139,7 @@ class Desk:
             case ClaimRedeemed():
                 self._redeem(event.data.request_id)
             case ClaimWithdrawn():
-                self._withdraw(event.data.request_id)
+                self._withdraw(event.data.request_id, event.data.reason)
             case VendorFulfilled() | VendorFailed():
                 self._hear(event)
             case CodeAdded():
@@ -243,23 +244,22 @@ class Desk:
 
     def _answer(self, number: bytes, claim: Claim) -> None:
         """Give the first gift that can be given, or let wait, or refuse."""
-        tried: list[tuple[str, str]] = []
-        failed = {name: reason for name, reason in claim.tried if reason.startswith(BY_VENDOR)}
+        failed = dict(_failed(claim))
         for name in claim.gifts:
             gift = self._fresh(name)
             reason = failed.get(name) or self._lacking(claim, name, gift)
             provider = None if reason else self._provider(gift, gift.waiting.count)
             if provider is not None:
-                self._give(number, claim, name, gift, provider, tuple(tried))
+                self._give(number, claim, name, gift, provider)
                 return
-            tried.append((name, reason or OUT_OF_STOCK))
-        chains = [name for name, reason in tried if reason == OUT_OF_STOCK]
+            claim = _tried(claim, name, reason or OUT_OF_STOCK)
+        chains = [name for name, reason in claim.tried if reason == OUT_OF_STOCK]
         if claim.wait_days and chains:
             claim = msgspec.structs.replace(claim, until=max(claim.at, self._now) + claim.wait_days * DAY)
             self._wait(number, claim, chains)
-            self._answers.waitlisted(number, claim, self._now)
+            self._answers.waitlisted(number, claim, self._now, len(failed))
         else:
-            self._refuse(number, claim, tried[0][1], tuple(tried))
+            self._refuse_tried(number, claim)
 
     def _lacking(self, claim: Claim, name: str, gift: Gift) -> str:
         """Return why *claim* may not have a gift, stock apart; empty where it may."""
@@ -285,29 +285,41 @@ class Desk:
         """Return who has one of a gift that is fresh, once so many that are *waiting* have theirs."""
         return next((one for one in self._providers if one.has(gift, waiting)), None)
 
-    def _give(  # noqa: PLR0917
-        self, number: bytes, claim: Claim, name: str, gift: Gift, provider: Provider, tried: Tried
-    ) -> None:
+    def _give(self, number: bytes, claim: Claim, name: str, gift: Gift, provider: Provider) -> None:
         """Pay for a gift that is fresh, and that budgets can pay, and have *provider* get it."""
         cost = there(gift.terms).cost
+        tried = tuple(one for one in claim.tried if one[0] != name)
         self._budgets.book(payers(name, claim.tier, claim.campaign), cost)
         provider.provide(number, msgspec.structs.replace(claim, gift=name, cost=cost, booked=self._now), gift, tried)
 
     def _refuse(self, number: bytes, claim: Claim, reason: str, tried: Tried = ()) -> None:
         self._answers.refused(number, claim, self._now, reason, tried)
-        self._end(number, claim, REFUSED)
+        self._end(number, msgspec.structs.replace(claim, tried=()), REFUSED)
+
+    def _refuse_tried(self, number: bytes, claim: Claim) -> None:
+        """Refuse for what was found last of each gift that the request names; that of the chosen one is the reason."""
+        known = dict(claim.tried)
+        tried = tuple((name, known.get(name, OUT_OF_STOCK)) for name in claim.gifts)
+        self._refuse(number, claim, tried[0][1], tried)
 
     def _end(self, number: bytes, claim: Claim, status: str) -> None:
         """Remember how a claim ended, for a while."""
         until = max(self._now, claim.at) + REMEMBERED
-        self._book.put_claim(number, msgspec.structs.replace(claim, status=status, until=until, remind=NEVER))
+        claim = msgspec.structs.replace(claim, status=status, until=until, remind=NEVER, ordered=None)
+        self._book.put_claim(number, claim)
 
     # Waiting
 
     def _wait(self, number: bytes, claim: Claim, chains: list[str]) -> None:
+        """Put a claim among those that wait for a gift, by when it was asked for: a vendor may have failed it since."""
         self._book.put_claim(number, claim)
         for name in chains:
-            self._book.put_waiting(name, append(self._book.waiting(name), number, Waiting(self._book, name)))
+            ends, links = self._book.waiting(name), Waiting(self._book, name)
+            if name == LINE:
+                ends = append(ends, number, links)
+            else:
+                ends = insert(ends, number, links, lambda other: there(self._book.claim(other)).at > claim.at)
+            self._book.put_waiting(name, ends)
 
     def _serve(self, name: str) -> None:
         """Give what is in stock to those who wait for it, the oldest first."""
@@ -319,12 +331,12 @@ class Desk:
             number = gift.waiting.first
             claim = there(self._book.claim(number))
             if reason := self._lacking(claim, name, gift):
-                claim = self._wait_no_more(number, claim, [name])
+                claim = self._wait_no_more(number, _tried(claim, name, reason), [name])
                 if not claim.waits:
-                    self._refuse(number, claim, reason, ((name, reason),))
+                    self._refuse_tried(number, claim)
             else:
                 claim = self._wait_no_more(number, claim, list(claim.waits))
-                self._give(number, claim, name, self._book.gift(name), provider, claim.tried)
+                self._give(number, claim, name, self._book.gift(name), provider)
 
     def _wait_no_more(self, number: bytes, claim: Claim, chains: list[str]) -> Claim:
         for name in chains:
@@ -369,25 +381,28 @@ class Desk:
         if claim.status == RECALLED:
             self._end(number, claim, WITHDRAWN)
             return
-        tried = (*claim.tried, (name, reason))
-        claim = msgspec.structs.replace(claim, status=WAITING, gift="", cost=0, booked=0, tried=tried)
-        self._answer(number, claim)
+        claim = msgspec.structs.replace(claim, status=WAITING, gift="", cost=0, booked=0, ordered=None)
+        self._answer(number, _tried(claim, name, reason))
 
     # What becomes of a gift
 
     def _reveal(self, request: str) -> None:
         number, claim = self._known(request)
-        if claim.status == ALLOCATED:
-            claim = msgspec.structs.replace(claim, status=UNSEALED)
+        if claim.status not in {*HELD, REDEEMED}:
+            self._answers.reveal_refused(number, claim, self._now)
+        elif not _is_unsealed(claim):  # delivered or used, it may not have been shown yet
+            if claim.status == ALLOCATED:
+                claim = msgspec.structs.replace(claim, status=UNSEALED)
+            else:
+                claim = msgspec.structs.replace(claim, unsealed=True)
             self._book.put_claim(number, claim)
             self._answers.unsealed(number, claim, self._now)
-        elif claim.status not in {*HELD, REDEEMED}:
-            self._answers.reveal_refused(number, claim, self._now)
 
     def _deliver(self, request: str) -> None:
         number, claim = self._known(request)
         if claim.status in HELD:
-            self._book.put_claim(number, msgspec.structs.replace(claim, status=DELIVERED))
+            claim = msgspec.structs.replace(claim, status=DELIVERED, unsealed=_is_unsealed(claim))
+            self._book.put_claim(number, claim)
 
     def _redeem(self, request: str) -> None:
         number, claim = self._known(request)
@@ -395,9 +410,9 @@ class Desk:
             raise NotTakenError(Reason.UNKNOWN_REWARD, "data.request_id")
         if claim.status != REDEEMED:
             self._spend(claim)
-            self._end(number, claim, REDEEMED)
+            self._end(number, msgspec.structs.replace(claim, unsealed=_is_unsealed(claim)), REDEEMED)
 
-    def _withdraw(self, request: str) -> None:
+    def _withdraw(self, request: str, reason: str) -> None:
         number, claim = self._known(request)
         if claim.status == WAITING:
             claim = self._wait_no_more(number, claim, list(claim.waits))
@@ -407,7 +422,7 @@ class Desk:
             self._answers.withdrawn(number, claim, self._now, returned=False)
             self._book.put_claim(number, msgspec.structs.replace(claim, status=RECALLED))
         elif claim.status in HELD:
-            claim, returned = self._let_go(claim)
+            claim, returned = self._let_go(claim, is_dead=reason in DEAD)
             self._answers.withdrawn(number, claim, self._now, returned=returned)
             self._end(number, claim, WITHDRAWN)
 
@@ -418,11 +433,14 @@ class Desk:
             raise NotTakenError(Reason.UNKNOWN_REWARD, "data.request_id")
         return number, claim
 
-    def _let_go(self, claim: Claim) -> tuple[Claim, bool]:
-        """Take the code away: back into stock, with its money, if nobody can have seen it and the terms allow it."""
+    def _let_go(self, claim: Claim, *, is_dead: bool = False) -> tuple[Claim, bool]:
+        """Take the code away: back into stock, with its money, if nobody can have seen it and the terms allow it.
+
+        What *is_dead*, as its vendor says, nobody can use any more: it is spent, and stays paid for.
+        """
         code = there(self._book.code(claim.code))
         terms = there(self._book.gift(claim.gift).terms)
-        if claim.status != ALLOCATED or not terms.returns or code.shelf <= self._now:
+        if is_dead or claim.status != ALLOCATED or not terms.returns or code.shelf <= self._now:
             self._spend(claim)
             return claim, False
         self._book.put_code(claim.code, msgspec.structs.replace(code, holder=b""))
@@ -441,15 +459,28 @@ class Desk:
             self._book.put_claim(number, claim)
             self._answers.expiring(number, claim, self._now)
         elif claim.status == WAITING:
-            tried = tuple((name, OUT_OF_STOCK) for name in claim.waits)
-            claim = self._wait_no_more(number, claim, list(claim.waits))
-            self._refuse(number, claim, OUT_OF_STOCK, tried)
+            self._refuse_tried(number, self._wait_no_more(number, claim, list(claim.waits)))
         elif claim.status in HELD:
             claim, returned = self._let_go(claim)
             self._answers.lapsed(number, claim, self._now, returned=returned)
             self._end(number, claim, EXPIRED)
         else:
             self._book.put_claim(number, None)
+
+
+def _tried(claim: Claim, name: str, reason: str) -> Claim:
+    """Note why a gift could not be given, in place of what was noted before."""
+    known = dict(claim.tried) | {name: reason}
+    tried = tuple((gift, known[gift]) for gift in claim.gifts if gift in known)
+    return msgspec.structs.replace(claim, tried=tried)
+
+
+def _failed(claim: Claim) -> Tried:
+    return tuple(one for one in claim.tried if one[1].startswith(BY_VENDOR))
+
+
+def _is_unsealed(claim: Claim) -> bool:
+    return claim.unsealed or claim.status == UNSEALED
 
 
 def _opened(ciphertext: str) -> bytes:

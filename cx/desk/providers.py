@@ -47,8 +47,8 @@ class Pools:
         self.hand_over(number, claim, first, code, tried)
 
     def hand_over(self, number: bytes, claim: Claim, place: bytes, code: Code, tried: Tried) -> None:
-        """Give *code*, which is in no stock, to a claim."""
-        terms = there(self._book.gift(claim.gift).terms)
+        """Give *code*, which is in no stock, to a claim; what was ordered by the terms it was ordered by."""
+        terms = claim.ordered or there(self._book.gift(claim.gift).terms)
         self._book.put_code(place, msgspec.structs.replace(code, holder=number))
         at = max(claim.at, self._now)
         until = min(at + terms.valid_days * DAY, code.valid)
@@ -60,6 +60,7 @@ class Pools:
             remind=remind if terms.remind_days and remind > at else NEVER,
             code=place,
             tried=(),
+            ordered=None,
         )
         self._book.put_claim(number, claim)
         self._answers.allocated(number, claim, code, terms, self._now, tried)
@@ -79,6 +80,8 @@ class Vendors:
 
     def provide(self, number: bytes, claim: Claim, gift: Gift, tried: Tried) -> None:
         """Order one; the claim is paid for until the vendor has had its say."""
-        claim = msgspec.structs.replace(claim, status=ORDERED, until=NEVER, remind=NEVER, tried=tried)
+        claim = msgspec.structs.replace(
+            claim, status=ORDERED, until=NEVER, remind=NEVER, tried=tried, ordered=gift.terms
+        )
         self._book.put_claim(number, claim)
         self._answers.ordered(number, claim, there(gift.terms), self._now)

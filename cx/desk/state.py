@@ -128,7 +128,9 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
         remind: When is said that the gift is about to run out.
         booked: When it was paid for, which says in which day and month.
         waits: The chains in which it waits, by gift; under `LINE` for its answer.
-        tried: Gifts that could not be given, with the reason, while a vendor is asked, and those that vendors failed.
+        tried: Gifts that could not be given, each once, in the order of `gifts`, with the reason that was found last.
+        unsealed: Whether was said that the code may be shown, once `status` says more than that.
+        ordered: The gift's terms when a vendor was asked for it, until it is given.
     """
 
     reward: str
@@ -148,6 +150,8 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="r"):
     booked: int = 0
     waits: dict[str, Link] = {}
     tried: tuple[tuple[str, str], ...] = ()
+    unsealed: bool = False
+    ordered: Terms | None = None
 
     @property
     def deadline(self) -> int:

@@ -94,6 +94,20 @@ def test_the_profile_has_the_code_as_the_desk_sealed_it_for_as_long_as_it_may_be
     assert "ciphertext" not in shop.story.profile["rewards"][0]
 
 
+@pytest.mark.parametrize("kind", ["delivered", "redeemed"])
+def test_what_a_vendor_said_something_of_before_it_was_shown_can_still_be_shown(kind: str) -> None:
+    shop = stocked(None, "c1")
+    shop.when(bought(START))
+    shop.when(became(START + HOUR, KEY, kind))
+    (shown,) = shop.story.profile["rewards"]
+    assert (shown["ciphertext"], shown["unsealed"]) == ("YzE=", None)
+
+    shop.desk.take("reveal.requested", {"request_id": shown["claim_id"]})
+    shop.talk()
+    (shown,) = shop.story.profile["rewards"]
+    assert (shown["status"], shown["unsealed"] is None) == (kind, False)
+
+
 def test_what_there_is_none_of_is_told_with_its_reason_and_calls_for_care() -> None:
     shop = stocked(from_desk(care={"gift_unavailable": {}}))
 
@@ -237,6 +251,7 @@ def test_what_a_vendor_says_of_a_gift_reaches_the_desk_once(kind: str, said: lis
     assert shop.when(became(START + HOUR, KEY, kind)) == said
     assert shop.when(became(START + 2 * HOUR, KEY, kind, id="again")) == []
     assert claim_of(shop).status == claim
+    assert shop.desk.stock("coffee") == 0, "what a vendor ended goes to nobody else"
 
 
 def test_what_the_desk_takes_back_by_itself_is_revoked_and_not_given_again() -> None:

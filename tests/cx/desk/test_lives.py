@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cx.desk.budgets import name_of
 from cx.desk.state import Claim, Code
 from cx.intake import NotTakenError
 from tests.cx.desk.counter import DAY, START, Counter, uuid
@@ -32,6 +33,27 @@ def test_a_code_is_shown_only_once_the_desk_has_said_so_and_then_never_returns()
     assert desk.stock("coffee") == 0
 
 
+@pytest.mark.parametrize("kind", ["claim.delivered", "claim.redeemed"])
+def test_what_was_delivered_or_used_before_it_was_shown_can_still_be_shown(kind: str) -> None:
+    desk = counter()
+    desk.says(kind, "r1")
+
+    assert desk.says("reveal.requested", "r1") == "unsealed"
+    assert ("valid_until" in desk.told[-1]["data"]) == (kind == "claim.delivered"), "what was used has no end"
+    assert desk.says("reveal.requested", "r1") == "", "it is said once"
+    assert desk.withdraws("r1") == ("withdrawn" if kind == "claim.delivered" else "")
+    assert desk.stock("coffee") == 0
+
+
+@pytest.mark.parametrize("kind", ["claim.delivered", "claim.redeemed"])
+def test_what_was_shown_and_then_delivered_or_used_is_not_unsealed_again(kind: str) -> None:
+    desk = counter()
+    desk.says("reveal.requested", "r1")
+    desk.says(kind, "r1")
+
+    assert desk.says("reveal.requested", "r1") == ""
+
+
 def test_what_was_delivered_does_not_return() -> None:
     desk = counter()
     desk.says("claim.delivered", "r1")
@@ -49,6 +71,24 @@ def test_what_nobody_has_seen_returns_and_goes_to_somebody_else() -> None:
     assert desk.asks("r2", "coffee", customer="mai") == "coffee *c1"
     with pytest.raises(NotTakenError, match="unknown-reward"):
         desk.says("claim.redeemed", "r1")
+
+
+@pytest.mark.parametrize("reason", ["expired", "cancelled"])
+def test_a_code_that_its_vendor_ended_goes_to_nobody_else_and_stays_paid_for(reason: str) -> None:
+    desk = counter()
+    assert desk.says("claim.withdrawn", "r1", reason=reason) == "withdrawn"
+
+    assert [code.spent for code in desk.of(Code)] == [True]
+    assert desk.asks("r2", "coffee", customer="mai") == "refused out-of-stock"
+    assert desk.book().account(name_of("programme", None)).spent[2] == 100
+
+
+@pytest.mark.parametrize("reason", ["refund", "correction", "hold-confirmed", "recalled"])
+def test_a_code_that_the_programme_takes_back_returns(reason: str) -> None:
+    desk = counter()
+
+    assert desk.says("claim.withdrawn", "r1", reason=reason) == "withdrawn and returned"
+    assert desk.book().account(name_of("programme", None)).spent[2] == 0
 
 
 def test_terms_may_say_that_nothing_returns() -> None:

@@ -16,9 +16,10 @@ from cx.desk.book import Stock, Waiting, uuid_of
 from cx.desk.budgets import name_of
 from cx.desk.state import ALLOCATED, HELD, LINE, ORDERED, WAITING, Claim, Code, Gift
 from cx.intake import NotTakenError
+from schemas.gift_requests import FALLBACKS_MAX
 from tests.cx.desk.counter import DAY, Counter, uuid
 
-GIFTS = ("coffee", "cake", "book")
+GIFTS = ("coffee", "cake", "book", "tea", "pie")
 FILM = "film"  # made by a vendor
 TIERS = ("gold", "silver")
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -91,7 +92,7 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.desk.entries == before
 
     @rule(
-        gifts=st.lists(st.sampled_from((*GIFTS, FILM)), min_size=1, max_size=3, unique=True),
+        gifts=st.lists(st.sampled_from((*GIFTS, FILM)), min_size=1, max_size=1 + FALLBACKS_MAX, unique=True),
         tier=st.one_of(st.none(), st.sampled_from(TIERS)),
         days=st.sampled_from([0, 0, 3, 40]),
         behind=st.sampled_from([False, False, False, True]),
@@ -182,7 +183,13 @@ class DeskMachine(RuleBasedStateMachine):
         for answer in self.desk.told[self.heard :]:
             data = answer["data"]
             name = next(one for one in self.requests if uuid(one) == data["request_id"])
+            tried, gifts = [one["gift_id"] for one in data.get("tried", ())], self.requests[name]["gifts"]
+            assert tried == [one for one in gifts if one in tried], "each once, as in the request"
+            if answer["type"] == "gift.refused":
+                assert tried == gifts
+                assert data["reason"] == data["tried"][0]["reason"]
             if answer["type"] == "gift.allocated":
+                assert data["gift_id"] not in tried
                 assert data["masked"] not in self.holder, "a code has two holders"
                 self.holder[data["masked"]] = name
                 if name not in self.paid:
@@ -242,6 +249,9 @@ class DeskMachine(RuleBasedStateMachine):
             waits = [claim for claim in self.desk.of(Claim) if gift in claim.waits]
             assert len(set(self.chain(gift))) == len(waits)
             assert all(claim.status == WAITING for claim in waits)
+            asked = {uuid(name): claim.at for name in self.requests if (claim := self.desk.claim(name))}
+            order = [asked[one] for one in self.chain(gift)]
+            assert order == sorted(order), "somebody waits behind who asked later"
 
     @invariant()
     def every_request_is_answered_once(self) -> None:

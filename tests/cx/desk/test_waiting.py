@@ -103,6 +103,29 @@ def test_who_cannot_be_paid_one_gift_waits_on_for_the_other() -> None:
     assert desk.passes(DAY) == ["gift.allocated cake"]
 
 
+def test_a_refusal_after_a_wait_names_each_gift_with_what_was_found_last() -> None:
+    desk = counter()
+    desk.lists("book", listed=False)
+    desk.asks("r1", "book", "coffee", "cake", wait_days=10)
+    desk.budget("gift", "coffee", total=0)
+    desk.adds("coffee", "c1")
+    assert desk.passes(DAY) == []
+
+    assert desk.passes(9 * DAY) == ["gift.refused not-listed"]
+    found = {one["gift_id"]: one["reason"] for one in desk.told[-1]["data"]["tried"]}
+    assert found == {"book": "not-listed", "coffee": "budget-gift-total", "cake": "out-of-stock"}
+
+
+def test_a_budget_that_ends_a_wait_is_the_reason_only_where_it_stood_against_the_chosen_gift() -> None:
+    desk = counter()
+    desk.asks("r1", "nothing", "coffee", wait_days=10)
+    desk.budget("gift", "coffee", total=0)
+    desk.adds("coffee", "c1")
+
+    assert desk.passes(DAY) == ["gift.refused unknown-gift"]
+    assert [one["reason"] for one in desk.told[-1]["data"]["tried"]] == ["unknown-gift", "budget-gift-total"]
+
+
 def test_nobody_waits_for_a_budget() -> None:
     desk = counter()
     desk.adds("coffee", "c1")
