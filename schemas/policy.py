@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import Currency, Day, Short
 from schemas.care import Severity
+from schemas.currencies import CODES, near
 from schemas.gift_requests import FALLBACKS_MAX, WAIT_DAYS_MAX
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -767,6 +768,19 @@ class Policy(Part):
     gifts_from: Literal["policy", "desk"] = "policy"
     velocity: Annotated[tuple[VelocityPolicy, ...], Field(max_length=10)] = ()
     segments: Annotated[tuple[SegmentPolicy, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _currencies_exist(self) -> Self:
+        # A slip would send every purchase to the dead letters.
+        for code, path in (
+            (self.currency, ("currency",)),
+            *((one, ("exchange_rates", one)) for one in self.exchange_rates),
+        ):
+            if code not in CODES:
+                close = f"; like it are {', '.join(found)}" if (found := near(code)) else ""
+                message = f"{code} is no currency of ISO 4217{close}"
+                raise _fault(message, *path)
+        return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -324,6 +324,18 @@ def test_only_of_several_gifts_one_is_chosen(part: dict[str, Any]) -> None:
     assert "is only for choices" in fault({"rewards": [reward | {"gift": GIFT}]})
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"currency": "VDN"}, "VDN is no currency of ISO 4217; like it are VND"),
+        ({"currency": "QQQ"}, "QQQ is no currency of ISO 4217"),
+        ({"exchange_rates": {"UDS": {"units": 1, "worth": 1}}}, "UDS is no currency of ISO 4217; like it are"),
+    ],
+)
+def test_a_currency_that_there_is_not_is_a_slip(change: dict[str, Any], said: str) -> None:
+    assert said in fault(change)
+
+
 def test_no_gift_stands_twice_among_the_fallbacks() -> None:
     reward = {"id": "r", "when": {"birthday": True}, "gift": GIFT, "fallbacks": ["tea", "tea"]}
 
