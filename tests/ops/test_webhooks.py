@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self
 
 import httpcore
 import pytest
@@ -23,8 +23,21 @@ from tests.schemas.samples import OTHER_UUID, UUID
 
 KEY = b64encode(bytes(range(32))).decode()
 LOCKER = Locker(CodeSettings.model_validate({"keys": f"2026:{KEY}"}))
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 BODY = '{"id":"e1","name":"Đặng"}'.encode()
+
+
+class Stopped(datetime):
+    """A clock for the verifier, which takes nothing that is older than five minutes."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(NOW.timestamp(), tz)
+
+
+@pytest.fixture(autouse=True)
+def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("standardwebhooks.webhooks.datetime", Stopped)
 
 
 def subscription(*secrets: tuple[str, datetime | None], name: str = UUID) -> Subscription:
